@@ -1,0 +1,22 @@
+# trivet_module(NAME [DEPS ...]): a static library trivet_NAME of the folder's *.cc, and, when there are *_test.cc,
+# one test program NAME_test. Files are found by globbing: adding a source needs no change here.
+function(trivet_module name)
+  cmake_parse_arguments(ARG "" "" "DEPS" ${ARGN})
+  file(GLOB_RECURSE sources CONFIGURE_DEPENDS *.cc *.c)
+  set(tests ${sources})
+  list(FILTER sources EXCLUDE REGEX "_test\\.cc$")
+  list(FILTER tests INCLUDE REGEX "_test\\.cc$")
+  if(sources)
+    add_library(trivet_${name} STATIC ${sources})
+    target_link_libraries(trivet_${name} PUBLIC ${ARG_DEPS})
+  else()
+    add_library(trivet_${name} INTERFACE)
+    target_link_libraries(trivet_${name} INTERFACE ${ARG_DEPS})
+  endif()
+  if(TRIVET_TESTS AND tests)
+    add_executable(${name}_test ${tests})
+    target_link_libraries(${name}_test trivet_${name} GTest::gtest GTest::gtest_main)
+    gtest_discover_tests(${name}_test TEST_PREFIX ${name}. DISCOVERY_TIMEOUT 60
+                         PROPERTIES TIMEOUT 120)
+  endif()
+endfunction()

@@ -1,0 +1,150 @@
+// One call: what is known about it, and the ways it ends. Exactly one of conclude(), stream() and fail() ends each.
+
+import { Buffer } from 'node:buffer';
+import { kMore, send, type } from './frames.mjs';
+
+const kPiece = 64 * 1024; // most body bytes in one CHUNK
+const kMaxText = 64 * 1024; // most characters of a message or a stack
+
+export const load = {}; // what LOAD said
+export const calls = new Map(); // from CALL to REPLY or ERROR; any number may be there at once
+let isEnding = false;
+
+// A failure that has a code of its own in the protocol.
+export class Fault extends Error {
+  constructor(code, message) {
+    super(message);
+    this.code = code;
+  }
+}
+
+// One call: what the host told about it, and where it stands.
+export class Call {
+  isCancelled = false;
+  window = load.credit; // body bytes that CHUNKs may still carry
+  parts = null; // of a body that comes in CHUNKs
+  #meta;
+  #facts = null;
+  #controller = null;
+  #wake = null;
+
+  constructor(id, meta) {
+    this.id = id;
+    this.#meta = meta;
+  }
+
+  get facts() {
+    return (this.#facts ??= JSON.parse(this.#meta || '{}'));
+  }
+
+  get signal() {
+    this.#controller ??= new AbortController();
+    if (this.isCancelled) this.#controller.abort();
+    return this.#controller.signal;
+  }
+
+  cancel() {
+    this.isCancelled = true;
+    if (this.parts) return fail(this); // the handler has not begun
+    if (this.#controller) void this.signal;
+    this.#wake?.();
+  }
+
+  credit(bytes) {
+    this.window += bytes;
+    this.#wake?.();
+  }
+
+  // Resolves when there is credit to send with, or the call was cancelled.
+  async mayWrite() {
+    while (this.window <= 0 && !this.isCancelled) await new Promise((wake) => (this.#wake = wake));
+  }
+
+  log(level, message, fields) {
+    send(type.LOG, this.id, JSON.stringify({ level, fields }), String(message));
+  }
+}
+
+// ------------------------------------------------------------------ how it ends
+
+// The one REPLY of a call. `meta` is JSON text or empty.
+export function conclude(call, meta, body) {
+  const size = typeof body === 'string' && body.length * 3 > load.max_frame ? Buffer.byteLength(body) : body.length;
+  if (12 + meta.length + size > load.max_frame) {
+    const advice = 'more than limits.payload allows; return less, or stream it';
+    throw new Fault('INVALID_OUTPUT', `the output has ${size} bytes, ${advice}`);
+  }
+  send(type.REPLY, call.id, meta, body);
+  forget(call);
+}
+
+export function fail(call, error) {
+  const fault = call.isCancelled ? new Fault('CANCELLED', 'the call was cancelled') : error;
+  send(type.ERROR, call.id, JSON.stringify(describe(fault)));
+  forget(call);
+}
+
+// Sends what an iterator yields as it comes, no faster than the host takes it. `encode` makes text or bytes of it.
+export async function stream(call, meta, values, encode) {
+  try {
+    send(type.REPLY, call.id, meta, '', kMore);
+    for await (const value of values) {
+      const bytes = Buffer.from(encode(value));
+      for (let at = 0; at < bytes.length && !call.isCancelled; ) {
+        await call.mayWrite();
+        const piece = bytes.subarray(at, at + Math.min(call.window, kPiece));
+        call.window -= piece.length;
+        at += piece.length;
+        if (piece.length > 0) send(type.CHUNK, call.id, '', piece, kMore);
+      }
+      if (call.isCancelled) break;
+    }
+    if (call.isCancelled) return fail(call);
+    send(type.CHUNK, call.id);
+    forget(call);
+  } catch (error) {
+    fail(call, error);
+  }
+}
+
+function forget(call) {
+  calls.delete(call.id);
+  if (isEnding) endWhenIdle();
+}
+
+// After this, the last answer ends the process.
+export function endWhenIdle() {
+  isEnding = true;
+  if (calls.size === 0) process.exit(0);
+}
+
+export function serialise(value) {
+  if (value === undefined) return 'null';
+  let text;
+  let why = `it is a ${typeof value}`;
+  try {
+    text = JSON.stringify(value);
+  } catch (error) {
+    why = error.message;
+  }
+  if (text === undefined) throw new Fault('INVALID_OUTPUT', `the returned value cannot be JSON: ${why}`);
+  return text;
+}
+
+const kHere = decodeURI(new URL('.', import.meta.url).pathname);
+const kNoise = /\x1b\[[0-9;]*m| imported from \S*worker\.mjs$|\n +at .*\(?(node:internal|ext:).*/gm;
+
+// What ERROR says of a thrown value. The stack ends where user code was called from.
+export function describe(error) {
+  if (error instanceof Fault) return { code: error.code, message: error.message };
+  const tidy = (text) => String(text).replace(kNoise, '').slice(0, kMaxText);
+  if (typeof error?.message !== 'string') return { code: 'FUNCTION_ERROR', message: tidy(error), type: typeof error };
+  const lines = String(error.stack ?? '').split('\n');
+  const own = lines.findIndex((line) => /^ +at /.test(line) && line.includes(kHere));
+  return {
+    code: 'FUNCTION_ERROR',
+    message: tidy(error.message),
+    type: error.constructor?.name ?? error.name,
+    stack: tidy((own < 0 ? lines : lines.slice(0, own)).join('\n')),
+  };
+}

@@ -1,0 +1,138 @@
+// The JavaScript worker, for Node, Deno and Bun: loads one function and answers its calls (runtimes/CONTRACT.md).
+//
+// frames.mjs speaks over the pipes, call.mjs is one call, and json.mjs and context.mjs are the interfaces: invoke()
+// hands a body to the handler, reply() answers with what it returned.
+
+import { Buffer } from 'node:buffer';
+import { pathToFileURL } from 'node:url';
+import { Call, Fault, calls, describe, endWhenIdle, fail, load } from './call.mjs';
+import { FrameReader, kMore, listen, printInOrder, send, type } from './frames.mjs';
+
+const { Bun, Deno, process } = globalThis;
+
+let face = null; // the interface
+let handler = null;
+let prints = null; // knows whose code prints, when several calls may run
+
+const reader = new FrameReader((kind, flags, id, bytes, metaAt, bodyAt, end) => {
+  const meta = () => JSON.parse(bytes.utf8Slice(metaAt, bodyAt) || '{}');
+  const call = calls.get(id);
+  switch (kind) {
+    case type.CALL: return begin(new Call(id, bytes.utf8Slice(metaAt, bodyAt)), flags, bytes, bodyAt, end);
+    case type.CHUNK: return call?.parts && more(call, flags, bytes, bodyAt, end);
+    case type.CANCEL: return call?.cancel();
+    case type.CREDIT: return call?.credit(meta().bytes);
+    case type.PING: return send(type.PONG, 0, '', bytes.subarray(bodyAt, end));
+    case type.LOAD: return start(meta());
+    case type.DRAIN: return endWhenIdle();
+  }
+});
+
+function begin(call, flags, bytes, at, end) {
+  calls.set(call.id, call);
+  if (flags & kMore) call.parts = [Buffer.from(bytes.subarray(at, end))];
+  else run(call, bytes, at, end);
+}
+
+function more(call, flags, bytes, at, end) {
+  call.parts.push(Buffer.from(bytes.subarray(at, end)));
+  if (flags & kMore) return send(type.CREDIT, call.id, JSON.stringify({ bytes: end - at }));
+  const body = Buffer.concat(call.parts);
+  call.parts = null;
+  run(call, body, 0, body.length);
+}
+
+function run(call, ...body) {
+  if (prints) prints.run(call, answer, call, ...body);
+  else answer(call, ...body);
+}
+
+function answer(call, bytes, at, end) {
+  try {
+    const output = face.invoke(handler, call, bytes, at, end);
+    if (typeof output?.then === 'function') answerLater(call, output);
+    else face.reply(call, output);
+  } catch (error) {
+    fail(call, error);
+  }
+}
+
+async function answerLater(call, promise) {
+  try {
+    face.reply(call, await promise);
+  } catch (error) {
+    fail(call, error);
+  }
+}
+
+// ------------------------------------------------------------------ a worker's life
+
+async function start(facts) {
+  try {
+    Object.assign(load, facts);
+    reader.maxFrame = load.max_frame;
+    process.chdir(load.dir);
+    Object.assign(process.env, load.env);
+    if (load.concurrency > 1) await attributePrints();
+    face = await (load.interface === 'context' ? import('./context.mjs') : import('./json.mjs'));
+    const module = await import(pathToFileURL(`${load.dir}/${load.entrypoint}`).href);
+    handler = choose(module, load.handler);
+    send(type.READY, 0);
+  } catch (error) {
+    const { code, ...rest } = describe(await located(error));
+    send(type.ERROR, 0, JSON.stringify({ code: 'LOAD_FAILED', ...rest }));
+    process.exit(1);
+  }
+}
+
+// `export default`, `export function handler`, `module.exports =`, or the name that the manifest gives.
+function choose(module, name) {
+  for (const place of [module, module.default]) {
+    for (const key of name ? [name] : ['default', 'handler']) {
+      if (typeof place?.[key] === 'function') return place[key];
+    }
+  }
+  const exported = Object.keys(module).join(', ') || 'nothing';
+  const wish = name ? `a function called "${name}"` : 'a function: export default function (input, ctx) { ... }';
+  throw new Fault('LOAD_FAILED', `${load.entrypoint} must export ${wish}; it exports ${exported}`);
+}
+
+// Several calls run at once: what each prints goes to the host as LOG frames with its id.
+async function attributePrints() {
+  const { AsyncLocalStorage } = await import('node:async_hooks');
+  const { Console } = await import('node:console');
+  prints = new AsyncLocalStorage();
+  for (const [name, level] of [['stdout', 'info'], ['stderr', 'error']]) {
+    const stream = process[name];
+    const write = stream.write.bind(stream);
+    stream.write = (chunk, encoding, done) => {
+      const call = prints.getStore();
+      if (!call) return write(chunk, encoding, done);
+      call.log(level, Buffer.from(chunk).toString().replace(/\n$/, ''));
+      (typeof encoding === 'function' ? encoding : done)?.();
+      return true;
+    };
+  }
+  globalThis.console = new Console(process.stdout, process.stderr); // the own one of Deno and Bun passes these by
+}
+
+// A syntax error that also says where: Bun has it beside the message, Node tells only in the report of a crash.
+async function located(error) {
+  const { file, line, column, lineText } = error?.position ?? {};
+  if (lineText) error.message += `\n    at ${file}:${line}:${column}\n    ${lineText.trim()}`;
+  if (!Deno && !Bun && error instanceof SyntaxError) {
+    const { spawnSync } = await import('node:child_process');
+    const report = spawnSync(process.execPath, ['--check', load.entrypoint], { encoding: 'utf8' }).stderr;
+    const [place, text] = report.split('\n');
+    if (text) error.message += `\n    at ${place}\n    ${text.trim()}`;
+  }
+  return error;
+}
+
+printInOrder();
+const [runtime, version] =
+  Bun ? ['bun', Bun.version] : Deno ? ['deno', Deno.version.deno] : ['node', process.versions.node];
+const features = ['cancel', 'stream'];
+send(type.HELLO, 0, JSON.stringify({ protocol: 1, runtime, version, concurrency: 0, features }));
+// Not awaited: while a main module is being evaluated, Bun lives on after an uncaught error.
+listen((bytes) => reader.feed(bytes)).then(endWhenIdle);

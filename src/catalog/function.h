@@ -1,0 +1,81 @@
+#pragma once
+// A function as its manifest describes it: plain values, immutable once in a Snapshot.
+//
+// Whatever form the manifest had (trivet.yaml, a lone file, a project's `functions:`, Alyx manifest.yaml or
+// schema.yaml, the applet form), it ends as this. Defaults are filled in; nothing here is optional for those who read it.
+
+#include <cstddef>
+#include <cstdint>
+#include <filesystem>
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/clock.h"
+#include "base/limits.h"
+
+namespace trivet::catalog {
+
+enum class Mode { kPool, kOneshot };
+enum class StartPolicy { kLazy, kEager };
+
+struct Scale {
+  int min = 0;
+  int max = limits::kScaleMaxDefault;
+  int overflow = limits::kScaleOverflowDefault;  // extra workers above max, retired as soon as they are idle
+  int concurrency = 1;                           // calls in flight per worker, capped by what the worker says
+  Duration idle = limits::kIdleDefault;
+  int queue = limits::kQueueDefault;             // calls waiting for a worker; more are refused
+  StartPolicy start = StartPolicy::kLazy;
+};
+
+struct Limits {
+  Duration timeout = limits::kTimeoutDefault;
+  Duration start_timeout = limits::kStartTimeoutDefault;
+  size_t payload_bytes = limits::kPayloadDefault;
+};
+
+struct Restart {
+  Duration backoff_min = 100ms;
+  Duration backoff_max = 30s;
+  int64_t max_calls = 0;          // a worker is retired after that many; 0 = never
+  Duration max_age = Duration{};  // a worker is retired after that long; 0 = never
+};
+
+struct Build {
+  std::string command;             // empty = none
+  std::vector<std::string> args;
+  std::string output;              // relative to the folder; what runs instead of the entrypoint
+  std::vector<std::string> watch;  // globs relative to the folder; empty = everything below it
+};
+
+struct HttpRoute {
+  std::vector<std::string> methods;  // upper case; empty = any
+  std::string path;                  // "/resize/{id}"
+};
+
+struct FunctionSpec {
+  std::string name;
+  std::string description;
+  std::string runtime;             // the runtime folder's name
+  std::string runtime_version;     // as asked: "3.11", ">=1.0.0", or empty
+  std::filesystem::path dir;       // absolute; the worker's current directory
+  std::string entrypoint;          // relative to dir
+  std::string handler;             // "handle" of `main.py:handle`, or empty
+  std::string interface;           // "json"
+  Mode mode = Mode::kPool;
+  bool pristine = false;           // each call gets a fresh worker
+  Scale scale;
+  Limits limits;
+  Restart restart;
+  std::map<std::string, std::string> env;
+  std::optional<Build> build;
+  std::vector<HttpRoute> routes;
+  std::string sample_input;        // JSON text, or empty (Alyx)
+  std::filesystem::path manifest;  // where it was described; the entrypoint itself for a lone file
+  int manifest_line = 0;           // 1-based; 0 for a lone file
+  std::string version;             // hex of a hash over this description, the source files and the runtime folder
+};
+
+}  // namespace trivet::catalog

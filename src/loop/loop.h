@@ -1,0 +1,207 @@
+#pragma once
+// The loop: one thread, one epoll, timers, and a list of coroutines that are ready to go on.
+//
+// Everything a host decides happens on its loop's thread, so the parts above need no locks. Other threads come in
+// through post(). Whatever waits is a Waiter: it knows its coroutine, the list it waits in and its deadline, and unhooks
+// itself from all of them when it is destroyed. That is why a dropped Task leaves nothing behind.
+
+#include <sys/epoll.h>
+
+#include <array>
+#include <coroutine>
+#include <cstdint>
+#include <functional>
+#include <mutex>
+#include <vector>
+
+#include "base/clock.h"
+#include "os/fd.h"
+
+namespace trivet::loop {
+
+class Loop;
+
+// A node of an intrusive circular list; unlinks itself when destroyed.
+struct Link {
+  Link* prev = this;
+  Link* next = this;
+  Link() = default;
+  Link(const Link&) = delete;
+  Link& operator=(const Link&) = delete;
+  ~Link() { unlink(); }
+  bool linked() const { return next != this; }
+  void unlink() {
+    prev->next = next;
+    next->prev = prev;
+    prev = next = this;
+  }
+  void append(Link& node) {  // this is a list's head: node becomes its last
+    node.prev = prev;
+    node.next = this;
+    prev->next = &node;
+    prev = &node;
+  }
+};
+
+// One suspended coroutine with an optional deadline. Base of every awaitable of this folder.
+class Waiter : public Link {
+ public:
+  explicit Waiter(Loop& loop, Instant deadline = kNever) : loop_(&loop), deadline_(deadline) {}
+  ~Waiter();
+  bool timed_out() const { return timed_out_; }
+
+ protected:
+  friend class Loop;
+  friend class Event;
+  friend class Watch;
+  // Called by await_suspend: waits in `list` (nullptr: for the deadline alone).
+  void suspend(std::coroutine_handle<> handle, Link* list);
+
+  Loop* loop_;
+  Instant deadline_;
+  std::coroutine_handle<> handle_;
+  size_t heap_index_ = SIZE_MAX;  // position in the timer heap, SIZE_MAX = not in it
+  bool timed_out_ = false;
+};
+
+// Gets epoll events of one descriptor. Called on the loop's thread.
+class IoHandler {
+ public:
+  virtual void on_io(uint32_t events) = 0;
+
+ protected:
+  ~IoHandler() = default;
+};
+
+class Loop {
+ public:
+  Loop();
+  ~Loop();
+  Loop(const Loop&) = delete;
+  Loop& operator=(const Loop&) = delete;
+
+  // Runs until stop(). run_once() handles what is due and waits at most until the next event, timer or `until`.
+  void run();
+  void run_once(Instant until = kNever);
+  void stop();  // any thread
+
+  // Runs `work` on the loop's thread soon, in order. Any thread.
+  void post(std::function<void()> work);
+
+  Instant now() const { return RealClock{}.now(); }
+
+  // A Waiter's coroutine goes on after what is running now. Removes it from its list and the timers.
+  void wake(Waiter& waiter);
+
+  // Edge-triggered by default: pass EPOLLET in `events`. The handler must be removed before it dies.
+  void add(int fd, uint32_t events, IoHandler& handler);
+  void remove(int fd, IoHandler& handler);
+
+  // co_await loop.sleep_until(t): goes on at t.
+  auto sleep_until(Instant when);
+  auto sleep(Duration d);
+
+ private:
+  friend class Waiter;
+  void schedule(Waiter& waiter);    // into the timer heap
+  void unschedule(Waiter& waiter);  // out of it
+  void sift_up(size_t i);
+  void sift_down(size_t i);
+  void fire_timers();
+  void run_ready();
+  void run_posted();
+  int wait_ms(Instant until) const;
+
+  os::Fd epoll_;
+  os::Fd wakeup_;  // eventfd
+  Link ready_;
+  std::vector<Waiter*> heap_;
+  std::array<epoll_event, 256> events_{};
+  int event_count_ = 0, event_next_ = 0;
+  bool stopped_ = false;
+  std::mutex mutex_;
+  std::vector<std::function<void()>> posted_;  // guarded by mutex_
+};
+
+// Set once, seen by all who wait. reset() makes it fresh.
+class Event {
+ public:
+  explicit Event(Loop& loop) : loop_(loop) {}
+  bool is_set() const { return set_; }
+  void set();
+  void reset() { set_ = false; }
+  // Wakes the first that waits, without setting; true when there was one.
+  bool wake_one();
+
+  class Awaiter : public Waiter {
+   public:
+    Awaiter(Event& event, Instant deadline) : Waiter(event.loop_, deadline), event_(event) {}
+    bool await_ready() const noexcept { return event_.set_; }
+    void await_suspend(std::coroutine_handle<> h) { suspend(h, &event_.waiters_); }
+    bool await_resume() const noexcept { return !timed_out_; }
+
+   private:
+    Event& event_;
+  };
+  // true: set; false: the deadline passed first.
+  Awaiter wait(Instant deadline = kNever) { return {*this, deadline}; }
+
+ private:
+  Loop& loop_;
+  Link waiters_;
+  bool set_ = false;
+};
+
+class Sleep : public Waiter {
+ public:
+  using Waiter::Waiter;
+  bool await_ready() const noexcept { return false; }
+  void await_suspend(std::coroutine_handle<> h) { suspend(h, nullptr); }
+  void await_resume() const noexcept {}
+};
+inline auto Loop::sleep_until(Instant when) { return Sleep{*this, when}; }
+inline auto Loop::sleep(Duration d) { return Sleep{*this, after(now(), d)}; }
+
+// Readiness of one descriptor, edge-triggered. Does not own the descriptor; remove it (destroy the Watch) before closing.
+class Watch final : public IoHandler {
+ public:
+  Watch(Loop& loop, int fd, uint32_t events = EPOLLIN | EPOLLOUT | EPOLLRDHUP);
+  ~Watch();
+  Watch(const Watch&) = delete;
+  Watch& operator=(const Watch&) = delete;
+
+  // Tell that a read or write met EAGAIN (or a short count): the next edge is news.
+  void drained() { readable_ = false; }
+  void filled() { writable_ = false; }
+  bool may_read() const { return readable_; }
+  bool may_write() const { return writable_; }
+  bool hung_up() const { return hung_up_; }
+
+  class Awaiter : public Waiter {
+   public:
+    Awaiter(Loop& loop, const bool& flag, Link& list, Instant deadline)
+        : Waiter(loop, deadline), flag_(flag), list_(list) {}
+    bool await_ready() const noexcept { return flag_; }
+    void await_suspend(std::coroutine_handle<> h) { suspend(h, &list_); }
+    bool await_resume() const noexcept { return !timed_out_; }
+
+   private:
+    const bool& flag_;
+    Link& list_;
+  };
+  // true: ready (or hung up, which a read will tell); false: the deadline passed. After it, try the operation.
+  Awaiter readable(Instant deadline = kNever) { return {loop_, readable_, readers_, deadline}; }
+  Awaiter writable(Instant deadline = kNever) { return {loop_, writable_, writers_, deadline}; }
+  // The peer closed its side (or an error came).
+  Awaiter hang_up(Instant deadline = kNever) { return {loop_, hung_up_, hangers_, deadline}; }
+
+  void on_io(uint32_t events) override;
+
+ private:
+  Loop& loop_;
+  int fd_;
+  bool readable_ = true, writable_ = true, hung_up_ = false;
+  Link readers_, writers_, hangers_;
+};
+
+}  // namespace trivet::loop

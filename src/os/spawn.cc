@@ -1,0 +1,120 @@
+#include "os/spawn.h"
+
+#include <fcntl.h>
+#include <sched.h>
+#include <signal.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
+
+#include <cerrno>
+#include <cstring>
+
+namespace trivet::os {
+namespace {
+
+// What the child needs, prepared before clone: between clone and exec nothing allocates. The child shares our memory,
+// so it reports its failure by writing here.
+struct ChildPlan {
+  char* const* argv;
+  char* const* env;
+  const char* cwd;  // nullptr = stay
+  const std::pair<int, int>* fds;
+  size_t fd_count;
+  int failure = 0;            // errno
+  const char* step = "exec";  // which call failed
+};
+
+constexpr size_t kStackSize = 64 * 1024;
+constexpr int kFirstSpareFd = 64;  // sources are moved above every target before they are put in place
+constexpr size_t kMaxFds = 8;
+
+bool place_fds(const ChildPlan& plan) {
+  int moved[kMaxFds];
+  for (size_t i = 0; i < plan.fd_count; ++i) {
+    moved[i] = fcntl(plan.fds[i].second, F_DUPFD_CLOEXEC, kFirstSpareFd);
+    if (moved[i] < 0) return false;
+  }
+  for (size_t i = 0; i < plan.fd_count; ++i)
+    if (dup2(moved[i], plan.fds[i].first) < 0) return false;
+  return true;
+}
+
+int run_child(void* arg) {
+  auto& plan = *static_cast<ChildPlan*>(arg);
+  auto fail = [&plan](const char* step) {
+    plan.failure = errno;
+    plan.step = step;
+    _exit(127);
+  };
+  setsid();
+  prctl(PR_SET_PDEATHSIG, SIGKILL);
+  struct sigaction ignored {};
+  for (int sig : {SIGPIPE, SIGCHLD, SIGHUP, SIGINT, SIGTERM}) {
+    if (sigaction(sig, nullptr, &ignored) == 0 && ignored.sa_handler == SIG_IGN) {
+      ignored.sa_handler = SIG_DFL;
+      sigaction(sig, &ignored, nullptr);
+    }
+  }
+  sigset_t none;
+  sigemptyset(&none);
+  if (plan.cwd && chdir(plan.cwd) != 0) fail("enter the folder");
+  if (!place_fds(plan)) fail("place descriptors");
+  sigprocmask(SIG_SETMASK, &none, nullptr);
+  execve(plan.argv[0], plan.argv, plan.env);
+  fail("exec");
+  return 127;
+}
+
+std::vector<char*> pointers(const std::vector<std::string>& strings) {
+  std::vector<char*> out;
+  out.reserve(strings.size() + 1);
+  for (const auto& s : strings) out.push_back(const_cast<char*>(s.c_str()));
+  out.push_back(nullptr);
+  return out;
+}
+
+}  // namespace
+
+Result<Child> spawn(const SpawnPlan& plan) {
+  if (plan.argv.empty() || plan.fds.size() > kMaxFds) return Error{ErrorCode::kInternal, "spawn: bad plan"};
+  auto argv = pointers(plan.argv);
+  auto env = pointers(plan.env);
+  ChildPlan child{argv.data(), env.data(), plan.cwd.empty() ? nullptr : plan.cwd.c_str(), plan.fds.data(),
+                  plan.fds.size()};
+  alignas(16) char stack[kStackSize];  // ours: we are suspended until the child has exec'd
+  sigset_t all, before;
+  sigfillset(&all);
+  pthread_sigmask(SIG_SETMASK, &all, &before);  // a handler must not run in the child on our memory
+  int pidfd = -1;
+  pid_t pid = clone(run_child, stack + kStackSize, CLONE_VM | CLONE_VFORK | CLONE_PIDFD | SIGCHLD, &child, &pidfd);
+  int clone_errno = errno;
+  pthread_sigmask(SIG_SETMASK, &before, nullptr);
+  if (pid < 0) return io_error("cannot start " + plan.argv[0], clone_errno);
+  Child started{pid, Fd{pidfd}};
+  if (child.failure != 0) {
+    reap(started);
+    return io_error("cannot start " + plan.argv[0] + " in " + (plan.cwd.empty() ? "." : plan.cwd) + " (" +
+                        child.step + ")",
+                    child.failure);
+  }
+  return started;
+}
+
+ExitStatus reap(const Child& child) {
+  siginfo_t ended{};
+  while (waitid(P_PIDFD, static_cast<id_t>(child.pidfd.get()), &ended, WEXITED) != 0 && errno == EINTR) {
+  }
+  if (ended.si_code == CLD_EXITED) return {ended.si_status, 0};
+  return {-1, ended.si_status};
+}
+
+std::string ExitStatus::text() const {
+  return signal > 0 ? "signal " + signal_name(signal) : "exit code " + std::to_string(code);
+}
+
+std::string signal_name(int signal) {
+  const char* name = sigabbrev_np(signal);
+  return name ? std::string{"SIG"} + name : std::to_string(signal);
+}
+
+}  // namespace trivet::os

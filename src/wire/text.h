@@ -1,0 +1,52 @@
+#pragma once
+// Durations, sizes and names as people write them.
+
+#include <cstddef>
+#include <string>
+#include <string_view>
+
+#include "base/clock.h"
+#include "base/result.h"
+
+namespace trivet::wire {
+
+// "30s", "5m", "100ms", "1h30m", "250us", or a bare number of seconds ("30", "0.5"). Units: us ms s m h d.
+// Error kInvalidInput says what is expected. Negative and overflowing values are refused.
+Result<Duration> parse_duration(std::string_view text);
+
+// "256MiB", "128mb", "1gb", "64KiB", "512", "10k": bytes; KB, MB, GB are 1024-based like KiB, MiB, GiB; case does not matter.
+// `bare_unit` multiplies a number without a unit (Alyx memory: MiB).
+Result<size_t> parse_size(std::string_view text, size_t bare_unit = 1);
+
+// "1.5s", "250ms", "5m": the shortest exact form, for people and for `--output json` stability.
+std::string format_duration(Duration d);
+std::string format_size(size_t bytes);  // "32MiB"
+
+// ^[a-z][a-z0-9_-]{0,62}$
+bool is_function_name(std::string_view name);
+
+// The candidate nearest to `word` (edit distance at most a third of its length, at least 1), or empty.
+template <class Range>
+std::string nearest(std::string_view word, const Range& candidates);
+size_t edit_distance(std::string_view a, std::string_view b);
+
+// True when `path` ("a/b.go") matches `glob`: * within a segment, ** over segments, ?, [a-z], {a,b}.
+bool glob_match(std::string_view glob, std::string_view path);
+
+bool is_utf8(std::string_view bytes);
+
+template <class Range>
+std::string nearest(std::string_view word, const Range& candidates) {
+  std::string best;
+  size_t least = word.size() / 3 + 1;
+  for (const auto& candidate : candidates) {
+    size_t d = edit_distance(word, candidate);
+    if (d <= least && (best.empty() || d < least)) {
+      least = d;
+      best = std::string{candidate};
+    }
+  }
+  return best;
+}
+
+}  // namespace trivet::wire

@@ -1,0 +1,109 @@
+#include "worker/frame_pipes.h"
+
+#include <algorithm>
+#include <cerrno>
+
+namespace trivet::worker {
+namespace {
+
+constexpr size_t kReadSize = 64 * limits::kKiB;
+constexpr size_t kReadMost = 1 * limits::kMiB;  // of a large frame at once
+constexpr int kReadsPerTurn = 16;
+
+}  // namespace
+
+FrameReader::FrameReader(loop::Loop& loop, os::Fd fd, size_t max_frame, FrameReceiver& receiver)
+    : loop_(loop), fd_(std::move(fd)), decoder_(max_frame), receiver_(receiver) {
+  loop_.add(fd_.get(), EPOLLIN, *this);
+}
+
+FrameReader::~FrameReader() { close(); }
+
+void FrameReader::close() {
+  if (!fd_) return;
+  loop_.remove(fd_.get(), *this);
+  fd_.reset();
+}
+
+void FrameReader::on_io(uint32_t) {
+  for (int i = 0; i < kReadsPerTurn && fd_; ++i)
+    if (!read_once()) return;
+}
+
+void FrameReader::drain() {
+  while (fd_ && read_once()) {
+  }
+}
+
+bool FrameReader::read_once() {
+  size_t want = std::clamp(decoder_.missing(), kReadSize, kReadMost);
+  ssize_t n = read(fd_.get(), decoder_.room(want), want);
+  if (n < 0) return errno == EINTR;
+  if (n == 0) {
+    bool mid_frame = decoder_.mid_frame();
+    close();
+    receiver_.on_eof(mid_frame);
+    return false;
+  }
+  decoder_.added(static_cast<size_t>(n));
+  for (;;) {
+    auto frame = decoder_.next();
+    if (!frame) {
+      close();
+      receiver_.on_garbage(frame.error());
+      return false;
+    }
+    if (!*frame) break;
+    receiver_.on_frame(**frame);
+    if (!fd_) return false;
+  }
+  return static_cast<size_t>(n) == want;
+}
+
+FrameWriter::~FrameWriter() { close(); }
+
+void FrameWriter::close() {
+  if (watching_) loop_.remove(fd_.get(), *this);
+  watching_ = false;
+  fd_.reset();
+  queue_.clear();
+}
+
+void FrameWriter::send(std::string_view head, std::string_view body) {
+  if (!fd_) return;
+  size_t written = 0;
+  if (queue_.empty()) {
+    iovec parts[2] = {{const_cast<char*>(head.data()), head.size()}, {const_cast<char*>(body.data()), body.size()}};
+    ssize_t n = body.empty() ? write(fd_.get(), head.data(), head.size()) : writev(fd_.get(), parts, 2);
+    if (n < 0 && errno != EAGAIN && errno != EINTR) return close();
+    written = n < 0 ? 0 : static_cast<size_t>(n);
+  }
+  if (written < head.size()) keep(head.substr(written));
+  size_t of_body = written > head.size() ? written - head.size() : 0;
+  if (of_body < body.size()) keep(body.substr(of_body));
+}
+
+void FrameWriter::keep(std::string_view bytes) {
+  queue_.emplace_back(bytes);
+  if (watching_) return;
+  loop_.add(fd_.get(), EPOLLOUT, *this);
+  watching_ = true;
+}
+
+void FrameWriter::on_io(uint32_t) {
+  while (!queue_.empty()) {
+    const std::string& front = queue_.front();
+    ssize_t n = write(fd_.get(), front.data() + sent_, front.size() - sent_);
+    if (n < 0 && errno == EINTR) continue;
+    if (n < 0 && errno == EAGAIN) return;
+    if (n < 0) return close();
+    sent_ += static_cast<size_t>(n);
+    if (sent_ < front.size()) continue;
+    queue_.pop_front();
+    sent_ = 0;
+  }
+  loop_.remove(fd_.get(), *this);
+  watching_ = false;
+}
+
+}  // namespace trivet::worker

@@ -1,0 +1,91 @@
+#pragma once
+// Process: a child with its output read as log lines and its end observed.
+//
+// stdout and stderr are pipes. Lines go to the LogSink with the id of the call that the worker is on; the last part of
+// stderr is kept for the obituary. The end is known from the pidfd, the whole tree is killed before the child is reaped,
+// and what it still had in its pipes is read first: nothing it said is lost.
+
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "base/log.h"
+#include "loop/loop.h"
+#include "os/spawn.h"
+#include "wire/json_lines.h"
+
+namespace trivet::worker {
+
+// What is known of a process that has ended.
+struct Obituary {
+  os::ExitStatus status;
+  std::string stderr_tail;
+};
+// The error of a call that was running: kFunctionCrashed with exit_code or signal and stderr as details.
+Error crash_error(const Obituary& obituary);
+
+// Who the output belongs to. `call_id` may change between calls.
+struct OutputOwner {
+  std::string function;
+  std::string call_id;
+};
+
+class Process {
+ public:
+  enum class Capture { kLines, kWhole };  // stdout: log lines, or kept as bytes (one-shot)
+
+  struct Plan {
+    os::SpawnPlan spawn;  // fds 0, 1, 2 are added here
+    std::string function;
+    Capture stdout_capture = Capture::kLines;
+    size_t stdout_limit = 0;  // kWhole: more is dropped and marked by overflowed()
+    bool pipe_stdin = false;
+  };
+  // `ended` is called once, from the loop, after the child is reaped.
+  static Result<std::unique_ptr<Process>> start(loop::Loop& loop, const Clock& clock, LogSink& logs, Plan plan,
+                                                std::function<void(Process&)> ended);
+  ~Process();
+
+  int pid() const { return child_.pid; }
+  bool alive() const { return !obituary_; }
+  const Obituary& obituary() const { return *obituary_; }
+  OutputOwner& owner() { return owner_; }
+  os::Fd take_stdin() { return std::move(stdin_); }
+  const std::string& whole_stdout() const { return stdout_bytes_; }
+  bool overflowed() const { return overflowed_; }
+  std::string_view stderr_tail() const { return stderr_tail_; }
+
+  // Reads what is in the pipes now, so that lines printed before a reply are attributed to its call.
+  void pump();
+  // SIGKILL to the whole tree; `ended` follows.
+  void kill();
+
+ private:
+  struct Pipe;
+  struct Exit;
+  Process(loop::Loop& loop, const Clock& clock, LogSink& logs, std::function<void(Process&)> ended);
+  void read_pipe(Pipe& pipe);
+  void take(Pipe& pipe, std::string_view bytes);
+  void emit(LogStream stream, std::string_view line);
+  void on_exit();
+
+  loop::Loop& loop_;
+  const Clock& clock_;
+  LogSink& logs_;
+  std::function<void(Process&)> ended_;
+  os::Child child_;
+  std::string cookie_;
+  std::unique_ptr<Pipe> out_, err_;
+  std::unique_ptr<Exit> exit_;
+  os::Fd stdin_;
+  OutputOwner owner_;
+  Capture capture_ = Capture::kLines;
+  size_t stdout_limit_ = 0;
+  std::string stdout_bytes_, stderr_tail_;
+  bool overflowed_ = false;
+  bool killed_ = false;
+  std::optional<Obituary> obituary_;
+};
+
+}  // namespace trivet::worker
