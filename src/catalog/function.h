@@ -72,6 +72,7 @@ struct FunctionSpec {
   std::map<std::string, std::string> env;
   std::optional<Build> build;
   std::vector<HttpRoute> routes;
+  std::vector<std::string> notes;    // what the manifest asks for that is not enforced, in words
   std::string sample_input;        // JSON text, or empty (Alyx)
   std::filesystem::path manifest;  // where it was described; the entrypoint itself for a lone file
   int manifest_line = 0;           // 1-based; 0 for a lone file

@@ -206,7 +206,7 @@ void Watch::on_io(uint32_t events) {
   };
   if (events & (EPOLLRDHUP | EPOLLHUP | EPOLLERR)) {
     hung_up_ = true;
-    wake_all(hangers_);
+    if (hang_up_event_) hang_up_event_->set();
   }
   if (events & (EPOLLIN | EPOLLRDHUP | EPOLLHUP | EPOLLERR)) {
     readable_ = true;

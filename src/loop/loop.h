@@ -192,8 +192,8 @@ class Watch final : public IoHandler {
   // true: ready (or hung up, which a read will tell); false: the deadline passed. After it, try the operation.
   Awaiter readable(Instant deadline = kNever) { return {loop_, readable_, readers_, deadline}; }
   Awaiter writable(Instant deadline = kNever) { return {loop_, writable_, writers_, deadline}; }
-  // The peer closed its side (or an error came).
-  Awaiter hang_up(Instant deadline = kNever) { return {loop_, hung_up_, hangers_, deadline}; }
+  // Also sets `event` when the peer closes its side or an error comes; nullptr ends that.
+  void tell_hang_up(Event* event) { hang_up_event_ = event; }
 
   void on_io(uint32_t events) override;
 
@@ -201,7 +201,8 @@ class Watch final : public IoHandler {
   Loop& loop_;
   int fd_;
   bool readable_ = true, writable_ = true, hung_up_ = false;
-  Link readers_, writers_, hangers_;
+  Link readers_, writers_;
+  Event* hang_up_event_ = nullptr;
 };
 
 }  // namespace trivet::loop

@@ -41,6 +41,7 @@ class Process {
     Capture stdout_capture = Capture::kLines;
     size_t stdout_limit = 0;  // kWhole: more is dropped and marked by overflowed()
     bool pipe_stdin = false;
+    bool merge_output = false;  // stdout joins stderr, in order: for build steps
   };
   // `ended` is called once, from the loop, after the child is reaped.
   static Result<std::unique_ptr<Process>> start(loop::Loop& loop, const Clock& clock, LogSink& logs, Plan plan,

@@ -1,0 +1,185 @@
+#include "builder/builder.h"
+
+#include <fstream>
+
+#include "builder/tree_hash.h"
+
+namespace trivet::builder {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr auto kBuildTimeout = std::chrono::minutes{10};
+
+// What a build is made of. Runs on a blocking thread.
+Result<std::string> content_key(const catalog::FunctionSpec& spec, const catalog::RuntimeSpec& runtime,
+                                const std::vector<std::string>& globs) {
+  ContentHash hash;
+  hash.add("runtime", runtime.name);
+  hash.add("toolchain", runtime.version);
+  for (const std::string* part : {&spec.entrypoint, &spec.handler, &spec.interface}) hash.add("part", *part);
+  if (spec.build) {
+    hash.add("command", spec.build->command);
+    for (const auto& arg : spec.build->args) hash.add("arg", arg);
+  }
+  hash.add("lone", spec.manifest == spec.dir / spec.entrypoint ? "yes" : "no");
+  if (Status s = hash.add_tree(runtime.dir, {}); !s) return s.error();
+  bool lone = spec.manifest == spec.dir / spec.entrypoint;
+  Status s = lone ? hash.add_file(spec.manifest) : hash.add_tree(spec.dir, globs);
+  if (!s) return s.error();
+  return hash.hex();
+}
+
+Error disk_error(const std::string& what, const std::error_code& ec) {
+  return {ErrorCode::kIo, what + ": " + ec.message(), "choose another place with --data"};
+}
+
+std::string first_line(const fs::path& file) {
+  std::ifstream in(file);
+  std::string line;
+  std::getline(in, line);
+  return line;
+}
+
+}  // namespace
+
+// One build that callers of the same version share.
+struct Builder::Running {
+  Running(loop::Loop& loop, catalog::FunctionPtr s, catalog::RuntimePtr r)
+      : done(loop), spec(std::move(s)), runtime(std::move(r)) {}
+  loop::Event done;
+  catalog::FunctionPtr spec;
+  catalog::RuntimePtr runtime;
+  std::optional<Result<Artifact>> outcome;
+};
+
+bool Builder::is_trivial(const catalog::FunctionSpec& spec, const catalog::RuntimeSpec& runtime) {
+  return !spec.build && runtime.build_steps.empty();
+}
+
+loop::Task<Result<Artifact>> Builder::build(catalog::FunctionPtr spec, catalog::RuntimePtr runtime) {
+  if (is_trivial(*spec, *runtime)) co_return Artifact{{}, spec->entrypoint, true};
+  std::string key = spec->name + "@" + spec->version;
+  auto& slot = running_[key];
+  if (!slot) {
+    slot = std::make_shared<Running>(around_.loop, std::move(spec), std::move(runtime));
+    auto mine = slot;
+    scope_.spawn(run(mine, key));
+    co_await mine->done.wait();
+    co_return *mine->outcome;
+  }
+  auto shared = slot;
+  co_await shared->done.wait();
+  co_return *shared->outcome;
+}
+
+loop::Task<> Builder::run(std::shared_ptr<Running> running, std::string key) {
+  running->outcome.emplace(co_await build_now(running->spec, running->runtime));
+  running_.erase(key);
+  running->done.set();
+}
+
+loop::Task<Result<Artifact>> Builder::build_now(catalog::FunctionPtr spec, catalog::RuntimePtr runtime) {
+  Artifact artifact{{}, spec->entrypoint, true};
+  if (spec->build) {
+    if (Status built = co_await run_user_command(*spec, *runtime); !built) co_return std::move(built).error();
+    if (!spec->build->output.empty()) artifact.entrypoint = spec->build->output;
+  }
+  if (!runtime->build_steps.empty()) {
+    auto output = co_await run_steps(*spec, *runtime, artifact.entrypoint);
+    if (!output) co_return std::move(output).error();
+    artifact.output = std::move(*output);
+  }
+  co_return artifact;
+}
+
+// The manifest's own command. Its output stays in the source folder; a stamp remembers what it was made from.
+loop::Task<Status> Builder::run_user_command(const catalog::FunctionSpec& spec, const catalog::RuntimeSpec& runtime) {
+  std::vector<std::string> globs = spec.build->watch;
+  std::string output = spec.build->output;
+  auto key = co_await around_.blocking.run(around_.loop, [spec, runtime, globs]() -> Result<std::string> {
+    if (!globs.empty()) return content_key(spec, runtime, globs);
+    return content_key(spec, runtime, {"**/*"});
+  });
+  if (!key) co_return std::move(key).error();
+  std::error_code ec;
+  fs::path stamp = cache_ / "stamps" / (spec.name + ".stamp");
+  bool present = output.empty() || fs::exists(spec.dir / output, ec);
+  if (present && first_line(stamp) == *key) co_return Status{};
+
+  std::string program = find_program(spec.build->command);
+  if (program.empty())
+    co_return Error{ErrorCode::kBuildFailed, "build command \"" + spec.build->command + "\" of " + spec.name + " is not on PATH",
+                    "install it, or give an absolute path"};
+  std::vector<std::string> argv{program};
+  argv.insert(argv.end(), spec.build->args.begin(), spec.build->args.end());
+  if (Status ran = co_await run_step(spec, spec.build->command, std::move(argv)); !ran) co_return ran;
+  if (!output.empty() && !fs::exists(spec.dir / output, ec))
+    co_return Error{ErrorCode::kBuildFailed, "the build of " + spec.name + " made no " + output, "check build.output"};
+
+  // Without globs the output itself is part of what is hashed: the stamp is taken after the build.
+  auto built = co_await around_.blocking.run(around_.loop, [spec, runtime, globs]() -> Result<std::string> {
+    return content_key(spec, runtime, globs.empty() ? std::vector<std::string>{"**/*"} : globs);
+  });
+  if (!built) co_return std::move(built).error();
+  fs::create_directories(stamp.parent_path(), ec);
+  std::ofstream(stamp) << *built << "\n";
+  co_return Status{};
+}
+
+loop::Task<Result<fs::path>> Builder::run_steps(const catalog::FunctionSpec& spec, const catalog::RuntimeSpec& runtime,
+                                                const std::string& entrypoint) {
+  auto key = co_await around_.blocking.run(
+      around_.loop, [spec, runtime]() -> Result<std::string> { return content_key(spec, runtime, runtime.build_inputs); });
+  if (!key) co_return std::move(key).error();
+  fs::path output = cache_ / "artifacts" / *key;
+  std::error_code ec;
+  if (fs::exists(output, ec)) co_return output;
+
+  fs::path making = cache_ / "artifacts" / (*key + "." + spec.name + ".making");
+  fs::remove_all(making, ec);
+  fs::create_directories(making, ec);
+  if (ec) co_return disk_error("cannot make " + making.string(), ec);
+  catalog::Words words{runtime.binary,       runtime.dir.string(), runtime.dir.parent_path().string(), entrypoint,
+                       spec.dir.string(),    making.string(),      spec.handler,                       spec.interface};
+  for (const auto& step : runtime.build_steps) {
+    Status ran = co_await run_step(spec, step.name, catalog::expand(step.command, words));
+    if (!ran) {
+      fs::remove_all(making, ec);
+      co_return std::move(ran).error();
+    }
+  }
+  fs::rename(making, output, ec);
+  if (ec && fs::exists(output)) {  // another function of the same content was faster
+    fs::remove_all(making, ec);
+    co_return output;
+  }
+  if (ec) co_return disk_error("cannot keep " + output.string(), ec);
+  co_return output;
+}
+
+loop::Task<Status> Builder::run_step(const catalog::FunctionSpec& spec, std::string name, std::vector<std::string> argv) {
+  loop::Event ended{around_.loop};
+  worker::Process::Plan plan;
+  plan.function = spec.name;
+  plan.merge_output = true;
+  plan.spawn = {std::move(argv), base_environment({}), spec.dir.string(), {}};
+  auto process = worker::Process::start(around_.loop, around_.clock, around_.logs, std::move(plan),
+                                        [&ended](worker::Process&) { ended.set(); });
+  if (!process) co_return std::move(process).error();
+  bool in_time = co_await ended.wait(after(around_.loop.now(), kBuildTimeout));
+  if (!in_time) {
+    (*process)->kill();
+    co_return Error{ErrorCode::kBuildFailed, "build step \"" + name + "\" of " + spec.name + " took more than 10 minutes"};
+  }
+  const auto& obituary = (*process)->obituary();
+  if (obituary.status.code == 0) co_return Status{};
+  co_return Error{ErrorCode::kBuildFailed,
+                  "build step \"" + name + "\" of " + spec.name + " ended with " + obituary.status.text(),
+                  "its last lines are in `output`"}
+      .with("step", name)
+      .with("exit_code", std::to_string(obituary.status.code))
+      .with("output", obituary.stderr_tail);
+}
+
+}  // namespace trivet::builder

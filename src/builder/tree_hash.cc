@@ -1,0 +1,74 @@
+#include "builder/tree_hash.h"
+
+#include <xxhash.h>
+
+#include <algorithm>
+#include <cstdio>
+#include <fstream>
+
+#include "wire/text.h"
+
+namespace trivet::builder {
+namespace {
+
+namespace fs = std::filesystem;
+
+bool left_out(const std::string& name) { return name == "node_modules" || name == "__pycache__" || name[0] == '.'; }
+
+}  // namespace
+
+ContentHash::ContentHash() : state_(XXH3_createState()) { XXH3_128bits_reset(static_cast<XXH3_state_t*>(state_)); }
+
+ContentHash::~ContentHash() { XXH3_freeState(static_cast<XXH3_state_t*>(state_)); }
+
+void ContentHash::add(std::string_view name, std::string_view bytes) {
+  auto* state = static_cast<XXH3_state_t*>(state_);
+  for (std::string_view part : {name, bytes}) {
+    uint64_t size = part.size();
+    XXH3_128bits_update(state, &size, sizeof size);
+    XXH3_128bits_update(state, part.data(), part.size());
+  }
+}
+
+Status ContentHash::add_file(const fs::path& file) {
+  std::ifstream in(file, std::ios::binary);
+  if (!in) return Error{ErrorCode::kIo, "cannot read " + file.string()};
+  std::string bytes{std::istreambuf_iterator<char>{in}, {}};
+  add(file.filename().string(), bytes);
+  return {};
+}
+
+Status ContentHash::add_tree(const fs::path& dir, const std::vector<std::string>& globs) {
+  std::vector<std::string> files;
+  std::error_code ec;
+  for (auto it = fs::recursive_directory_iterator(dir, fs::directory_options::skip_permission_denied, ec);
+       !ec && it != fs::recursive_directory_iterator{}; it.increment(ec)) {
+    if (it->is_directory(ec) && left_out(it->path().filename().string())) {
+      it.disable_recursion_pending();
+      continue;
+    }
+    if (!it->is_regular_file(ec)) continue;
+    std::string name = it->path().lexically_relative(dir).string();
+    bool wanted = globs.empty() || std::any_of(globs.begin(), globs.end(), [&](const auto& glob) { return wire::glob_match(glob, name); });
+    if (wanted) files.push_back(std::move(name));
+  }
+  if (ec) return Error{ErrorCode::kIo, "cannot list " + dir.string() + ": " + ec.message()};
+  std::sort(files.begin(), files.end());
+  for (const auto& name : files) {
+    std::ifstream in(dir / name, std::ios::binary);
+    if (!in) return Error{ErrorCode::kIo, "cannot read " + (dir / name).string()};
+    std::string bytes{std::istreambuf_iterator<char>{in}, {}};
+    add(name, bytes);
+  }
+  return {};
+}
+
+std::string ContentHash::hex() const {
+  XXH128_hash_t digest = XXH3_128bits_digest(static_cast<XXH3_state_t*>(state_));
+  char text[40];
+  std::snprintf(text, sizeof text, "%016llx%016llx", static_cast<unsigned long long>(digest.high64),
+                static_cast<unsigned long long>(digest.low64));
+  return text;
+}
+
+}  // namespace trivet::builder

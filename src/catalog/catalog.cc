@@ -1,0 +1,138 @@
+#include "catalog/catalog.h"
+
+#include <algorithm>
+
+#include "catalog/discovery.h"
+#include "catalog/runtimes.h"
+
+namespace trivet::catalog {
+namespace {
+
+namespace fs = std::filesystem;
+
+bool same_runtime(const RuntimeSpec& a, const RuntimeSpec& b) {
+  return a.binary == b.binary && a.version == b.version && a.reason == b.reason && a.dir == b.dir && a.pool_command == b.pool_command &&
+         a.oneshot_command == b.oneshot_command && a.env == b.env && a.interfaces == b.interfaces && a.extensions == b.extensions;
+}
+
+Changes compare(const Snapshot& before, const Snapshot& now) {
+  Changes changes;
+  for (const auto& [name, spec] : now.functions) {
+    auto old = before.find(name);
+    if (!old)
+      changes.added.push_back(name);
+    else if (old != spec)
+      changes.changed.push_back(name);
+  }
+  for (const auto& [name, spec] : before.functions)
+    if (!now.find(name)) changes.removed.push_back(name);
+  return changes;
+}
+
+}  // namespace
+
+std::vector<std::string> Snapshot::names() const {
+  std::vector<std::string> out;
+  out.reserve(functions.size());
+  for (const auto& [name, spec] : functions) out.push_back(name);
+  std::sort(out.begin(), out.end());
+  return out;
+}
+
+Result<std::unique_ptr<Catalog>> Catalog::open(Config config, Prober& prober) {
+  std::error_code ec;
+  config.root = fs::absolute(config.root, ec).lexically_normal();
+  if (!config.root.has_filename()) config.root = config.root.parent_path();
+  if (!fs::exists(config.root, ec))
+    return Error{ErrorCode::kIo, "there is no " + config.root.string(), "name a folder of functions, or a source file"};
+  for (auto& dir : config.runtime_dirs) dir = fs::canonical(dir, ec);
+  std::unique_ptr<Catalog> catalog{new Catalog(std::move(config), prober)};
+  std::lock_guard lock(catalog->scanning_);
+  auto first = catalog->scan(Snapshot{});
+  if (first->runtimes.empty())
+    return Error{ErrorCode::kIo, "no runtimes were found", "name their folder with --runtimes or TRIVET_RUNTIMES"};
+  catalog->publish(std::move(first));
+  return catalog;
+}
+
+SnapshotPtr Catalog::current() const {
+  std::lock_guard lock(mutex_);
+  return current_;
+}
+
+void Catalog::publish(std::shared_ptr<Snapshot> next) {
+  std::lock_guard lock(mutex_);
+  next->generation = current_ ? current_->generation + 1 : 1;
+  current_ = std::move(next);
+}
+
+RuntimePtr Catalog::probed(const RuntimePtr& runtime) {
+  auto& slot = probed_[runtime->name];
+  if (!slot) {
+    auto copy = std::make_shared<RuntimeSpec>(*runtime);
+    prober_.probe(*copy);
+    slot = std::move(copy);
+  }
+  return slot;
+}
+
+std::shared_ptr<Snapshot> Catalog::scan(const Snapshot& before) {
+  auto next = std::make_shared<Snapshot>();
+  RuntimeSet set = read_runtimes(config_.runtime_dirs);
+  next->problems = std::move(set.problems);
+  probed_.clear();
+  DiscoveryInput input{config_.root, {}, config_.environment, config_.overrides, [this](const RuntimePtr& r) { return probed(r); }};
+  for (auto& runtime : set.runtimes) {
+    if (runtime.reason.empty()) runtime.reason = "not looked for yet";
+    std::string name = runtime.name;
+    input.runtimes[name] = std::make_shared<RuntimeSpec>(std::move(runtime));
+  }
+  std::error_code ec;
+  Discovered found;
+  if (fs::exists(config_.root, ec) || before.functions.empty()) {
+    found = discover(input);
+  } else {
+    next->functions = before.functions;
+    found.problems.push_back({"", config_.root, {ErrorCode::kIo, config_.root.string() + " has vanished: what was there keeps serving", "put it back"}});
+  }
+  for (auto& [name, runtime] : input.runtimes) {
+    auto looked = probed_.find(name);
+    RuntimePtr now = looked != probed_.end() ? looked->second : runtime;
+    auto old = before.runtime(name);
+    if (old && looked == probed_.end() && old->reason != "not looked for yet" && old->dir == now->dir) now = old;  // keep what is known
+    next->runtimes[name] = old && same_runtime(*old, *now) ? old : now;
+  }
+  for (auto& spec : found.functions) {
+    auto old = before.find(spec.name);
+    bool same = old && old->version == spec.version && old->manifest == spec.manifest;
+    std::string name = spec.name;
+    next->functions[name] = same ? old : std::make_shared<FunctionSpec>(std::move(spec));
+  }
+  std::move(found.problems.begin(), found.problems.end(), std::back_inserter(next->problems));
+  return next;
+}
+
+Changes Catalog::reload() {
+  std::lock_guard lock(scanning_);
+  SnapshotPtr before = current();
+  auto next = scan(*before);
+  Changes changes = compare(*before, *next);
+  publish(std::move(next));
+  return changes;
+}
+
+void Catalog::probe_all() {
+  std::lock_guard lock(scanning_);
+  SnapshotPtr before = current();
+  auto next = std::make_shared<Snapshot>(*before);
+  for (auto& [name, runtime] : next->runtimes) {
+    if (runtime->available() || runtime->reason != "not looked for yet") continue;
+    auto copy = std::make_shared<RuntimeSpec>(*runtime);
+    copy->reason.clear();
+    prober_.probe(*copy);
+    runtime = std::move(copy);
+  }
+  publish(std::move(next));
+}
+
+}  // namespace trivet::catalog

@@ -1,0 +1,55 @@
+#pragma once
+// Catalog: publishes what exists as immutable snapshots, and makes a new one when asked to look again.
+
+#include <filesystem>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <vector>
+
+#include "catalog/prober.h"
+#include "catalog/snapshot.h"
+
+namespace trivet::catalog {
+
+struct Config {
+  std::filesystem::path root;                       // a folder or one source file
+  std::vector<std::filesystem::path> runtime_dirs;
+  std::map<std::string, std::string> environment;   // for ${VAR} in manifests
+  std::map<std::string, std::string> overrides;     // of a lone file, from the command line
+};
+
+// Names of functions.
+struct Changes {
+  std::vector<std::string> added, changed, removed;
+  bool empty() const { return added.empty() && changed.empty() && removed.empty(); }
+};
+
+class Catalog {
+ public:
+  // kIo when no runtimes are found or the root does not exist.
+  static Result<std::unique_ptr<Catalog>> open(Config config, Prober& prober);
+
+  // Any thread.
+  SnapshotPtr current() const;
+  // Looks at everything again; any thread, one at a time. A root that has vanished leaves the functions as they were, with a problem.
+  Changes reload();
+  // Looks for the toolchains of runtimes that no function uses.
+  void probe_all();
+
+ private:
+  Catalog(Config config, Prober& prober) : config_(std::move(config)), prober_(prober) {}
+  std::shared_ptr<Snapshot> scan(const Snapshot& before);
+  void publish(std::shared_ptr<Snapshot> next);
+  RuntimePtr probed(const RuntimePtr& runtime);
+
+  Config config_;
+  Prober& prober_;
+  std::mutex scanning_;                                 // one scan at a time
+  std::map<std::string, RuntimePtr> probed_;            // of this scan; guarded by scanning_
+  mutable std::mutex mutex_;
+  SnapshotPtr current_;                                 // guarded by mutex_
+};
+
+}  // namespace trivet::catalog

@@ -1,0 +1,245 @@
+#include "catalog/discovery.h"
+
+#include <sys/stat.h>
+
+#include <algorithm>
+#include <set>
+
+#include "catalog/alyx.h"
+#include "catalog/manifest.h"
+#include "catalog/resolve.h"
+#include "wire/text.h"
+
+namespace trivet::catalog {
+namespace {
+
+namespace fs = std::filesystem;
+
+bool passed_over(const fs::path& path) {
+  std::string name = path.filename().string();
+  return name.empty() || name[0] == '.' || name == "node_modules" || name == "__pycache__" || name == "vendor";
+}
+
+bool is_file(const fs::path& path) {
+  std::error_code ec;
+  return fs::is_regular_file(path, ec);
+}
+
+class Walk {
+ public:
+  explicit Walk(const DiscoveryInput& input) : in_(input) {}
+
+  Discovered run() {
+    std::error_code ec;
+    if (is_file(in_.root)) {
+      take_lone(in_.root);
+    } else if (!fs::is_directory(in_.root, ec)) {
+      problem("", in_.root, {ErrorCode::kIo, "there is no folder " + in_.root.string(), "name one that holds functions"});
+    } else if (!take_folder(in_.root, IsRoot::kYes)) {
+      take_children(in_.root);
+      if (fs::is_directory(in_.root / "functions", ec)) take_children(in_.root / "functions");
+    }
+    refuse_duplicates();
+    return std::move(out_);
+  }
+
+ private:
+  enum class IsRoot { kNo, kYes };
+
+  void problem(std::string function, fs::path file, Error error) { out_.problems.push_back({std::move(function), std::move(file), std::move(error)}); }
+
+  void take_children(const fs::path& dir) {
+    std::vector<fs::path> entries;
+    std::error_code ec;
+    for (const auto& entry : fs::directory_iterator(dir, ec)) {
+      if (passed_over(entry.path())) continue;
+      if (entry.is_symlink(ec) && escapes(entry.path())) continue;
+      entries.push_back(entry.path());
+    }
+    std::sort(entries.begin(), entries.end());
+    for (const auto& entry : entries) {
+      if (fs::is_directory(entry, ec))
+        take_folder(entry, IsRoot::kNo);
+      else if (is_known_source(entry))
+        take_lone(entry);
+    }
+  }
+
+  bool escapes(const fs::path& link) const {
+    std::error_code ec;
+    fs::path target = fs::weakly_canonical(link, ec), root = fs::weakly_canonical(in_.root, ec);
+    return ec || target.lexically_relative(root).string().starts_with("..");
+  }
+
+  bool is_known_source(const fs::path& file) const {
+    std::string name = file.filename().string();
+    if (name.ends_with(".d.ts") || name.ends_with("_test.go")) return false;
+    return std::any_of(in_.runtimes.begin(), in_.runtimes.end(), [&](const auto& r) { return claims(*r.second, file); });
+  }
+
+  // False when nothing in the folder says that it is a function.
+  bool take_folder(const fs::path& dir, IsRoot root) {
+    if (is_file(dir / "trivet.yaml")) return take_trivet(dir, dir / "trivet.yaml"), true;
+    if (is_file(dir / "schema.yaml") && take_alyx_schema(dir, dir / "schema.yaml")) return true;
+    if (is_file(dir / "manifest.yaml") && take_alyx_manifest(dir, dir / "manifest.yaml")) return true;
+    if (root == IsRoot::kYes && holds_other_functions(dir)) return false;
+    FunctionSpec spec;
+    spec.name = dir.filename().string();
+    spec.dir = dir;
+    if (!find_entrypoint(spec, in_)) return false;
+    spec.manifest = dir / spec.entrypoint;
+    finish(std::move(spec), {}, fs::path{}, 0);
+    return true;
+  }
+
+  // A root with main.py beside other functions is a folder of functions, not one function.
+  bool holds_other_functions(const fs::path& dir) const {
+    int sources = 0;
+    std::error_code ec;
+    for (const auto& entry : fs::directory_iterator(dir, ec)) {
+      if (passed_over(entry.path())) continue;
+      bool manifest = is_file(entry.path() / "trivet.yaml") || is_file(entry.path() / "manifest.yaml");
+      if (manifest || entry.path().filename() == "functions") return true;
+      sources += is_file(entry.path()) && is_known_source(entry.path()) ? 1 : 0;
+    }
+    return sources > 1;
+  }
+
+  void take_lone(const fs::path& file) {
+    FunctionSpec spec;
+    spec.name = file.stem().string();
+    spec.dir = file.parent_path();
+    spec.entrypoint = file.filename().string();
+    spec.manifest = file;
+    finish(std::move(spec), {}, {}, 0);
+  }
+
+  void take_trivet(const fs::path& dir, const fs::path& file) {
+    auto tree = read_yaml(file);
+    if (!tree) return problem(dir.filename().string(), file, std::move(tree).error());
+    const YamlNode* functions = tree->root.find("functions");
+    if (!functions) {
+      FunctionSpec spec;
+      spec.name = dir.filename().string();
+      return take_entry(*tree, tree->root, std::move(spec), dir);
+    }
+    for (const auto& [key, value] : tree->root.members)
+      if (key.text != "functions") return problem("", file, tree->error(key, "unknown field \"" + key.text + "\" in a project manifest", "a project has only functions:"));
+    if (!functions->is_map()) return problem("", file, tree->error(*functions, "functions must be a map of name to function"));
+    for (const auto& [key, value] : functions->members) take_project_entry(*tree, key, value, dir);
+  }
+
+  // An entry of a project: as a manifest, with `path` for its folder.
+  void take_project_entry(const YamlTree& tree, const YamlNode& key, const YamlNode& value, const fs::path& dir) {
+    FunctionSpec spec;
+    spec.name = key.text;
+    YamlNode rest = value;
+    fs::path folder = dir;
+    auto path = std::find_if(rest.members.begin(), rest.members.end(), [](const auto& m) { return m.first.text == "path"; });
+    if (path != rest.members.end()) {
+      std::string text = path->second.text;
+      if (text.starts_with('/') || text.find("..") != std::string::npos)
+        return problem(key.text, tree.file, tree.error(path->second, "path must lie below the project"));
+      folder = dir / text;
+      rest.members.erase(path);
+    } else if (std::error_code ec; fs::is_directory(dir / "functions" / key.text, ec)) {
+      folder = dir / "functions" / key.text;
+    }
+    if (rest.line == 0) rest.line = key.line, rest.column = key.column;
+    take_entry(tree, rest, std::move(spec), folder);
+  }
+
+  void take_entry(const YamlTree& tree, const YamlNode& map, FunctionSpec spec, const fs::path& dir) {
+    Unresolved open;
+    spec.dir = dir;
+    spec.manifest = tree.file;
+    spec.manifest_line = map.line;
+    ManifestContext context{dir, in_.environment};
+    std::string name = spec.name;
+    if (auto error = read_function(tree, map, context, spec, open)) return problem(name, tree.file, std::move(*error));
+    finish(std::move(spec), open, tree.file, map.line);
+  }
+
+  bool take_alyx_schema(const fs::path& dir, const fs::path& file) {
+    auto tree = read_yaml(file);
+    if (!tree) return problem("", file, std::move(tree).error()), true;
+    if (!looks_like_alyx_schema(tree->root)) return false;
+    for (const auto& [key, value] : tree->root.find("functions")->members) {
+      const YamlNode* path = value.find("path");
+      take_alyx(*tree, value, key.text, dir / (path ? path->text : "functions/" + key.text));
+    }
+    return true;
+  }
+
+  bool take_alyx_manifest(const fs::path& dir, const fs::path& file) {
+    auto tree = read_yaml(file);
+    if (!tree) return problem(dir.filename().string(), file, std::move(tree).error()), true;
+    if (!looks_like_alyx_manifest(tree->root)) return false;
+    take_alyx(*tree, tree->root, dir.filename().string(), dir);
+    return true;
+  }
+
+  void take_alyx(const YamlTree& tree, const YamlNode& map, const std::string& name, const fs::path& dir) {
+    FunctionSpec spec;
+    spec.name = name;
+    spec.dir = dir;
+    spec.manifest = tree.file;
+    spec.manifest_line = map.line;
+    std::error_code ec;
+    if (!fs::is_directory(dir, ec)) return problem(name, tree.file, tree.error(map, "the folder " + dir.string() + " of function " + name + " does not exist"));
+    ManifestContext context{dir, in_.environment};
+    if (auto error = read_alyx_function(tree, map, context, spec)) return problem(name, tree.file, std::move(*error));
+    finish(std::move(spec), {true, true}, tree.file, map.line);
+  }
+
+  void finish(FunctionSpec spec, Unresolved open, const fs::path& file, int line) {
+    std::string name = spec.name;
+    fs::path where = file.empty() ? spec.manifest : file;
+    if (auto error = resolve_function(spec, open, in_)) {
+      if (line > 0) error->message = where.string() + ":" + std::to_string(line) + ": " + error->message;
+      return problem(name, where, std::move(*error));
+    }
+    out_.functions.push_back(std::move(spec));
+  }
+
+  // Names and routes must be unique: all that share one are problems, for none of them is the right one.
+  void refuse_duplicates() {
+    std::map<std::string, std::vector<const FunctionSpec*>> names, routes;
+    for (const auto& spec : out_.functions) {
+      names[spec.name].push_back(&spec);
+      for (const auto& route : spec.routes)
+        for (const auto& method : route.methods.empty() ? std::vector<std::string>{"ANY"} : route.methods)
+          routes[method + " " + route.path].push_back(&spec);
+    }
+    std::map<const FunctionSpec*, std::string> refused;
+    auto refuse = [&refused](const auto& groups, const std::string& what, bool by_manifest) {
+      for (const auto& [key, specs] : groups) {
+        if (specs.size() < 2) continue;
+        std::string all;
+        for (const auto* spec : specs) all += (all.empty() ? "" : " and ") + (by_manifest ? spec->manifest.string() : spec->name);
+        for (const auto* spec : specs) refused[spec] = what + " \"" + key + "\" is used by " + all;
+      }
+    };
+    refuse(names, "the name", true);
+    refuse(routes, "the route", false);
+    if (refused.empty()) return;
+    std::vector<FunctionSpec> kept;
+    for (auto& spec : out_.functions) {
+      auto found = refused.find(&spec);
+      if (found != refused.end())
+        problem(spec.name, spec.manifest, {ErrorCode::kInvalidManifest, spec.manifest.string() + ": " + found->second, "give one of them another"});
+    }
+    for (auto& spec : out_.functions)
+      if (!refused.count(&spec)) kept.push_back(std::move(spec));
+    out_.functions = std::move(kept);
+  }
+
+  const DiscoveryInput& in_;
+  Discovered out_;
+};
+
+}  // namespace
+
+Discovered discover(const DiscoveryInput& input) { return Walk{input}.run(); }
+
+}  // namespace trivet::catalog

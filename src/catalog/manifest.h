@@ -1,0 +1,36 @@
+#pragma once
+// trivet.yaml to FunctionSpec: every field of the manifest, validated. What is known but comes later is refused, never ignored.
+
+#include <map>
+#include <string>
+#include <vector>
+
+#include "catalog/function.h"
+#include "catalog/reader.h"
+
+namespace trivet::catalog {
+
+struct ManifestContext {
+  std::filesystem::path dir;                        // of the function
+  const std::map<std::string, std::string>& environment;  // for ${VAR} in env
+};
+
+// What a manifest left open: discovery fills these in from the runtime.
+struct Unresolved {
+  bool interface_given = false;
+  bool mode_given = false;
+};
+
+// One function from one map. `spec` has defaults; name and dir may be set already. The first error, with line and column.
+std::optional<Error> read_function(const YamlTree& tree, const YamlNode& map, const ManifestContext& context,
+                                   FunctionSpec& spec, Unresolved& open);
+
+// "python", "python@3.11", {engine: bun, version: ">=1.0.0"}.
+void read_runtime_choice(Reader& reader, FunctionSpec& spec);
+void read_env(Reader& reader, const ManifestContext& context, FunctionSpec& spec);
+void read_build(Reader& reader, FunctionSpec& spec);
+
+// "${NAME}" and "$$" in `text`, from `environment`.
+Result<std::string> expand_variables(std::string_view text, const std::map<std::string, std::string>& environment);
+
+}  // namespace trivet::catalog

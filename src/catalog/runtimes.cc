@@ -1,0 +1,143 @@
+#include "catalog/runtimes.h"
+
+#include <algorithm>
+#include <regex>
+
+#include "catalog/reader.h"
+
+namespace trivet::catalog {
+namespace {
+
+namespace fs = std::filesystem;
+
+const std::vector<std::string>& word_names() {
+  static const std::vector<std::string> kNames{"binary", "runtime", "runtimes", "entrypoint", "source", "output", "handler", "interface"};
+  return kNames;
+}
+
+const std::string& word(const Words& words, size_t index) {
+  const std::string* values[] = {&words.binary, &words.runtime, &words.runtimes, &words.entrypoint,
+                                 &words.source, &words.output,  &words.handler,  &words.interface};
+  return *values[index];
+}
+
+// The first unknown ${word}, empty when all are known.
+std::string unknown_word(const std::vector<std::string>& command) {
+  for (const auto& part : command)
+    for (size_t at = part.find("${"); at != std::string::npos; at = part.find("${", at + 2)) {
+      std::string name = part.substr(at + 2, part.find('}', at) - at - 2);
+      if (std::find(word_names().begin(), word_names().end(), name) == word_names().end()) return name;
+    }
+  return {};
+}
+
+void read_command(Reader& reader, std::vector<std::string>& target) {
+  reader.texts("command", target);
+  if (reader.failed()) return;
+  if (target.empty()) return reader.fail(reader.node(), "command is missing");
+  if (auto name = unknown_word(target); !name.empty()) reader.fail(reader.node(), "unknown word ${" + name + "}");
+}
+
+void read_toolchain(Reader& r, RuntimeSpec& spec) {
+  r.texts("binary", spec.binary_candidates);
+  r.texts("resolve", spec.resolve_args);
+  r.map("version", [&spec](Reader& v) {
+    v.texts("args", spec.version_args);
+    v.text("pattern", spec.version_pattern);
+    try {
+      std::regex check{spec.version_pattern};
+    } catch (const std::regex_error&) {
+      v.fail(v.node(), "toolchain.version.pattern is not a regular expression");
+    }
+  });
+  r.text("install", spec.install);
+  if (!r.failed() && spec.binary_candidates.empty()) r.fail(r.node(), "toolchain.binary is missing");
+}
+
+}  // namespace
+
+bool RuntimeSpec::offers(std::string_view interface) const {
+  return std::find(interfaces.begin(), interfaces.end(), interface) != interfaces.end();
+}
+
+std::vector<std::string> expand(const std::vector<std::string>& command, const Words& words) {
+  std::vector<std::string> out;
+  out.reserve(command.size());
+  for (const auto& part : command) {
+    std::string text;
+    for (size_t i = 0; i < part.size();) {
+      size_t end = part.compare(i, 2, "${") == 0 ? part.find('}', i) : std::string::npos;
+      if (end == std::string::npos) {
+        text.push_back(part[i++]);
+        continue;
+      }
+      auto known = std::find(word_names().begin(), word_names().end(), part.substr(i + 2, end - i - 2));
+      if (known != word_names().end()) text += word(words, static_cast<size_t>(known - word_names().begin()));
+      i = end + 1;
+    }
+    out.push_back(std::move(text));
+  }
+  return out;
+}
+
+Result<RuntimeSpec> read_runtime(const fs::path& dir) {
+  auto tree = read_yaml(dir / "runtime.yaml");
+  if (!tree) return std::move(tree).error();
+  RuntimeSpec spec;
+  spec.dir = dir;
+  Reader reader{*tree, tree->root, ""};
+  reader.text("name", spec.name);
+  reader.text("title", spec.title);
+  reader.texts("extensions", spec.extensions);
+  reader.integer("priority", spec.priority, 0, 1000);
+  reader.texts("entrypoints", spec.entrypoints);
+  reader.map("toolchain", [&spec](Reader& r) { read_toolchain(r, spec); });
+  reader.texts("interfaces", spec.interfaces);
+  reader.integer("concurrency", spec.concurrency, 0, 100'000);
+  reader.map("pool", [&spec](Reader& r) { read_command(r, spec.pool_command); });
+  reader.map("oneshot", [&spec](Reader& r) { read_command(r, spec.oneshot_command); });
+  reader.text_map("env", spec.env);
+  reader.map("build", [&spec](Reader& r) {
+    r.texts("inputs", spec.build_inputs);
+    r.maps("steps", [&spec](Reader& s) {
+      BuildStep step;
+      s.text("name", step.name);
+      read_command(s, step.command);
+      spec.build_steps.push_back(std::move(step));
+    });
+  });
+  reader.take("conformance");  // the conformance suite's business
+  if (!reader.failed() && spec.name != dir.filename().string())
+    reader.fail(tree->root, "name is \"" + spec.name + "\", but the folder is \"" + dir.filename().string() + "\"", "they must be the same");
+  if (!reader.failed() && spec.interfaces.empty()) reader.fail(tree->root, "interfaces is missing");
+  if (!reader.failed() && spec.pool_command.empty() && spec.oneshot_command.empty())
+    reader.fail(tree->root, "neither pool nor oneshot says how a worker starts");
+  if (auto error = reader.finish()) return std::move(*error);
+  return spec;
+}
+
+RuntimeSet read_runtimes(const std::vector<fs::path>& dirs) {
+  RuntimeSet set;
+  for (const auto& dir : dirs) {
+    std::vector<fs::path> folders;
+    std::error_code ec;
+    for (const auto& entry : fs::directory_iterator(dir, ec)) {
+      std::string name = entry.path().filename().string();
+      if (name[0] != '_' && name[0] != '.' && fs::exists(entry.path() / "runtime.yaml", ec)) folders.push_back(entry.path());
+    }
+    std::sort(folders.begin(), folders.end());
+    for (const auto& folder : folders) {
+      std::string name = folder.filename().string();
+      bool taken = std::any_of(set.runtimes.begin(), set.runtimes.end(), [&](const auto& r) { return r.name == name; });
+      if (taken) continue;
+      auto spec = read_runtime(folder);
+      if (spec)
+        set.runtimes.push_back(std::move(*spec));
+      else
+        set.problems.push_back({"", folder / "runtime.yaml", std::move(spec).error()});
+    }
+  }
+  return set;
+}
+
+}  // namespace trivet::catalog

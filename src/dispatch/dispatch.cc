@@ -1,0 +1,229 @@
+#include "dispatch/dispatch.h"
+
+#include <algorithm>
+
+#include "base/ids.h"
+#include "wire/text.h"
+
+namespace trivet::dispatch {
+namespace {
+
+using worker::EndReason;
+
+// Counts a call as in flight for as long as its coroutine lives, however it ends.
+struct InFlightCount {
+  InFlightCount(int64_t& host, int64_t& function, loop::Event& quiet) : host_(host), function_(function), quiet_(quiet) {
+    ++host_;
+    ++function_;
+  }
+  ~InFlightCount() {
+    --function_;
+    if (--host_ == 0) quiet_.set();
+  }
+  int64_t& host_;
+  int64_t& function_;
+  loop::Event& quiet_;
+};
+
+// How long a call may wait for a worker: its own timeout, and a start's when it may have to wait for one.
+Instant lease_deadline(Instant now, const catalog::Limits& limits) {
+  return after(after(now, limits.timeout), limits.start_timeout);
+}
+
+void set_deadline(worker::Call& call, const catalog::Limits& limits, Instant now, int64_t unix_ms) {
+  call.deadline = after(now, limits.timeout);
+  call.deadline_unix_ms = unix_ms + static_cast<int64_t>(to_ms(limits.timeout));
+}
+
+Error about(Error error, const std::string& function) {
+  error.details.emplace_back("function", function);
+  return error;
+}
+
+}  // namespace
+
+Dispatcher::Dispatcher(Surroundings around)
+    : around_(around), snapshot_(std::make_shared<catalog::Snapshot>()), quiet_(around.loop), scope_(around.loop) {}
+
+Dispatcher::~Dispatcher() = default;
+
+// The life of a call, in order.
+loop::Task<Result<worker::Reply>> Dispatcher::invoke(worker::Call call) {
+  // Admit.
+  if (draining_) co_return Error{ErrorCode::kUnavailable, "the host is shutting down", "try again"};
+  if (call.id.empty()) call.id = new_call_id(around_.clock.unix_ms());
+
+  // Resolve.
+  auto found = resolve(call.function);
+  if (!found) co_return about(std::move(found).error(), call.function);
+  ServedPtr served = std::move(*found);
+  const catalog::Limits& limits = served->spec().limits;
+  if (call.input.size() > limits.payload_bytes)
+    co_return about({ErrorCode::kPayloadTooLarge, "the body has " + std::to_string(call.input.size()) + " bytes, limits.payload is " +
+                                                      wire::format_size(limits.payload_bytes)},
+                    call.function);
+  InFlightCount counted{in_flight_, around_.stats.of(call.function).in_flight, quiet_};
+  Instant arrived = around_.loop.now();
+
+  // Prepare.
+  if (!served->prepared()) {
+    Status prepared = co_await served->prepare();
+    if (!prepared) {
+      Result<worker::Reply> outcome{about(prepared.error(), call.function)};
+      settle(call.function, outcome, {});
+      co_return outcome;
+    }
+  }
+
+  // Check out.
+  auto lease = co_await served->pool()->lease(lease_deadline(around_.loop.now(), limits));
+  if (!lease) {
+    Result<worker::Reply> outcome{about(std::move(lease).error(), call.function)};
+    settle(call.function, outcome, {around_.loop.now() - arrived, {}, {}});
+    co_return outcome;
+  }
+  worker::Timing timing{lease->queued(), lease->started(), {}};
+
+  // Run, with a deadline.
+  if (served->spec().interface == "stdio") {
+    call.public_url = public_url_;
+    call.internal_token = around_.tokens.issue(call.function);
+  }
+  Instant begin = around_.loop.now();
+  set_deadline(call, limits, begin, around_.clock.unix_ms());
+  Result<worker::Reply> outcome = co_await lease->begin().invoke(call);
+  timing.run = around_.loop.now() - begin;
+
+  // Settle.
+  if (outcome.ok() || outcome.error().code == ErrorCode::kFunctionError) lease->succeeded();
+  settle(call.function, outcome, timing);
+  if (!outcome) co_return about(std::move(outcome).error(), call.function);
+  outcome->timing = timing;
+  co_return outcome;
+}
+
+Result<ServedPtr> Dispatcher::resolve(const std::string& function) {
+  auto serving = serving_.find(function);
+  if (serving != serving_.end()) return serving->second;
+  catalog::FunctionPtr spec = snapshot_->find(function);
+  if (!spec) return not_found(function);
+  catalog::RuntimePtr runtime = snapshot_->runtime(spec->runtime);
+  if (!runtime) return Error{ErrorCode::kRuntimeNotAvailable, "there is no runtime " + spec->runtime};
+  Served::Surroundings around{around_.loop, around_.clock, around_.logs, around_.builder};
+  return serving_.emplace(function, std::make_shared<Served>(around, spec, runtime)).first->second;
+}
+
+Error Dispatcher::not_found(const std::string& function) const {
+  if (const catalog::Problem* problem = snapshot_->problem(function)) return problem->error;
+  Error error{ErrorCode::kFunctionNotFound, "there is no function \"" + function + "\""};
+  std::string near = wire::nearest(function, snapshot_->names());
+  error.hint = near.empty() ? "`trivet ls` lists the functions" : "did you mean \"" + near + "\"?";
+  return error;
+}
+
+void Dispatcher::settle(const std::string& function, const Result<worker::Reply>& outcome, const worker::Timing& timing) {
+  telemetry::FunctionStats& stats = around_.stats.of(function);
+  ++stats.calls;
+  stats.run.observe(timing.run);
+  stats.queue.observe(timing.queue);
+  if (timing.start > Duration::zero()) {
+    ++stats.cold_starts;
+    stats.start.observe(timing.start);
+  }
+  if (outcome.ok())
+    ++stats.ok;
+  else
+    ++stats.errors[static_cast<size_t>(outcome.error().code)];
+}
+
+void Dispatcher::adopt(catalog::SnapshotPtr snapshot) {
+  snapshot_ = std::move(snapshot);
+  std::vector<std::string> replaced;
+  for (auto it = serving_.begin(); it != serving_.end();) {
+    auto current = snapshot_->find(it->first);
+    bool same = current == it->second->spec_ptr() && snapshot_->runtime(it->second->spec().runtime).get() == &it->second->runtime();
+    if (same) {
+      ++it;
+      continue;
+    }
+    if (current && it->second->prepared()) replaced.push_back(it->first);
+    retire(it->second, EndReason::kReplaced);
+    it = serving_.erase(it);
+  }
+  struct Warm {
+    static loop::Task<> run(ServedPtr served) {
+      if (co_await served->prepare()) served->pool()->warm();
+    }
+  };
+  for (const auto& [name, spec] : snapshot_->functions) {
+    bool eager = spec->scale.min > 0 || spec->scale.start == catalog::StartPolicy::kEager;
+    bool was_used = std::find(replaced.begin(), replaced.end(), name) != replaced.end();
+    if (!eager && !was_used) continue;
+    if (auto served = resolve(name)) scope_.spawn(Warm::run(*served));
+  }
+}
+
+void Dispatcher::retire(ServedPtr served, EndReason reason) {
+  if (!served->prepared()) {
+    if (served.use_count() > 2) scope_.spawn(retire_when_prepared(std::move(served), reason));  // calls wait for its build
+    return;
+  }
+  served->pool()->drain(reason);
+  retiring_.push_back(served);
+  scope_.spawn(bury(served));
+}
+
+loop::Task<> Dispatcher::retire_when_prepared(ServedPtr served, EndReason reason) {
+  if (co_await served->prepare()) retire(served, reason);
+}
+
+loop::Task<> Dispatcher::bury(ServedPtr served) {
+  co_await served->pool()->drained_event().wait();
+  const auto& ends = served->pool()->counts().ends;
+  for (size_t i = 0; i < ends.size(); ++i) past_ends_[i] += ends[i];
+  retiring_.erase(std::remove(retiring_.begin(), retiring_.end(), served), retiring_.end());
+}
+
+loop::Task<Status> Dispatcher::prepare(std::string function) {
+  auto served = resolve(function);
+  if (!served) co_return std::move(served).error();
+  co_return co_await (*served)->prepare();
+}
+
+loop::Task<> Dispatcher::drain(Instant deadline) {
+  draining_ = true;
+  quiet_.reset();
+  if (in_flight_ > 0) co_await quiet_.wait(deadline);
+  for (auto& [name, served] : serving_) retire(served, EndReason::kShutdown);
+  serving_.clear();
+  auto pools = retiring_;
+  Instant grace = after(around_.loop.now(), limits::kStopGrace);
+  for (auto& served : pools) co_await served->pool()->drained_event().wait(grace);
+  for (auto& served : pools) served->pool()->kill(EndReason::kShutdown);
+  for (auto& served : pools) co_await served->pool()->drained_event().wait(after(around_.loop.now(), limits::kStopGrace));
+}
+
+std::vector<Dispatcher::WorkerRow> Dispatcher::workers() const {
+  std::vector<WorkerRow> rows;
+  auto add = [&rows](const Served& served, bool retiring) {
+    if (!served.pool()) return;
+    for (auto& view : served.pool()->workers())
+      rows.push_back({served.spec().name, served.runtime().name, served.spec().version, retiring, view});
+  };
+  for (const auto& [name, served] : serving_) add(*served, false);
+  for (const auto& served : retiring_) add(*served, true);
+  return rows;
+}
+
+std::array<int64_t, 12> Dispatcher::worker_ends() const {
+  auto total = past_ends_;
+  auto add = [&total](const Served& served) {
+    if (!served.pool()) return;
+    for (size_t i = 0; i < total.size(); ++i) total[i] += served.pool()->counts().ends[i];
+  };
+  for (const auto& [name, served] : serving_) add(*served);
+  for (const auto& served : retiring_) add(*served);
+  return total;
+}
+
+}  // namespace trivet::dispatch

@@ -1,0 +1,55 @@
+#pragma once
+// Served: one version of one function, from its description to its pool of workers.
+
+#include <memory>
+#include <optional>
+
+#include "builder/builder.h"
+#include "catalog/snapshot.h"
+#include "loop/loop.h"
+#include "pool/pool.h"
+#include "worker/framed.h"
+#include "worker/launch.h"
+
+namespace trivet::dispatch {
+
+class Served {
+ public:
+  struct Surroundings {
+    loop::Loop& loop;
+    const Clock& clock;
+    LogSink& logs;
+    builder::Builder& builder;
+  };
+  Served(Surroundings around, catalog::FunctionPtr spec, catalog::RuntimePtr runtime)
+      : around_(around), spec_(std::move(spec)), runtime_(std::move(runtime)) {}
+
+  const catalog::FunctionSpec& spec() const { return *spec_; }
+  const catalog::FunctionPtr& spec_ptr() const { return spec_; }
+  const catalog::RuntimeSpec& runtime() const { return *runtime_; }
+
+  // Builds what has to be built and makes the pool. Ready after the first success; a failure is remembered for a moment, so that a
+  // broken build is not repeated by every call. kRuntimeNotAvailable, kBuildFailed, kIo.
+  loop::Task<Status> prepare();
+  bool prepared() const { return pool_ != nullptr; }
+  pool::Pool* pool() { return pool_.get(); }
+  const pool::Pool* pool() const { return pool_.get(); }
+
+ private:
+  Status check_toolchain() const;
+
+  Surroundings around_;
+  catalog::FunctionPtr spec_;
+  catalog::RuntimePtr runtime_;
+  std::unique_ptr<pool::Pool> pool_;
+  std::optional<Error> failure_;
+  Instant failure_until_{};
+};
+
+using ServedPtr = std::shared_ptr<Served>;
+
+// How to start a worker of this function. Pure.
+worker::LaunchPlan plan_launch(const catalog::FunctionSpec& spec, const catalog::RuntimeSpec& runtime,
+                               const builder::Artifact& artifact);
+
+}  // namespace trivet::dispatch

@@ -1,0 +1,90 @@
+// Administration: what exists, what lives, what was logged. JSON by views.cc; logs as server-sent events.
+#include <boost/json.hpp>
+
+#include "gateway/gateway.h"
+#include "gateway/openapi.h"
+#include "gateway/problem.h"
+
+namespace trivet::gateway {
+namespace {
+
+constexpr size_t kLinesPerTurn = 500;
+constexpr auto kHeartbeat = 15s;
+
+loop::Task<Status> reply_text(net::Exchange& exchange, int status, std::string type, std::string body) {
+  net::ReplyHeaders headers{{"content-type", std::move(type)}};
+  co_return co_await exchange.reply(status, headers, body);
+}
+
+std::string query_value(std::string_view query, std::string_view key) {
+  while (!query.empty()) {
+    size_t end = std::min(query.find('&'), query.size());
+    std::string_view pair = query.substr(0, end);
+    query.remove_prefix(std::min(query.size(), end + 1));
+    size_t equals = pair.find('=');
+    if (pair.substr(0, equals) == key) return equals == std::string_view::npos ? "" : std::string{pair.substr(equals + 1)};
+  }
+  return {};
+}
+
+// GET /v1/logs?function=&call=&tail=100&follow=1
+loop::Task<> stream_logs(Gateway& gateway, net::Exchange& exchange) {
+  std::string query{exchange.request().query};
+  telemetry::LogFilter filter{query_value(query, "function"), query_value(query, "call")};
+  std::string tail = query_value(query, "tail");
+  bool follow = query_value(query, "follow") != "0";
+  telemetry::LogStore& logs = gateway.sources().logs;
+  uint64_t next = logs.tail(filter, tail.empty() ? limits::kLogStoreLines : static_cast<size_t>(std::atoll(tail.c_str())));
+  net::ReplyHeaders headers{{"content-type", "text/event-stream"}, {"cache-control", "no-store"}, {"x-accel-buffering", "no"}};
+  if (!co_await exchange.begin(200, headers, std::nullopt)) co_return;
+  for (;;) {
+    uint64_t missed = 0;
+    std::string out;
+    auto lines = logs.read(filter, next, kLinesPerTurn, missed);
+    if (missed > 0) out += "event: missed\ndata: {\"lines\":" + std::to_string(missed) + "}\n\n";
+    for (const auto& line : lines) out += "event: log\ndata: " + telemetry::to_json(line) + "\n\n";
+    if (!out.empty() && !co_await exchange.write(out)) co_return;
+    if (next < logs.end()) continue;
+    if (!follow) break;
+    bool grown = co_await logs.grown(after(gateway.loop().now(), kHeartbeat));
+    if (!grown && !co_await exchange.write(": still here\n\n")) co_return;
+  }
+  co_await exchange.finish();
+}
+
+loop::Task<> show(Gateway& gateway, net::Exchange& exchange, std::string path) {
+  if (path == "/v1/runtimes") co_await gateway.config().probe_runtimes();
+  auto view = view_by_path(gateway.sources(), path);
+  if (!view) {
+    co_await reply_problem(exchange, std::move(view).error(), {});
+    co_return;
+  }
+  co_await reply_text(exchange, 200, "application/json", wire::to_text(*view) + "\n");
+}
+
+}  // namespace
+
+loop::Task<> handle_admin(Gateway& gateway, net::Exchange& exchange, std::string path) {
+  std::string_view method = exchange.request().method;
+  if (method != "GET" && method != "HEAD") {
+    co_await reply_problem(exchange, {ErrorCode::kMethodNotAllowed, std::string{method} + " is not served at " + path}, {});
+  } else if (path == "/healthz") {
+    co_await reply_text(exchange, 200, "text/plain; charset=utf-8", "ok\n");
+  } else if (path == "/readyz") {
+    bool ready = !gateway.dispatcher().draining();
+    co_await reply_text(exchange, ready ? 200 : 503, "text/plain; charset=utf-8", ready ? "ready\n" : "draining\n");
+  } else if (path == "/metrics") {
+    co_await reply_text(exchange, 200, "text/plain; version=0.0.4; charset=utf-8", metrics_view(gateway.sources()));
+  } else if (path == "/openapi.json") {
+    co_await reply_text(exchange, 200, "application/json", std::string{openapi_json()});
+  } else if (path == "/") {
+    co_await reply_text(exchange, 200, "text/plain; charset=utf-8",
+                        "trivet serves functions at /function/NAME.\nFunctions: /v1/functions   Workers: /v1/workers   API: /openapi.json\n");
+  } else if (path == "/v1/logs") {
+    co_await stream_logs(gateway, exchange);
+  } else {
+    co_await show(gateway, exchange, std::move(path));
+  }
+}
+
+}  // namespace trivet::gateway

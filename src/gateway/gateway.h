@@ -1,0 +1,59 @@
+#pragma once
+// Gateway: every HTTP request comes in here and is handed to the way in that its path names.
+//
+//   /function/{name}[/path]   native/  a synchronous call
+//   /api/functions...         alyx/    the Alyx HTTP API
+//   /v1/..., /healthz, ...    admin/   administration
+//   any other path            the routes that functions asked for, then 404
+//
+// Each way in turns the request into a Call and the Reply into a response; none of them knows how a function runs.
+
+#include <functional>
+#include <memory>
+
+#include "dispatch/tokens.h"
+#include "gateway/routes.h"
+#include "gateway/views.h"
+#include "net/http_server.h"
+
+namespace trivet::gateway {
+
+struct GatewayConfig {
+  std::string access_token;  // empty: nobody is asked for one
+  // Looks at the functions again; the names that changed.
+  std::function<loop::Task<Result<std::vector<std::string>>>()> reload;
+  // Looks for the toolchains that nobody has asked for yet.
+  std::function<loop::Task<>()> probe_runtimes;
+};
+
+class Gateway final : public net::HttpHandler {
+ public:
+  Gateway(loop::Loop& loop, ViewSources sources, dispatch::Tokens& tokens, GatewayConfig config)
+      : loop_(loop), sources_(sources), tokens_(tokens), config_(std::move(config)) {}
+
+  loop::Task<> handle(net::Exchange& exchange) override;
+  // After the dispatcher has adopted a new snapshot.
+  void refresh() { routes_ = std::make_unique<Routes>(*sources_.dispatcher.snapshot()); }
+
+  loop::Loop& loop() { return loop_; }
+  const ViewSources& sources() const { return sources_; }
+  dispatch::Dispatcher& dispatcher() { return sources_.dispatcher; }
+  const GatewayConfig& config() const { return config_; }
+
+ private:
+  bool allowed(const net::Request& request) const;
+  loop::Task<> route_or_404(net::Exchange& exchange);
+
+  loop::Loop& loop_;
+  ViewSources sources_;
+  dispatch::Tokens& tokens_;
+  GatewayConfig config_;
+  std::unique_ptr<Routes> routes_;
+};
+
+// The ways in. `path` is what follows their prefix.
+loop::Task<> handle_native(Gateway& gateway, net::Exchange& exchange, std::string function, std::string path);
+loop::Task<> handle_alyx(Gateway& gateway, net::Exchange& exchange, std::string path);
+loop::Task<> handle_admin(Gateway& gateway, net::Exchange& exchange, std::string path);
+
+}  // namespace trivet::gateway

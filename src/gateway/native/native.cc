@@ -1,0 +1,128 @@
+// The native way in: ANY /function/{name}[/path]. For `json` the body is the input and the reply's body the output; interfaces that see the
+// request get method, path, query and headers, and their status, headers and body pass back as they are.
+#include <cstdio>
+
+#include "base/ids.h"
+#include "gateway/gateway.h"
+#include "gateway/problem.h"
+#include "wire/text.h"
+
+namespace trivet::gateway {
+namespace {
+
+constexpr size_t kBodyAtOnce = 64 * limits::kKiB;  // a longer body is passed on in pieces as it comes
+
+// The rest of a request's body, pulled by the worker.
+class RequestBody final : public worker::BodyStream {
+ public:
+  RequestBody(net::Exchange& exchange, size_t limit) : exchange_(exchange), limit_(limit) {}
+  loop::Task<Result<std::string>> next() override {
+    auto piece = co_await exchange_.read_some();
+    if (!piece) co_return piece;
+    seen_ += piece->size();
+    if (seen_ > limit_)
+      co_return Error{ErrorCode::kPayloadTooLarge, "the body is larger than limits.payload, " + wire::format_size(limit_)};
+    co_return piece;
+  }
+
+ private:
+  net::Exchange& exchange_;
+  size_t limit_, seen_ = 0;
+};
+
+// Headers of one hop are not the function's business.
+bool passes(std::string_view name) {
+  for (std::string_view hop : {"connection", "keep-alive", "transfer-encoding", "upgrade", "te", "trailer", "proxy-connection", "content-length", "date"})
+    if (name == hop) return false;
+  return true;
+}
+
+worker::RequestHead request_head(const net::Request& request, std::string path) {
+  worker::RequestHead head;
+  head.method = request.method;
+  head.path = std::move(path);
+  head.query = request.query;
+  head.host = request.header("host").value_or("localhost");
+  head.scheme = request.header("x-forwarded-proto").value_or("http");
+  for (const auto& header : request.headers)
+    if (passes(header.name) || header.name == "content-length") head.headers.emplace_back(header.name, header.value);
+  return head;
+}
+
+std::string server_timing(const worker::Timing& timing) {
+  char text[96];
+  int n = std::snprintf(text, sizeof text, "queue;dur=%.3f, start;dur=%.3f, run;dur=%.3f", to_ms(timing.queue), to_ms(timing.start), to_ms(timing.run));
+  return {text, static_cast<size_t>(n)};
+}
+
+net::ReplyHeaders reply_headers(const worker::Reply& reply, const std::string& call_id) {
+  net::ReplyHeaders headers;
+  headers.reserve(reply.headers.size() + 3);
+  bool has_type = false;
+  for (const auto& [name, value] : reply.headers) {
+    if (!passes(name)) continue;
+    has_type |= name == "content-type";
+    headers.emplace_back(name, value);
+  }
+  if (!has_type) headers.emplace_back("content-type", "application/json");
+  headers.emplace_back("x-call-id", call_id);
+  headers.emplace_back("server-timing", server_timing(reply.timing));
+  return headers;
+}
+
+loop::Task<> stream_reply(net::Exchange& exchange, worker::Reply reply, std::string call_id) {
+  if (!co_await exchange.begin(reply.status, reply_headers(reply, call_id), std::nullopt)) co_return;
+  std::string piece = std::move(reply.body);
+  do {
+    if (!piece.empty() && !co_await exchange.write(piece)) co_return;
+    auto next = co_await reply.rest->next();
+    if (!next) co_return exchange.abort();  // the client must see that it is not whole
+    piece = std::move(*next);
+  } while (!piece.empty());
+  co_await exchange.finish();
+}
+
+}  // namespace
+
+loop::Task<> handle_native(Gateway& gateway, net::Exchange& exchange, std::string function, std::string path) {
+  const net::Request& request = exchange.request();
+  worker::Call call;
+  auto given_id = request.header("x-call-id");
+  call.id = given_id && is_call_id(*given_id) ? std::string{*given_id} : new_call_id(gateway.sources().clock.unix_ms());
+  call.function = std::move(function);
+  std::string call_id = call.id;
+
+  size_t payload = limits::kPayloadDefault;
+  if (auto spec = gateway.dispatcher().snapshot()->find(call.function)) {
+    payload = spec->limits.payload_bytes;
+    if (spec->interface != "json") call.request = request_head(request, std::move(path));
+  }
+  bool long_body = request.chunked || request.content_length.value_or(0) > kBodyAtOnce;
+  if (request.content_length.value_or(0) > payload) {
+    co_await reply_problem(exchange, {ErrorCode::kPayloadTooLarge, "the body has " + std::to_string(*request.content_length) + " bytes, limits.payload is " + wire::format_size(payload)}, call_id);
+    co_return;
+  }
+  if (long_body) {
+    call.rest = std::make_unique<RequestBody>(exchange, payload);
+  } else if (auto body = exchange.body_at_hand(payload)) {
+    call.input = std::move(*body);
+  } else {
+    auto read = co_await exchange.read_body(payload);
+    if (!read) {
+      co_await reply_problem(exchange, std::move(read).error(), call_id);
+      co_return;
+    }
+    call.input = std::move(*read);
+  }
+
+  auto reply = co_await gateway.dispatcher().invoke(std::move(call));
+  if (!reply) {
+    co_await reply_problem(exchange, std::move(reply).error(), call_id);
+  } else if (reply->rest) {
+    co_await stream_reply(exchange, std::move(*reply), call_id);
+  } else {
+    co_await exchange.reply(reply->status, reply_headers(*reply, call_id), reply->body);
+  }
+}
+
+}  // namespace trivet::gateway

@@ -1,0 +1,200 @@
+#include "gateway/views.h"
+
+#include <boost/json.hpp>
+
+#include "wire/text.h"
+
+namespace trivet::gateway {
+namespace {
+
+namespace json = wire::json;
+
+json::array texts(const std::vector<std::string>& items) {
+  json::array out;
+  for (const auto& item : items) out.emplace_back(item);
+  return out;
+}
+
+json::object problem_row(const catalog::Problem& problem) {
+  json::object row{{"file", problem.file.string()},
+                   {"code", traits(problem.error.code).name},
+                   {"message", problem.error.message},
+                   {"hint", problem.error.hint}};
+  row["function"] = problem.function.empty() ? json::value{nullptr} : json::value{problem.function};
+  return row;
+}
+
+json::object calls_row(const telemetry::FunctionStats& stats) {
+  json::object errors;
+  for (size_t i = 0; i < stats.errors.size(); ++i)
+    if (stats.errors[i] > 0) errors[traits(static_cast<ErrorCode>(i)).name] = stats.errors[i];
+  auto mean_ms = [](const telemetry::Histogram& h) { return h.count ? h.sum_s / static_cast<double>(h.count) * 1000 : 0.0; };
+  return {{"calls", stats.calls},
+          {"ok", stats.ok},
+          {"errors", std::move(errors)},
+          {"in_flight", stats.in_flight},
+          {"cold_starts", stats.cold_starts},
+          {"run_mean_ms", mean_ms(stats.run)},
+          {"start_mean_ms", mean_ms(stats.start)}};
+}
+
+json::object reasons(const std::array<int64_t, 12>& ends) {
+  json::object out;
+  for (size_t i = 0; i < ends.size(); ++i)
+    if (ends[i] > 0) out[worker::name(static_cast<worker::EndReason>(i))] = ends[i];
+  return out;
+}
+
+}  // namespace
+
+json::object function_row(const catalog::FunctionSpec& spec, const catalog::Snapshot& snapshot) {
+  auto runtime = snapshot.runtime(spec.runtime);
+  json::object row{{"name", spec.name},
+                   {"runtime", spec.runtime},
+                   {"runtime_version", runtime ? runtime->version : ""},
+                   {"available", runtime && runtime->available()},
+                   {"interface", spec.interface},
+                   {"mode", spec.mode == catalog::Mode::kPool ? "pool" : "oneshot"},
+                   {"path", spec.dir.string()},
+                   {"entrypoint", spec.entrypoint},
+                   {"description", spec.description},
+                   {"version", spec.version},
+                   {"timeout_ms", static_cast<int64_t>(to_ms(spec.limits.timeout))},
+                   {"notes", texts(spec.notes)}};
+  return row;
+}
+
+json::value functions_view(const ViewSources& from) {
+  const auto& snapshot = *from.dispatcher.snapshot();
+  json::array functions, problems;
+  for (const auto& name : snapshot.names()) functions.push_back(function_row(*snapshot.find(name), snapshot));
+  for (const auto& problem : snapshot.problems) problems.push_back(problem_row(problem));
+  return json::object{{"functions", std::move(functions)}, {"problems", std::move(problems)}};
+}
+
+Result<json::value> function_view(const ViewSources& from, std::string_view name) {
+  const auto& snapshot = *from.dispatcher.snapshot();
+  auto spec = snapshot.find(name);
+  if (!spec) {
+    if (const auto* problem = snapshot.problem(name)) return problem->error;
+    return Error{ErrorCode::kFunctionNotFound, "there is no function \"" + std::string{name} + "\"", "`trivet ls` lists the functions"};
+  }
+  json::object row = function_row(*spec, snapshot);
+  row["handler"] = spec->handler;
+  row["manifest"] = spec->manifest.string();
+  row["pristine"] = spec->pristine;
+  const auto& scale = spec->scale;
+  row["scale"] = {{"min", scale.min},     {"max", scale.max},     {"overflow", scale.overflow},
+                  {"concurrency", scale.concurrency}, {"queue", scale.queue}, {"idle", wire::format_duration(scale.idle)},
+                  {"start", scale.start == catalog::StartPolicy::kEager ? "eager" : "lazy"}};
+  row["limits"] = {{"timeout", wire::format_duration(spec->limits.timeout)},
+                   {"start_timeout", wire::format_duration(spec->limits.start_timeout)},
+                   {"payload", wire::format_size(spec->limits.payload_bytes)}};
+  json::array env, routes, workers;
+  for (const auto& [key, value] : spec->env) env.emplace_back(key);  // names only: values may be private
+  for (const auto& route : spec->routes) {
+    std::string methods;
+    for (const auto& method : route.methods) methods += (methods.empty() ? "" : ",") + method;
+    routes.emplace_back((methods.empty() ? "ANY" : methods) + " " + route.path);
+  }
+  for (const auto& worker : from.dispatcher.workers())
+    if (worker.function == spec->name) workers.emplace_back(worker.view.pid);
+  row["env"] = std::move(env);
+  row["routes"] = std::move(routes);
+  row["workers"] = std::move(workers);
+  row["stats"] = calls_row(from.stats.of(spec->name));
+  if (!spec->sample_input.empty())
+    if (auto sample = wire::parse_json(spec->sample_input)) row["sample_input"] = *sample;
+  return json::value{std::move(row)};
+}
+
+json::value runtimes_view(const ViewSources& from) {
+  json::array out;
+  for (const auto& [name, runtime] : from.dispatcher.snapshot()->runtimes) {
+    json::array modes;
+    if (!runtime->pool_command.empty()) modes.emplace_back("pool");
+    if (!runtime->oneshot_command.empty()) modes.emplace_back("oneshot");
+    out.push_back(json::object{{"name", name},
+                               {"title", runtime->title},
+                               {"version", runtime->version},
+                               {"available", runtime->available()},
+                               {"reason", runtime->reason},
+                               {"install", runtime->install},
+                               {"binary", runtime->binary},
+                               {"folder", runtime->dir.string()},
+                               {"modes", std::move(modes)},
+                               {"interfaces", texts(runtime->interfaces)},
+                               {"extensions", texts(runtime->extensions)},
+                               {"start", "exec"},
+                               {"cold_ms", nullptr}});
+  }
+  return out;
+}
+
+json::value workers_view(const ViewSources& from) {
+  json::array out;
+  for (const auto& row : from.dispatcher.workers())
+    out.push_back(json::object{{"function", row.function},
+                               {"runtime", row.runtime},
+                               {"version", row.version},
+                               {"pid", row.view.pid},
+                               {"state", row.retiring ? "retiring" : row.view.state},
+                               {"busy", row.view.busy},
+                               {"calls", row.view.calls},
+                               {"age_ms", static_cast<int64_t>(to_ms(row.view.age))},
+                               {"idle_ms", static_cast<int64_t>(to_ms(row.view.idle))}});
+  return out;
+}
+
+json::value stats_view(const ViewSources& from) {
+  const auto& snapshot = *from.dispatcher.snapshot();
+  json::object functions;
+  int64_t calls = 0, ok = 0, cold = 0;
+  for (const auto& [name, stats] : from.stats.functions()) {
+    functions[name] = calls_row(stats);
+    calls += stats.calls;
+    ok += stats.ok;
+    cold += stats.cold_starts;
+  }
+  return json::object{{"uptime_ms", static_cast<int64_t>(to_ms(from.clock.now() - from.started))},
+                      {"functions", snapshot.functions.size()},
+                      {"problems", snapshot.problems.size()},
+                      {"workers", from.dispatcher.workers().size()},
+                      {"worker_ends", reasons(from.dispatcher.worker_ends())},
+                      {"calls", calls},
+                      {"errors", calls - ok},
+                      {"in_flight", from.dispatcher.in_flight()},
+                      {"cold_starts", cold},
+                      {"log_lines", from.logs.written()},
+                      {"log_lines_dropped", from.logs.dropped()},
+                      {"by_function", std::move(functions)}};
+}
+
+std::string metrics_view(const ViewSources& from) {
+  std::vector<telemetry::Sample> samples;
+  auto add = [&samples](std::string name, std::string help, double value, bool counter) {
+    samples.push_back({std::move(name), std::move(help), "", "", value, counter});
+  };
+  add("trivet_functions", "Functions that serve", static_cast<double>(from.dispatcher.snapshot()->functions.size()), false);
+  add("trivet_problems", "Functions that could not be read", static_cast<double>(from.dispatcher.snapshot()->problems.size()), false);
+  add("trivet_workers", "Live workers", static_cast<double>(from.dispatcher.workers().size()), false);
+  add("trivet_log_lines_total", "Log lines written", static_cast<double>(from.logs.written()), true);
+  add("trivet_log_lines_dropped_total", "Log lines dropped because the store was full", static_cast<double>(from.logs.dropped()), true);
+  auto ends = from.dispatcher.worker_ends();
+  for (size_t i = 0; i < ends.size(); ++i)
+    samples.push_back({"trivet_worker_ends_total", "Workers that ended, by reason", "reason",
+                       std::string{worker::name(static_cast<worker::EndReason>(i))}, static_cast<double>(ends[i]), true});
+  return telemetry::metrics_text(from.stats, samples);
+}
+
+Result<json::value> view_by_path(const ViewSources& from, std::string_view path) {
+  constexpr std::string_view kFunction = "/v1/functions/";
+  if (path == "/v1/functions") return functions_view(from);
+  if (path == "/v1/runtimes") return runtimes_view(from);
+  if (path == "/v1/workers") return workers_view(from);
+  if (path == "/v1/stats") return stats_view(from);
+  if (path.starts_with(kFunction)) return function_view(from, path.substr(kFunction.size()));
+  return Error{ErrorCode::kNotFound, "there is no page " + std::string{path}, "see /openapi.json"};
+}
+
+}  // namespace trivet::gateway

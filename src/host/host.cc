@@ -1,0 +1,344 @@
+// The host: builds every part in order, passes references, and takes them down in reverse. Read open() and Host's members to see what
+// there is; nothing else in trivet creates a part.
+#include <sys/types.h>
+#include <unistd.h>
+
+#include <atomic>
+#include <boost/json.hpp>
+#include <cstdlib>
+#include <thread>
+
+#include "base/ids.h"
+#include "builder/builder.h"
+#include "catalog/catalog.h"
+#include "catalog/watcher.h"
+#include "dispatch/dispatch.h"
+#include "gateway/gateway.h"
+#include "gateway/views.h"
+#include "host/places.h"
+#include "loop/blocking.h"
+#include "net/http_server.h"
+#include "trivet/host.h"
+
+namespace trivet {
+namespace {
+
+constexpr size_t kBlockingThreads = 4;
+
+class TokensOfHost final : public TokenStore {
+ public:
+  explicit TokensOfHost(dispatch::Tokens& tokens) : tokens_(tokens) {}
+  std::string issue(std::string_view function) override { return tokens_.issue(function); }
+  std::string verify(std::string_view token) override { return tokens_.verify(token); }
+
+ private:
+  dispatch::Tokens& tokens_;
+};
+
+FunctionView view_of(const catalog::FunctionSpec& spec, const catalog::Snapshot& snapshot) {
+  auto runtime = snapshot.runtime(spec.runtime);
+  return {spec.name,       spec.runtime,    runtime ? runtime->version : "", spec.interface,
+          spec.mode == catalog::Mode::kPool ? "pool" : "oneshot", spec.dir.string(), spec.entrypoint, spec.version,
+          spec.description, static_cast<int64_t>(to_ms(spec.limits.timeout)), runtime && runtime->available(), spec.notes};
+}
+
+class HostOfParts final : public Host {
+ public:
+  HostOfParts(HostConfig config, std::filesystem::path data_dir)
+      : config_(std::move(config)),
+        data_dir_(std::move(data_dir)),
+        started_(clock_.now()),
+        prober_(runner_, host::search_path(), data_dir_),
+        blocking_(kBlockingThreads),
+        logs_(loop_),
+        tokens_(clock_),
+        public_tokens_(tokens_),
+        builder_({loop_, clock_, logs_, blocking_}, data_dir_),
+        dispatcher_({loop_, clock_, logs_, stats_, builder_, tokens_}),
+        sources_{dispatcher_, stats_, logs_, clock_, started_},
+        gateway_(loop_, sources_, tokens_, {config_.access_token, [this] { return reload_on_loop(); }, [this] { return probe_on_loop(); }}),
+        server_(loop_, gateway_, {}),
+        scope_(loop_) {}
+  ~HostOfParts() override {
+    if (!closed_) {
+      config_.drain_timeout_ms = 0;
+      static_cast<void>(close());
+    }
+  }
+
+  Status open_catalog(catalog::Config config) {
+    auto catalog = catalog::Catalog::open(std::move(config), prober_);
+    if (!catalog) return std::move(catalog).error();
+    catalog_ = std::move(*catalog);
+    adopt();
+    if (config_.on_log) logs_.set_tee([this](const LogLine& line) { config_.on_log(telemetry::to_json(line)); });
+    if (config_.loop == LoopMode::kBackground) thread_ = std::thread([this] { loop_.run(); });
+    return {};
+  }
+
+  Status start() override {
+    return on_loop<Status>([this]() -> Status {
+      for (const auto& text : config_.listen) {
+        auto address = net::Address::parse(text);
+        if (!address) return std::move(address).error();
+        if (!address->is_loopback() && config_.access_token.empty())
+          return Error{ErrorCode::kUnauthorized, "listening on " + text + " needs an access token", "set TRIVET_TOKEN, or listen on 127.0.0.1"};
+        auto listening = server_.listen(*address);
+        if (!listening) return std::move(listening).error();
+        addresses_.push_back(listening->url());
+        if (address->kind == net::Address::Kind::kTcp) dispatcher_.set_public_url(listening->url());
+      }
+      if (config_.watch) return watch();
+      return {};
+    });
+  }
+
+  Status close() override {
+    if (closed_) return {};
+    closed_ = true;
+    Instant deadline = after(loop_.now(), std::chrono::milliseconds{config_.drain_timeout_ms});
+    run_task<bool>([this, deadline] { return shut_down(deadline); });
+    if (thread_.joinable()) {
+      loop_.stop();
+      thread_.join();
+    }
+    return {};
+  }
+
+  Result<CallReply> invoke(CallRequest request) override {
+    return run_task<Result<CallReply>>([&] { return call(std::move(request)); });
+  }
+
+  void invoke(CallRequest request, std::function<void(Result<CallReply>)> done) override {
+    loop_.post([this, request = std::move(request), done = std::move(done)]() mutable {
+      scope_.spawn(call_back(std::move(request), std::move(done)));
+    });
+  }
+
+  std::future<Result<CallReply>> invoke_async(CallRequest request) override {
+    auto promise = std::make_shared<std::promise<Result<CallReply>>>();
+    invoke(std::move(request), [promise](Result<CallReply> reply) { promise->set_value(std::move(reply)); });
+    return promise->get_future();
+  }
+
+  Result<FunctionView> get_function(std::string_view name) override {
+    auto snapshot = catalog_->current();
+    if (auto spec = snapshot->find(name)) return view_of(*spec, *snapshot);
+    if (const auto* problem = snapshot->problem(name)) return problem->error;
+    return Error{ErrorCode::kFunctionNotFound, "there is no function \"" + std::string{name} + "\""};
+  }
+
+  std::vector<FunctionView> list_functions() override {
+    auto snapshot = catalog_->current();
+    std::vector<FunctionView> views;
+    for (const auto& name : snapshot->names()) views.push_back(view_of(*snapshot->find(name), *snapshot));
+    return views;
+  }
+
+  std::vector<std::string> list_problems() override {
+    std::vector<std::string> out;
+    for (const auto& problem : catalog_->current()->problems) {
+      out.push_back(problem.error.message);
+      if (!problem.error.hint.empty()) out.back() += " (" + problem.error.hint + ")";
+    }
+    return out;
+  }
+
+  Result<std::vector<std::string>> reload_functions() override {
+    return run_task<Result<std::vector<std::string>>>([this] { return reload_on_loop(); });
+  }
+
+  StatsView stats() override {
+    return on_loop<StatsView>([this] {
+      StatsView view;
+      const auto& snapshot = *dispatcher_.snapshot();
+      view.functions = static_cast<int64_t>(snapshot.functions.size());
+      view.problems = static_cast<int64_t>(snapshot.problems.size());
+      view.workers = static_cast<int64_t>(dispatcher_.workers().size());
+      view.in_flight = dispatcher_.in_flight();
+      for (const auto& [name, stats] : stats_.functions()) {
+        view.calls += stats.calls;
+        view.errors += stats.calls - stats.ok;
+        view.cold_starts += stats.cold_starts;
+      }
+      return view;
+    });
+  }
+
+  TokenStore& token_store() override { return public_tokens_; }
+
+  Status build(std::string_view function) override {
+    return run_task<Status>([&] { return dispatcher_.prepare(std::string{function}); });
+  }
+
+  Result<std::string> view(std::string_view path) override {
+    if (path == "/v1/runtimes") {
+      catalog_->probe_all();
+      on_loop<bool>([this] { return adopt(), true; });
+    }
+    return on_loop<Result<std::string>>([&]() -> Result<std::string> {
+      auto value = gateway::view_by_path(sources_, path);
+      if (!value) return std::move(value).error();
+      return wire::to_text(*value);
+    });
+  }
+
+  std::vector<std::string> addresses() override { return addresses_; }
+
+ private:
+  // Runs `work` on the loop's thread and waits for it.
+  template <class T, class F>
+  T on_loop(F work) {
+    if (!thread_.joinable()) return work();
+    std::promise<T> promise;
+    loop_.post([&] { promise.set_value(work()); });
+    return promise.get_future().get();
+  }
+
+  // Runs a task to its end: on the loop's thread, or by turning the loop here.
+  template <class T, class F>
+  T run_task(F make) {
+    std::promise<T> promise;
+    std::atomic<bool> ended{false};
+    auto begin = [&] { scope_.spawn(keep<T>(make(), promise, ended)); };
+    if (thread_.joinable()) {
+      loop_.post(begin);
+    } else {
+      begin();
+      while (!ended) loop_.run_once();
+    }
+    return promise.get_future().get();
+  }
+  template <class T>
+  static loop::Task<> keep(loop::Task<T> task, std::promise<T>& promise, std::atomic<bool>& ended) {
+    T value = co_await std::move(task);
+    ended = true;
+    promise.set_value(std::move(value));
+  }
+
+  loop::Task<Result<CallReply>> call(CallRequest request) {
+    worker::Call call;
+    call.id = std::move(request.call_id);
+    if (call.id.empty()) call.id = new_call_id(clock_.unix_ms());
+    call.function = std::move(request.function);
+    call.input = std::move(request.input);
+    call.auth = std::move(request.auth);
+    if (!request.headers.empty()) {
+      call.request.emplace();
+      call.request->headers = std::move(request.headers);
+    }
+    CallReply out;
+    out.call_id = call.id;
+    auto reply = co_await dispatcher_.invoke(std::move(call));
+    if (!reply) co_return std::move(reply).error();
+    out.status = reply->status;
+    out.headers = std::move(reply->headers);
+    out.body = std::move(reply->body);
+    while (reply->rest) {
+      auto piece = co_await reply->rest->next();
+      if (!piece) co_return std::move(piece).error();
+      if (piece->empty()) reply->rest.reset();
+      out.body += *piece;
+    }
+    out.queue_ms = to_ms(reply->timing.queue);
+    out.start_ms = to_ms(reply->timing.start);
+    out.run_ms = to_ms(reply->timing.run);
+    co_return out;
+  }
+
+  loop::Task<> call_back(CallRequest request, std::function<void(Result<CallReply>)> done) {
+    auto reply = co_await call(std::move(request));
+    done(std::move(reply));
+  }
+
+  void adopt() {
+    dispatcher_.adopt(catalog_->current());
+    gateway_.refresh();
+  }
+
+  loop::Task<Result<std::vector<std::string>>> reload_on_loop() {
+    auto changes = co_await blocking_.run(loop_, [this] { return catalog_->reload(); });
+    adopt();
+    std::vector<std::string> names;
+    for (auto* list : {&changes.added, &changes.changed, &changes.removed}) names.insert(names.end(), list->begin(), list->end());
+    co_return names;
+  }
+
+  loop::Task<> probe_on_loop() {
+    co_await blocking_.run(loop_, [this] { return catalog_->probe_all(), true; });
+    adopt();
+  }
+
+  Status watch() {
+    std::error_code ec;
+    auto watcher = catalog::Watcher::open(std::filesystem::absolute(config_.root, ec).lexically_normal(), clock_);
+    if (!watcher) return std::move(watcher).error();
+    watcher_ = std::move(*watcher);
+    scope_.spawn(reload_on_change());
+    return {};
+  }
+
+  loop::Task<> reload_on_change() {
+    loop::Watch readable{loop_, watcher_->fd(), EPOLLIN};
+    for (;;) {
+      watcher_->drain();
+      readable.drained();
+      auto due = watcher_->due();
+      bool woken = co_await readable.readable(due.value_or(kNever));
+      if (woken || !due) continue;
+      watcher_->take();
+      auto changed = co_await reload_on_loop();
+      if (!changed || !config_.on_log) continue;
+      for (const auto& name : *changed)
+        logs_.write({clock_.unix_ms(), name, "", LogLevel::kInfo, LogStream::kLog, "reloaded", "", 0});
+      for (const auto& problem : catalog_->current()->problems)
+        logs_.write({clock_.unix_ms(), problem.function, "", LogLevel::kError, LogStream::kLog, problem.error.text(), "", 0});
+    }
+  }
+
+  loop::Task<bool> shut_down(Instant deadline) {
+    server_.stop_accepting();
+    co_await dispatcher_.drain(deadline);
+    co_await server_.drain(after(loop_.now(), 1s));
+    co_return true;
+  }
+
+  HostConfig config_;
+  std::filesystem::path data_dir_;
+  RealClock clock_;
+  Instant started_;
+  catalog::RealCommandRunner runner_;
+  catalog::Prober prober_;
+  loop::Loop loop_;
+  loop::BlockingPool blocking_;
+  telemetry::LogStore logs_;
+  telemetry::Stats stats_;
+  dispatch::Tokens tokens_;
+  TokensOfHost public_tokens_;
+  builder::Builder builder_;
+  std::unique_ptr<catalog::Catalog> catalog_;
+  dispatch::Dispatcher dispatcher_;
+  gateway::ViewSources sources_;
+  gateway::Gateway gateway_;
+  net::HttpServer server_;
+  std::unique_ptr<catalog::Watcher> watcher_;
+  std::vector<std::string> addresses_;
+  bool closed_ = false;
+  std::thread thread_;
+  loop::Scope scope_;
+};
+
+}  // namespace
+
+Result<std::unique_ptr<Host>> Host::open(HostConfig config) {
+  auto places = host::find_places(config);
+  if (!places) return std::move(places).error();
+  catalog::Config catalog_config{config.root, std::move(places->runtime_dirs), host::environment(), config.overrides};
+  auto host = std::make_unique<HostOfParts>(std::move(config), std::move(places->data_dir));
+  if (Status opened = host->open_catalog(std::move(catalog_config)); !opened) return std::move(opened).error();
+  return std::unique_ptr<Host>{std::move(host)};
+}
+
+std::string_view version() { return TRIVET_VERSION; }
+
+}  // namespace trivet

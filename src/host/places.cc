@@ -1,0 +1,73 @@
+#include "host/places.h"
+
+#include <unistd.h>
+
+#include <cstdlib>
+#include <sstream>
+
+namespace trivet::host {
+namespace {
+
+namespace fs = std::filesystem;
+
+// Folders of runtimes that came with the program: beside it in an installed tree, above it in a build tree.
+std::vector<fs::path> shipped_runtimes() {
+  std::error_code ec;
+  fs::path self = fs::read_symlink("/proc/self/exe", ec).parent_path();
+  std::vector<fs::path> out;
+  for (const fs::path& candidate : {self / "runtimes", self / "../share/trivet/runtimes", fs::path{TRIVET_SOURCE_RUNTIMES}})
+    if (fs::is_directory(candidate, ec)) out.push_back(candidate);
+  return out;
+}
+
+Status make_writable(const fs::path& dir) {
+  std::error_code ec;
+  fs::create_directories(dir, ec);
+  if (ec || access(dir.c_str(), W_OK) != 0)
+    return Error{ErrorCode::kIo, "the data folder " + dir.string() + " cannot be written" + (ec ? ": " + ec.message() : ""), "choose another with --data"};
+  return {};
+}
+
+}  // namespace
+
+Result<Places> find_places(const HostConfig& config) {
+  Places places;
+  for (const auto& dir : config.runtime_dirs) places.runtime_dirs.emplace_back(dir);
+  if (const char* list = std::getenv("TRIVET_RUNTIMES")) {
+    std::stringstream folders{list};
+    for (std::string dir; std::getline(folders, dir, ':');)
+      if (!dir.empty()) places.runtime_dirs.emplace_back(dir);
+  }
+  for (auto& dir : shipped_runtimes()) places.runtime_dirs.push_back(dir);
+
+  if (!config.data_dir.empty()) {
+    places.data_dir = fs::absolute(config.data_dir);
+    if (Status ok = make_writable(places.data_dir); !ok) return std::move(ok).error();
+    return places;
+  }
+  std::error_code ec;
+  fs::path root = fs::absolute(config.root, ec).lexically_normal();
+  fs::path beside = (fs::is_directory(root, ec) ? root : root.parent_path()) / ".trivet";
+  places.data_dir = beside;
+  if (make_writable(beside).ok()) return places;
+  places.data_dir = fs::temp_directory_path(ec) / ("trivet-" + std::to_string(getuid()));
+  if (Status ok = make_writable(places.data_dir); !ok) return std::move(ok).error();
+  return places;
+}
+
+std::map<std::string, std::string> environment() {
+  std::map<std::string, std::string> out;
+  for (char** e = environ; *e; ++e) {
+    std::string_view pair{*e};
+    size_t equals = pair.find('=');
+    if (equals != std::string_view::npos) out.emplace(pair.substr(0, equals), pair.substr(equals + 1));
+  }
+  return out;
+}
+
+std::string search_path() {
+  const char* path = std::getenv("PATH");
+  return path ? path : "/usr/local/bin:/usr/bin:/bin";
+}
+
+}  // namespace trivet::host

@@ -1,0 +1,24 @@
+#pragma once
+// Where things are on this machine: runtimes, data, the environment.
+
+#include <filesystem>
+#include <map>
+#include <string>
+#include <vector>
+
+#include "trivet/host.h"
+
+namespace trivet::host {
+
+struct Places {
+  std::vector<std::filesystem::path> runtime_dirs;
+  std::filesystem::path data_dir;
+};
+
+// runtime_dirs: the config's, then TRIVET_RUNTIMES, then those beside the program or in its share folder. data_dir: the config's, else .trivet
+// beside the functions, else below the system's temporary folder when that cannot be written. kIo when a given folder cannot be written.
+Result<Places> find_places(const HostConfig& config);
+std::map<std::string, std::string> environment();
+std::string search_path();
+
+}  // namespace trivet::host
