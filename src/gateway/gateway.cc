@@ -20,7 +20,8 @@ loop::Task<> Gateway::handle(net::Exchange& exchange) {
   std::string_view path = request.path;
   bool is_probe = path == "/healthz" || path == "/readyz";
   if (!is_probe && !allowed(request)) {
-    co_await reply_problem(exchange, {ErrorCode::kUnauthorized, "this server asks for a token", "send Authorization: Bearer TOKEN"}, {});
+    Error error{ErrorCode::kUnauthorized, "this server asks for a token", "send Authorization: Bearer TOKEN"};
+    co_await reply_problem(exchange, std::move(error), std::string{});
     co_return;
   }
   if (path.starts_with(kFunction)) {
@@ -56,7 +57,7 @@ loop::Task<> Gateway::route_or_404(net::Exchange& exchange) {
   Error error{ErrorCode::kNotFound, "nothing is served at " + std::string{request.path}, "functions are called at /function/NAME"};
   if (match.verdict == Routes::Verdict::kWrongMethod)
     error = {ErrorCode::kMethodNotAllowed, std::string{request.method} + " is not served at " + std::string{request.path}};
-  co_await reply_problem(exchange, std::move(error), {});
+  co_await reply_problem(exchange, std::move(error), std::string{});
 }
 
 }  // namespace trivet::gateway

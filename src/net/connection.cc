@@ -13,6 +13,7 @@ namespace {
 
 constexpr size_t kReadSize = 16 * limits::kKiB;
 constexpr size_t kBufferKept = 64 * limits::kKiB;
+constexpr const char* kHeadTooLarge = "the header block is too large";
 constexpr size_t kSkipMost = 1 * limits::kMiB;  // of a body that the handler did not read; more closes the connection
 
 }  // namespace
@@ -29,9 +30,10 @@ loop::Task<> Connection::serve(HttpServer& server, os::Fd fd) {
 }
 
 loop::Task<> Connection::run() {
-  while (!close_ && co_await read_head()) {
+  while (!close_ && !server_.draining_) {
+    bool got_one = co_await read_head();
+    if (!got_one) break;
     co_await handle_request();
-    if (server_.draining_) break;
   }
   ::shutdown(fd_.get(), SHUT_WR);
 }
@@ -98,22 +100,22 @@ loop::Task<bool> Connection::read_head() {
     }
     if (size_t length = HttpParser::head_length(unread())) {
       if (length > limits::kHttpHeaderMax) {
-        co_await refuse({431, "the header block is larger than " + std::to_string(limits::kHttpHeaderMax) + " bytes"});
+        co_await refuse(431, kHeadTooLarge);
         co_return false;
       }
       auto fault = parser_.parse_head(unread().substr(0, length));
       consume(length);
       if (!fault) co_return true;
-      co_await refuse(std::move(*fault));
+      co_await refuse(fault->status, fault->message);
       co_return false;
     }
     if (unread().size() > limits::kHttpHeaderMax) {
-      co_await refuse({431, "the header block is larger than " + std::to_string(limits::kHttpHeaderMax) + " bytes"});
+      co_await refuse(431, kHeadTooLarge);
       co_return false;
     }
     if (!begun && closing_) co_return false;
     Got got = co_await fill(deadline);
-    if (got == Got::kTimeout && begun) co_await refuse({408, "the request's head did not come in time"});
+    if (got == Got::kTimeout && begun) co_await refuse(408, "the request's head did not come in time");
     if (got != Got::kData) co_return false;
   }
 }
@@ -137,12 +139,13 @@ loop::Task<> Connection::handle_request() {
     co_return;
   }
   if (!exchange.replied()) {
-    ReplyHeaders headers{{"content-type", "application/problem+json"}};
-    co_await exchange.reply(500, headers, R"({"title":"Internal error","status":500,"code":"INTERNAL","detail":"the request was not answered"})");
+    co_await refuse(500, "the request was not answered");
   } else if (!exchange.finished_) {
     close_ = true;
   }
-  if (!close_ && !parser_.body_done() && !co_await skip_body()) close_ = true;
+  if (close_ || parser_.body_done()) co_return;
+  bool skipped = co_await skip_body();
+  if (!skipped) close_ = true;
 }
 
 loop::Task<> Connection::run_handler(Exchange& exchange) {
@@ -154,11 +157,12 @@ loop::Task<> Connection::run_handler(Exchange& exchange) {
 loop::Task<bool> Connection::skip_body() {
   std::string ignored;
   while (!parser_.body_done() && ignored.size() < kSkipMost) {
-    if (unread().empty() && co_await fill(after(loop().now(), server_.options_.body_timeout)) != Got::kData) co_return false;
     auto taken = parser_.take_body(unread(), ignored);
     if (!taken) co_return false;
-    if (*taken == 0 && co_await fill(after(loop().now(), server_.options_.body_timeout)) != Got::kData) co_return false;
     consume(*taken);
+    if (*taken > 0) continue;
+    Got got = co_await fill(after(loop().now(), server_.options_.body_timeout));
+    if (got != Got::kData) co_return false;
   }
   co_return parser_.body_done();
 }
@@ -190,13 +194,13 @@ loop::Task<Status> Connection::send(std::string_view head, std::string_view body
   co_return Status{};
 }
 
-loop::Task<> Connection::refuse(HttpFault fault) {
+loop::Task<> Connection::refuse(int status, std::string message) {
   close_ = true;
   Exchange exchange{*this};
-  std::string body = "{\"type\":\"about:blank\",\"title\":\"Invalid request\",\"status\":" + std::to_string(fault.status) +
-                     ",\"code\":\"INVALID_REQUEST\",\"component\":\"gateway\",\"detail\":\"" + fault.message + "\"}\n";
+  std::string body = "{\"type\":\"about:blank\",\"title\":\"Invalid request\",\"status\":" + std::to_string(status) +
+                     ",\"code\":\"INVALID_REQUEST\",\"component\":\"gateway\",\"detail\":\"" + message + "\"}\n";
   ReplyHeaders headers{{"content-type", "application/problem+json"}};
-  co_await exchange.reply(fault.status, headers, body);
+  co_await exchange.reply(status, headers, body);
 }
 
 }  // namespace trivet::net

@@ -28,7 +28,7 @@ class Connection : public loop::Link {
   loop::Task<Got> fill(Instant deadline);
   ssize_t read_now();
   loop::Task<Status> send(std::string_view head, std::string_view body);
-  loop::Task<> refuse(HttpFault fault);
+  loop::Task<> refuse(int status, std::string message);
   loop::Loop& loop() { return server_.loop_; }
   std::string_view unread() const { return {in_.data() + begin_, end_ - begin_}; }
   void consume(size_t count);

@@ -104,7 +104,8 @@ loop::Task<Result<std::string>> Exchange::read_some() {
   while (!c.parser_.body_done()) {
     if (request().expects_continue && !continued_ && !replied_) {
       continued_ = true;
-      if (Status sent = co_await c.send("HTTP/1.1 100 Continue\r\n\r\n", {}); !sent) co_return std::move(sent).error();
+      Status sent = co_await c.send("HTTP/1.1 100 Continue\r\n\r\n", std::string_view{});
+      if (!sent) co_return std::move(sent).error();
     }
     if (!c.unread().empty()) {
       auto taken = c.parser_.take_body(c.unread(), piece);
@@ -167,24 +168,24 @@ loop::Task<Status> Exchange::begin(int status, const ReplyHeaders& headers, std:
   if (!length && !chunked_) c.close_ = true;
   c.out_.clear();
   append_head(c.out_, status, headers, length, chunked_);
-  co_return co_await c.send(c.out_, {});
+  co_return co_await c.send(c.out_, std::string_view{});
 }
 
 loop::Task<Status> Exchange::write(std::string_view piece) {
   if (piece.empty() || request().method == "HEAD") co_return Status{};
   Connection& c = connection_;
-  if (!chunked_) co_return co_await c.send({}, piece);
+  if (!chunked_) co_return co_await c.send(std::string_view{}, piece);
   char size[24];
   int n = std::snprintf(size, sizeof size, "%zx\r\n", piece.size());
   c.out_.assign(size, static_cast<size_t>(n));
   c.out_.append(piece).append("\r\n");
-  co_return co_await c.send(c.out_, {});
+  co_return co_await c.send(c.out_, std::string_view{});
 }
 
 loop::Task<Status> Exchange::finish() {
   finished_ = true;
   if (!chunked_) co_return Status{};
-  co_return co_await connection_.send("0\r\n\r\n", {});
+  co_return co_await connection_.send("0\r\n\r\n", std::string_view{});
 }
 
 void Exchange::abort() { connection_.close_ = true; }

@@ -36,18 +36,18 @@ loop::Task<> stream_logs(Gateway& gateway, net::Exchange& exchange) {
   telemetry::LogStore& logs = gateway.sources().logs;
   uint64_t next = logs.tail(filter, tail.empty() ? limits::kLogStoreLines : static_cast<size_t>(std::atoll(tail.c_str())));
   net::ReplyHeaders headers{{"content-type", "text/event-stream"}, {"cache-control", "no-store"}, {"x-accel-buffering", "no"}};
-  if (!co_await exchange.begin(200, headers, std::nullopt)) co_return;
-  for (;;) {
+  Status sent = co_await exchange.begin(200, headers, std::nullopt);
+  while (sent) {
     uint64_t missed = 0;
     std::string out;
     auto lines = logs.read(filter, next, kLinesPerTurn, missed);
     if (missed > 0) out += "event: missed\ndata: {\"lines\":" + std::to_string(missed) + "}\n\n";
     for (const auto& line : lines) out += "event: log\ndata: " + telemetry::to_json(line) + "\n\n";
-    if (!out.empty() && !co_await exchange.write(out)) co_return;
+    sent = co_await exchange.write(out);
     if (next < logs.end()) continue;
     if (!follow) break;
     bool grown = co_await logs.grown(after(gateway.loop().now(), kHeartbeat));
-    if (!grown && !co_await exchange.write(": still here\n\n")) co_return;
+    if (!grown) sent = co_await exchange.write(": still here\n\n");
   }
   co_await exchange.finish();
 }
@@ -56,7 +56,7 @@ loop::Task<> show(Gateway& gateway, net::Exchange& exchange, std::string path) {
   if (path == "/v1/runtimes") co_await gateway.config().probe_runtimes();
   auto view = view_by_path(gateway.sources(), path);
   if (!view) {
-    co_await reply_problem(exchange, std::move(view).error(), {});
+    co_await reply_problem(exchange, std::move(view).error(), std::string{});
     co_return;
   }
   co_await reply_text(exchange, 200, "application/json", wire::to_text(*view) + "\n");
@@ -67,7 +67,8 @@ loop::Task<> show(Gateway& gateway, net::Exchange& exchange, std::string path) {
 loop::Task<> handle_admin(Gateway& gateway, net::Exchange& exchange, std::string path) {
   std::string_view method = exchange.request().method;
   if (method != "GET" && method != "HEAD") {
-    co_await reply_problem(exchange, {ErrorCode::kMethodNotAllowed, std::string{method} + " is not served at " + path}, {});
+    Error error{ErrorCode::kMethodNotAllowed, std::string{method} + " is not served at " + path};
+    co_await reply_problem(exchange, std::move(error), std::string{});
   } else if (path == "/healthz") {
     co_await reply_text(exchange, 200, "text/plain; charset=utf-8", "ok\n");
   } else if (path == "/readyz") {

@@ -59,7 +59,7 @@ json::value describe(const catalog::FunctionSpec& spec) {
 loop::Task<> invoke(Gateway& gateway, net::Exchange& exchange, std::string function) {
   auto body = co_await exchange.read_body(kBodyMost);
   if (!body) {
-    co_await reply_problem(exchange, std::move(body).error(), {});
+    co_await reply_problem(exchange, std::move(body).error(), std::string{});
     co_return;
   }
   if (!body->empty()) {

@@ -71,10 +71,12 @@ net::ReplyHeaders reply_headers(const worker::Reply& reply, const std::string& c
 }
 
 loop::Task<> stream_reply(net::Exchange& exchange, worker::Reply reply, std::string call_id) {
-  if (!co_await exchange.begin(reply.status, reply_headers(reply, call_id), std::nullopt)) co_return;
+  net::ReplyHeaders headers = reply_headers(reply, call_id);
+  Status sent = co_await exchange.begin(reply.status, headers, std::nullopt);
   std::string piece = std::move(reply.body);
   do {
-    if (!piece.empty() && !co_await exchange.write(piece)) co_return;
+    if (sent) sent = co_await exchange.write(piece);
+    if (!sent) co_return;
     auto next = co_await reply.rest->next();
     if (!next) co_return exchange.abort();  // the client must see that it is not whole
     piece = std::move(*next);
@@ -99,7 +101,8 @@ loop::Task<> handle_native(Gateway& gateway, net::Exchange& exchange, std::strin
   }
   bool long_body = request.chunked || request.content_length.value_or(0) > kBodyAtOnce;
   if (request.content_length.value_or(0) > payload) {
-    co_await reply_problem(exchange, {ErrorCode::kPayloadTooLarge, "the body has " + std::to_string(*request.content_length) + " bytes, limits.payload is " + wire::format_size(payload)}, call_id);
+    Error error{ErrorCode::kPayloadTooLarge, "the body has " + std::to_string(*request.content_length) + " bytes, limits.payload is " + wire::format_size(payload)};
+    co_await reply_problem(exchange, std::move(error), call_id);
     co_return;
   }
   if (long_body) {
@@ -121,7 +124,8 @@ loop::Task<> handle_native(Gateway& gateway, net::Exchange& exchange, std::strin
   } else if (reply->rest) {
     co_await stream_reply(exchange, std::move(*reply), call_id);
   } else {
-    co_await exchange.reply(reply->status, reply_headers(*reply, call_id), reply->body);
+    net::ReplyHeaders headers = reply_headers(*reply, call_id);
+    co_await exchange.reply(reply->status, headers, reply->body);
   }
 }
 
