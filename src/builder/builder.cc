@@ -97,10 +97,9 @@ loop::Task<Result<Artifact>> Builder::build_now(catalog::FunctionPtr spec, catal
 loop::Task<Status> Builder::run_user_command(const catalog::FunctionSpec& spec, const catalog::RuntimeSpec& runtime) {
   std::vector<std::string> globs = spec.build->watch;
   std::string output = spec.build->output;
-  auto key = co_await around_.blocking.run(around_.loop, [spec, runtime, globs]() -> Result<std::string> {
-    if (!globs.empty()) return content_key(spec, runtime, globs);
-    return content_key(spec, runtime, {"**/*"});
-  });
+  // Named before it is awaited: GCC 12 destroys a capturing temporary of a co_await expression twice.
+  auto hash = [spec, runtime, globs] { return content_key(spec, runtime, globs); };
+  auto key = co_await around_.blocking.run(around_.loop, hash);
   if (!key) co_return std::move(key).error();
   std::error_code ec;
   fs::path stamp = cache_ / "stamps" / (spec.name + ".stamp");
@@ -118,9 +117,7 @@ loop::Task<Status> Builder::run_user_command(const catalog::FunctionSpec& spec, 
     co_return Error{ErrorCode::kBuildFailed, "the build of " + spec.name + " made no " + output, "check build.output"};
 
   // Without globs the output itself is part of what is hashed: the stamp is taken after the build.
-  auto built = co_await around_.blocking.run(around_.loop, [spec, runtime, globs]() -> Result<std::string> {
-    return content_key(spec, runtime, globs.empty() ? std::vector<std::string>{"**/*"} : globs);
-  });
+  auto built = co_await around_.blocking.run(around_.loop, hash);
   if (!built) co_return std::move(built).error();
   fs::create_directories(stamp.parent_path(), ec);
   std::ofstream(stamp) << *built << "\n";
@@ -129,8 +126,8 @@ loop::Task<Status> Builder::run_user_command(const catalog::FunctionSpec& spec, 
 
 loop::Task<Result<fs::path>> Builder::run_steps(const catalog::FunctionSpec& spec, const catalog::RuntimeSpec& runtime,
                                                 const std::string& entrypoint) {
-  auto key = co_await around_.blocking.run(
-      around_.loop, [spec, runtime]() -> Result<std::string> { return content_key(spec, runtime, runtime.build_inputs); });
+  auto hash = [spec, runtime] { return content_key(spec, runtime, runtime.build_inputs); };
+  auto key = co_await around_.blocking.run(around_.loop, hash);
   if (!key) co_return std::move(key).error();
   fs::path output = cache_ / "artifacts" / *key;
   std::error_code ec;
@@ -143,7 +140,8 @@ loop::Task<Result<fs::path>> Builder::run_steps(const catalog::FunctionSpec& spe
   catalog::Words words{runtime.binary,       runtime.dir.string(), runtime.dir.parent_path().string(), entrypoint,
                        spec.dir.string(),    making.string(),      spec.handler,                       spec.interface};
   for (const auto& step : runtime.build_steps) {
-    Status ran = co_await run_step(spec, step.name, catalog::expand(step.command, words));
+    std::vector<std::string> argv = catalog::expand(step.command, words);
+    Status ran = co_await run_step(spec, step.name, std::move(argv));
     if (!ran) {
       fs::remove_all(making, ec);
       co_return std::move(ran).error();

@@ -257,7 +257,8 @@ class HostOfParts final : public Host {
   }
 
   loop::Task<Result<std::vector<std::string>>> reload_on_loop() {
-    auto changes = co_await blocking_.run(loop_, [this] { return catalog_->reload(); });
+    auto look = [this] { return catalog_->reload(); };
+    auto changes = co_await blocking_.run(loop_, look);
     adopt();
     std::vector<std::string> names;
     for (auto* list : {&changes.added, &changes.changed, &changes.removed}) names.insert(names.end(), list->begin(), list->end());
@@ -265,7 +266,8 @@ class HostOfParts final : public Host {
   }
 
   loop::Task<> probe_on_loop() {
-    co_await blocking_.run(loop_, [this] { return catalog_->probe_all(), true; });
+    auto look = [this] { return catalog_->probe_all(), true; };
+    co_await blocking_.run(loop_, look);
     adopt();
   }
 

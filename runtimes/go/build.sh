@@ -1,0 +1,55 @@
+#!/bin/sh
+# Builds a function into OUTPUT/worker. Runs in the function's folder and writes nothing there.
+#   build.sh GO RUNTIME OUTPUT ENTRYPOINT INTERFACE HANDLER
+# stdio functions are programs of their own. For the other interfaces a module is laid out beside the output: the user's package, a main.go that
+# serves it, and a go.mod in which "trivet" is the shim.
+set -eu
+go=$1 runtime=$2 output=$3 entrypoint=$4 interface=$5 handler=$6
+export GOTOOLCHAIN=local GOFLAGS=-mod=mod GOWORK=off CGO_ENABLED=0
+[ -n "${HOME:-}" ] || export GOCACHE="${TMPDIR:-/tmp}/trivet-gocache" GOPATH="${TMPDIR:-/tmp}/trivet-gopath"
+work=$output.work
+rm -rf "$work"
+mkdir -p "$work/function"
+trap 'rm -rf "$work"' EXIT
+
+# A folder with a go.mod or a manifest is one package; a lone file is a package of its own.
+if [ -f go.mod ] || [ -f trivet.yaml ] || [ -f manifest.yaml ]; then
+  (tar --exclude=.git --exclude=.trivet --exclude=node_modules -cf - .) | tar -C "$work/function" -xf -
+else
+  cp "$entrypoint" "$work/function/"
+fi
+cd "$work/function"
+rm -f ./*_test.go
+version=$("$go" env GOVERSION | sed 's/^go\([0-9]*\.[0-9]*\).*/\1/')
+if [ ! -f go.mod ]; then printf 'module function\n\ngo %s\n' "$version" >go.mod; fi
+module=$(sed -n 's/^module[ \t]*//p' go.mod | head -n 1)
+
+compile() { "$go" build -trimpath -ldflags='-s -w' -o "$output/worker" "$1"; }
+if [ "$interface" = stdio ]; then
+  compile .
+  exit 0
+fi
+
+name=${handler:-$(if [ "$interface" = context ]; then echo Main; else echo Handler; fi)}
+package=$(sed -n 's/^package[ \t]*\([A-Za-z0-9_]*\).*/\1/p' "$entrypoint" | head -n 1)
+if [ "$package" = main ]; then
+  echo "$entrypoint: package main cannot be imported; write 'package function' and export func $name" >&2
+  exit 1
+fi
+if ! grep -qE "func[ \t]+$name[ \t]*[(\[]" ./*.go; then
+  echo "$entrypoint: there is no func $name in package $package" >&2
+  exit 1
+fi
+"$go" mod edit -require=trivet@v0.0.0 -replace="trivet=$runtime/trivet"
+mkdir -p trivet_worker
+cat >trivet_worker/main.go <<EOF
+package main
+
+import (
+	function "$module"
+	"trivet"
+)
+
+func main() { trivet.Serve(function.$name) }
+EOF
+compile ./trivet_worker

@@ -1,0 +1,267 @@
+// Package trivet is what a Go function imports, and the shim that serves it: it speaks the frame (docs/formats/frame.md) on fd 3 and 4.
+//
+//	package function
+//
+//	func Handler(input struct{ Name string }, ctx *trivet.Context) (map[string]string, error) { ... }
+package trivet
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"os"
+	"reflect"
+	"runtime"
+	"runtime/debug"
+	"strings"
+	"sync"
+	"syscall"
+)
+
+type worker struct {
+	pipes
+	plan     plan
+	handler  *handler
+	running  sync.WaitGroup
+	mutex    sync.Mutex
+	flights  map[uint32]*flight // guarded by mutex
+	function any
+}
+
+type plan struct {
+	Function  string            `json:"function"`
+	Interface string            `json:"interface"`
+	Env       map[string]string `json:"env"`
+	Credit    int               `json:"credit"`
+}
+
+// A call in flight.
+type flight struct {
+	meta, body []byte
+	cancel     context.CancelFunc
+	context    context.Context
+	credit     chan int // what the host grants while a reply streams
+}
+
+// Serve answers calls with function until the host says that it is enough. It does not return.
+func Serve(function any) {
+	for _, fd := range []int{fdIn, fdOut} {
+		syscall.CloseOnExec(fd)
+	}
+	w := &worker{flights: map[uint32]*flight{}, function: function}
+	hello := fmt.Sprintf(`{"protocol":1,"runtime":"go","version":%q,"concurrency":0,"features":["cancel","stream"]}`, strings.TrimPrefix(runtime.Version(), "go"))
+	w.write(tHello, 0, []byte(hello), nil, false)
+	for {
+		frame, err := w.read()
+		if err != nil || frame.kind == tDrain {
+			break
+		}
+		w.take(frame)
+	}
+	w.running.Wait()
+	os.Exit(0)
+}
+
+func (w *worker) take(f frame) {
+	switch f.kind {
+	case tLoad:
+		w.load(f.meta)
+	case tCall:
+		ctx, cancel := context.WithCancel(context.Background())
+		call := &flight{meta: f.meta, body: f.body, context: ctx, cancel: cancel, credit: make(chan int, 1024)}
+		w.mutex.Lock()
+		w.flights[f.call] = call
+		w.mutex.Unlock()
+		w.running.Add(1)
+		if f.flags&flagMore == 0 {
+			go w.run(f.call, call)
+		}
+	case tPing:
+		w.write(tPong, 0, nil, f.body, false)
+	case tChunk, tCancel, tCredit:
+		w.mutex.Lock()
+		call := w.flights[f.call]
+		w.mutex.Unlock()
+		if call != nil {
+			w.about(call, f)
+		}
+	}
+}
+
+// A frame about a call in flight.
+func (w *worker) about(call *flight, f frame) {
+	switch f.kind {
+	case tCancel:
+		call.cancel()
+	case tCredit:
+		var grant struct{ Bytes int }
+		_ = json.Unmarshal(f.meta, &grant)
+		select {
+		case call.credit <- grant.Bytes:
+		default: // nobody streams any more
+		}
+	case tChunk:
+		call.body = append(call.body, f.body...)
+		if f.flags&flagMore == 0 {
+			go w.run(f.call, call)
+			return
+		}
+		w.write(tCredit, f.call, []byte(fmt.Sprintf(`{"bytes":%d}`, len(f.body))), nil, false)
+	}
+}
+
+func (w *worker) load(meta []byte) {
+	err := json.Unmarshal(meta, &w.plan)
+	for name, value := range w.plan.Env {
+		os.Setenv(name, value)
+	}
+	if err == nil {
+		w.handler, err = newHandler(w.function, w.plan.Interface == "context")
+	}
+	if err != nil {
+		text, _ := json.Marshal(map[string]string{"code": "LOAD_FAILED", "message": err.Error()})
+		w.write(tError, 0, text, nil, false)
+		os.Exit(1)
+	}
+	w.write(tReady, 0, nil, nil, false)
+}
+
+func (w *worker) run(id uint32, call *flight) {
+	defer w.running.Done()
+	defer func() {
+		w.mutex.Lock()
+		delete(w.flights, id)
+		w.mutex.Unlock()
+		call.cancel()
+	}()
+	defer func() {
+		if caught := recover(); caught != nil {
+			w.failed(id, call, caught, debug.Stack())
+		}
+	}()
+	told := &Context{Context: call.context, Function: w.plan.Function, Env: w.plan.Env, Log: Log{w, id}, meta: call.meta}
+	var err error
+	if w.handler.wantsHTTP {
+		err = w.answerHTTP(id, call, told)
+	} else {
+		err = w.answerJSON(id, call, told)
+	}
+	if err != nil {
+		w.failed(id, call, err, nil)
+	}
+}
+
+func (w *worker) answerJSON(id uint32, call *flight, ctx *Context) error {
+	if len(call.body) > 0 && w.handler.input == nil && !json.Valid(call.body) {
+		return failed("INVALID_INPUT", "the input is not JSON")
+	}
+	output, err := w.handler.call(call.body, ctx)
+	if err != nil {
+		return err
+	}
+	if output.IsValid() && output.Kind() == reflect.Interface {
+		output = output.Elem()
+	}
+	if output.IsValid() && output.Kind() == reflect.Chan && !output.IsNil() && output.Type().ChanDir()&reflect.RecvDir != 0 {
+		return w.stream(id, call, []byte(`{"headers":[["content-type","application/x-ndjson"]]}`), func() ([]byte, bool, error) {
+			value, more := output.Recv()
+			if !more {
+				return nil, false, nil
+			}
+			if raw, ok := value.Interface().([]byte); ok {
+				return raw, true, nil
+			}
+			text, err := json.Marshal(value.Interface())
+			return append(text, '\n'), true, err
+		})
+	}
+	text := []byte("null")
+	if output.IsValid() {
+		if text, err = json.Marshal(output.Interface()); err != nil {
+			return failed("INVALID_OUTPUT", "the handler's value cannot be written as JSON: %v", err)
+		}
+	}
+	w.write(tReply, id, nil, text, false)
+	return nil
+}
+
+func (w *worker) answerHTTP(id uint32, call *flight, ctx *Context) error {
+	request := HTTP{Req: newRequest(ctx.facts(), call.body), log: Log{w, id}}
+	response := w.handler.function.Call([]reflect.Value{reflect.ValueOf(request)})[0].Interface().(Response)
+	head, err := response.head()
+	if err != nil {
+		return err
+	}
+	if response.stream == nil {
+		w.write(tReply, id, head, response.body, false)
+		return nil
+	}
+	return w.stream(id, call, head, func() ([]byte, bool, error) {
+		piece, more := <-response.stream
+		return piece, more, nil
+	})
+}
+
+// stream sends what next gives, within the host's credit.
+func (w *worker) stream(id uint32, call *flight, head []byte, next func() ([]byte, bool, error)) error {
+	w.write(tReply, id, head, nil, true)
+	credit := w.plan.Credit
+	for {
+		piece, more, err := next()
+		if err != nil {
+			return failed("INVALID_OUTPUT", "a value of the stream cannot be written as JSON: %v", err)
+		}
+		if !more {
+			break
+		}
+		for len(piece) > 0 {
+			part := piece[:min(len(piece), chunkSize)]
+			for credit < len(part) {
+				select {
+				case granted := <-call.credit:
+					credit += granted
+				case <-call.context.Done():
+					return failed("CANCELLED", "the stream was cancelled")
+				}
+			}
+			credit -= len(part)
+			w.write(tChunk, id, nil, part, true)
+			piece = piece[len(part):]
+		}
+	}
+	w.write(tChunk, id, nil, nil, false)
+	return nil
+}
+
+func min(a, b int) int {
+	if a < b {
+		return a
+	}
+	return b
+}
+
+func (w *worker) failed(id uint32, call *flight, what any, stack []byte) {
+	facts := map[string]string{"code": "FUNCTION_ERROR", "message": fmt.Sprint(what), "type": fmt.Sprintf("%T", what)}
+	if known, ok := what.(*failure); ok {
+		facts = map[string]string{"code": known.code, "message": known.message}
+	} else if call.context.Err() != nil {
+		facts["code"] = "CANCELLED"
+	}
+	if stack != nil {
+		facts["stack"] = trimmed(string(stack))
+	}
+	text, _ := json.Marshal(facts)
+	w.write(tError, id, text, nil, false)
+}
+
+// trimmed leaves the frames of user code: what comes after panic() and before the shim's call of the handler.
+func trimmed(stack string) string {
+	if at := strings.LastIndex(stack, "\npanic("); at >= 0 {
+		stack = stack[at+1:]
+	}
+	if at := strings.Index(stack, "reflect.Value.call("); at >= 0 {
+		stack = stack[:at]
+	}
+	return stack
+}
+
