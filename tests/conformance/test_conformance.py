@@ -1,0 +1,249 @@
+"""Every case of cases.yaml for every runtime, interface and mode, over HTTP, against a real server.
+
+A runtime whose toolchain is missing is skipped and counted. The table at the end has one row per runtime."""
+import os
+import pathlib
+import shutil
+import sys
+
+import pytest
+import yaml
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent))
+from server import ROOT, Server  # noqa: E402
+
+HERE = pathlib.Path(__file__).resolve().parent
+CASES = yaml.safe_load((HERE / "cases.yaml").read_text())
+VARIANTS = [("json", "pool"), ("json", "oneshot"), ("context", "pool"), ("stdio", "oneshot")]
+
+
+def runtime_folders():
+    folders = [ROOT / "runtimes"] + [pathlib.Path(p) for p in os.environ.get("TRIVET_RUNTIMES", "").split(":") if p]
+    return sorted(p.parent for folder in folders for p in folder.glob("[!_]*/runtime.yaml"))
+
+
+MANIFESTS = {p.name: yaml.safe_load((p / "runtime.yaml").read_text()) for p in runtime_folders()}
+FOLDERS = {p.name: p for p in runtime_folders()}
+wanted = os.environ.get("TRIVET_ONLY_RUNTIME")
+NAMES = [n for n in MANIFESTS if not wanted or n == wanted]
+
+
+def fixture_of(runtime, interface):
+    return next(iter((FOLDERS[runtime] / "fixture").glob(interface + ".*")))
+
+
+def name_of(runtime, interface, mode):
+    return f"{runtime}-{interface}-{mode}"
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory):
+    functions = tmp_path_factory.mktemp("functions")
+    for runtime in NAMES:
+        for interface, mode in VARIANTS:
+            if interface not in MANIFESTS[runtime]["interfaces"] or not MANIFESTS[runtime].get("oneshot" if interface == "stdio" else "pool"):
+                continue
+            folder = functions / name_of(runtime, interface, mode)
+            folder.mkdir()
+            fixture = fixture_of(runtime, interface)
+            shutil.copy(fixture, folder)
+            many = mode == "pool" and MANIFESTS[runtime].get("concurrency", 1) != 1
+            manifest = {"runtime": runtime, "entrypoint": fixture.name, "interface": interface, "mode": mode, "env": {"GREETING": "moin"},
+                        "limits": {"timeout": "20s"}, "scale": {"max": 1, "overflow": 0, "concurrency": 1}}
+            (folder / "trivet.yaml").write_text(yaml.safe_dump(manifest))
+            short = functions / (folder.name + "-short")
+            shutil.copytree(folder, short)
+            (short / "trivet.yaml").write_text(yaml.safe_dump({**manifest, "limits": {"timeout": "1s"}}))
+            if many:
+                wide = functions / (folder.name + "-wide")
+                shutil.copytree(folder, wide)
+                (wide / "trivet.yaml").write_text(yaml.safe_dump({**manifest, "scale": {"max": 1, "overflow": 0, "concurrency": 50}}))
+    with Server(functions) as running:
+        assert running.get("/v1/functions").json["problems"] == []
+        yield running
+
+
+@pytest.fixture(scope="module")
+def available(server):
+    return {row["name"]: row for row in server.get("/v1/runtimes").json}
+
+
+def skip_unless_supported(runtime, interface, mode, case_name, available):
+    unsupported = MANIFESTS[runtime].get("conformance", {}).get("unsupported", {})
+    for key in (case_name, f"{interface}/{case_name}"):
+        if key in unsupported:
+            pytest.skip(f"unsupported: {unsupported[key]}")
+    if not available[runtime]["available"]:
+        pytest.skip("toolchain missing: " + available[runtime]["reason"])
+
+
+def all_variants():
+    for runtime in NAMES:
+        for interface, mode in VARIANTS:
+            if interface in MANIFESTS[runtime]["interfaces"] and MANIFESTS[runtime].get("oneshot" if interface == "stdio" else "pool"):
+                yield runtime, interface, mode
+
+
+def all_cases():
+    for runtime, interface, mode in all_variants():
+        for case in CASES:
+            only = case.get("only")
+            if only == interface or (not only and interface != "context"):
+                yield pytest.param(runtime, interface, mode, case, id=f"{runtime}-{interface}-{mode}-{case['name']}")
+
+
+@pytest.mark.parametrize("runtime,interface,mode,case", all_cases())
+def test_case(server, available, runtime, interface, mode, case):
+    skip_unless_supported(runtime, interface, mode, case["name"], available)
+    name = name_of(runtime, interface, mode) + ("-short" if case.get("timeout") else "")
+    if interface == "context":
+        reply = server.request("POST", f"/function/{name}/some/path", b"", case["send"])
+    elif "raw" in case:
+        reply = server.request("POST", f"/function/{name}", case["raw"].encode())
+    else:
+        reply = server.post(f"/function/{name}", case["send"])
+    check(server, reply, case["expect"])
+
+
+def check(server, reply, expect):
+    assert reply.status == expect.get("status", 200), reply.text[:2000]
+    if "body" in expect:
+        assert reply.json == expect["body"]
+    if "text" in expect:
+        assert reply.text == expect["text"]
+    if "length" in expect:
+        assert len(reply.body) == expect["length"]
+    if "type" in expect:
+        assert reply.headers["content-type"] == expect["type"]
+    for key, value in expect.get("headers", {}).items():
+        assert reply.headers.get(key) == value
+    for key in ("code", "exit_code", "signal", "stderr"):
+        if key in expect:
+            assert reply.json.get(key) == expect[key], reply.text[:2000]
+    if "detail" in expect:
+        assert expect["detail"] in reply.json["detail"]
+    call = reply.headers["x-call-id"]
+    assert call
+    if "lines" in expect or "last_line" in expect:
+        lines = server.log_lines(call=call)
+        if "last_line" in expect:
+            assert lines[-1]["message"] == expect["last_line"]
+        else:
+            assert sorted(line["message"] for line in lines) == sorted(expect["lines"])
+        if "levels" in expect:
+            assert [line["level"] for line in lines] == expect["levels"]
+
+
+def pool_json():
+    return [pytest.param(r, id=r) for r in NAMES if "json" in MANIFESTS[r]["interfaces"] and MANIFESTS[r].get("pool")]
+
+
+def pool_context():
+    return [pytest.param(r, id=r) for r in NAMES if "context" in MANIFESTS[r]["interfaces"] and MANIFESTS[r].get("pool")]
+
+
+@pytest.mark.parametrize("runtime", pool_json())
+def test_body_of_20_mib(server, available, runtime):
+    skip_unless_supported(runtime, "json", "pool", "body-20-mib", available)
+    value = "x" * (20 << 20)
+    reply = server.post(f"/function/{name_of(runtime, 'json', 'pool')}", {"action": "echo", "value": value})
+    assert reply.status == 200 and reply.json == value
+
+
+@pytest.mark.parametrize("runtime", pool_context())
+def test_binary_body(server, available, runtime):
+    skip_unless_supported(runtime, "context", "pool", "binary-body", available)
+    body = bytes(range(256)) * 1000
+    reply = server.request("POST", f"/function/{name_of(runtime, 'context', 'pool')}", body, {"x-action": "echo", "content-type": "image/png"})
+    assert reply.body == body
+
+
+@pytest.mark.parametrize("runtime", pool_context())
+def test_request_facts(server, available, runtime):
+    skip_unless_supported(runtime, "context", "pool", "request-facts", available)
+    headers = {"x-action": "request", "content-type": "application/json", "host": "example.com:8080", "X-Mixed": "Case", "x-open-runtimes-a": "b"}
+    facts = server.request("PUT", f"/function/{name_of(runtime, 'context', 'pool')}/a/b?x=1&y=c==d&h&=z", b'{"k":1}', headers).json
+    assert facts["method"] == "PUT" and facts["path"] == "/a/b" and facts["queryString"] == "x=1&y=c==d&h&=z"
+    assert facts["query"] == {"x": "1", "y": "c==d", "h": ""}
+    assert facts["host"] == "example.com" and facts["port"] == 8080 and facts["scheme"] == "http"
+    assert facts["url"] == "http://example.com:8080/a/b?x=1&y=c==d&h&=z"
+    assert facts["body"] == {"k": 1} and facts["bodyText"] == '{"k":1}'
+    assert facts["headers"]["x-mixed"] == "Case" and "x-open-runtimes-a" not in facts["headers"]
+
+
+@pytest.mark.parametrize("runtime", pool_context())
+def test_cookies_are_sent_one_by_one(server, available, runtime):
+    skip_unless_supported(runtime, "context", "pool", "cookies", available)
+    reply = server.request("POST", f"/function/{name_of(runtime, 'context', 'pool')}", b"", {"x-action": "cookies"})
+    assert reply.headers.get_all("set-cookie") == ["a=1", "b=2"]
+
+
+@pytest.mark.parametrize("runtime", [n for n in NAMES if MANIFESTS[n].get("concurrency", 1) != 1 and "json" in MANIFESTS[n]["interfaces"]])
+def test_concurrent_calls_share_one_worker(server, available, runtime):
+    skip_unless_supported(runtime, "json", "pool", "concurrent-calls", available)
+    import concurrent.futures
+
+    path = f"/function/{name_of(runtime, 'json', 'pool')}-wide"
+    pid = server.post(path, {"action": "pid"}).json
+    with concurrent.futures.ThreadPoolExecutor(20) as threads:
+        replies = list(threads.map(lambda ms: server.post(path, {"action": "sleep", "ms": ms}).json, range(200, 220)))
+    assert replies == [{"slept": ms} for ms in range(200, 220)]
+    assert server.post(path, {"action": "pid"}).json == pid
+    workers = [w for w in server.get("/v1/workers").json if w["function"] == path.split("/")[-1]]
+    assert len(workers) == 1
+
+
+@pytest.mark.parametrize("runtime,mode,expected", [(r, m, e) for r in NAMES if "json" in MANIFESTS[r]["interfaces"] and MANIFESTS[r].get("pool")
+                                                   for m, e in (("pool", [0, 1, 2]), ("oneshot", [0, 0, 0]))])
+def test_state_between_calls(server, available, runtime, mode, expected):
+    skip_unless_supported(runtime, "json", mode, "counter", available)
+    path = f"/function/{name_of(runtime, 'json', mode)}"
+    seen = [server.post(path, {"action": "counter"}).json for _ in range(3)]
+    assert [n - seen[0] for n in seen] == expected
+
+
+@pytest.mark.parametrize("runtime", pool_json())
+def test_background_work_goes_on_after_the_reply(server, available, runtime):
+    skip_unless_supported(runtime, "json", "pool", "background", available)
+    import time
+
+    name = name_of(runtime, "json", "pool")
+    before = len([x for x in server.log_lines(function=name) if x["message"] == "background done"])
+    assert server.post(f"/function/{name}", {"action": "background", "ms": 50}).json == "started"
+    deadline = time.monotonic() + 10
+    while len([x for x in server.log_lines(function=name, tail=20) if x["message"] == "background done"]) <= before:
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+
+
+@pytest.mark.parametrize("runtime", pool_json())
+def test_facts_of_the_call(server, available, runtime):
+    skip_unless_supported(runtime, "json", "pool", "context-facts", available)
+    name = name_of(runtime, "json", "pool")
+    reply = server.post(f"/function/{name}", {"action": "context"}, headers={"x-call-id": "my-own-id"})
+    assert reply.headers["x-call-id"] == "my-own-id"
+    assert reply.json["call_id"] == "my-own-id" and reply.json["function"] == name and reply.json["auth"] is None
+    remaining = server.post(f"/function/{name}", {"action": "remaining"}).json
+    assert 15_000 < remaining <= 20_000
+
+
+@pytest.mark.parametrize("runtime", pool_context())
+def test_a_long_log_line_is_cut(server, available, runtime):
+    skip_unless_supported(runtime, "context", "pool", "log-is-cut", available)
+    reply = server.request("POST", f"/function/{name_of(runtime, 'context', 'pool')}", b"", {"x-action": "longlog"})
+    lines = server.log_lines(call=reply.headers["x-call-id"])
+    assert len(lines) == 1 and lines[0]["message"].startswith("x" * 8000) and len(lines[0]["message"]) < 8100
+
+
+@pytest.mark.parametrize("runtime", pool_json())
+def test_a_deadline_cancels_the_call(server, available, runtime):
+    skip_unless_supported(runtime, "json", "pool", "cancelled", available)
+    name = name_of(runtime, "json", "pool") + "-short"
+    reply = server.post(f"/function/{name}", {"action": "cancelled"})
+    assert reply.status == 504 and reply.json["code"] == "FUNCTION_TIMEOUT"
+    import time
+
+    deadline = time.monotonic() + 5
+    while "cancelled seen" not in [x["message"] for x in server.log_lines(function=name)]:
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
