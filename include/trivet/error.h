@@ -1,8 +1,10 @@
 #pragma once
-// Every failure in trivet is an Error: a closed code, a sentence for the person who reads it, and facts.
+// Every failure in trivet is an Error: a closed code, a sentence for the person who reads it, and
+// facts.
 //
-// The code decides what programs see (HTTP status, exit code, metric label: one table, error.cc). The message
-// says what happened and where; the hint says what to do next. Details are facts in print order, such as
+// The code decides what programs see (HTTP status, exit code, metric label: one table, error.cc).
+// The message says what happened and where; the hint says what to do next. Details are facts in
+// print order, such as
 // {"exit_code","3"}, {"signal","SIGSEGV"}, {"stderr","..."}: they become members of problem+json.
 
 #include <string>
@@ -37,13 +39,15 @@ enum class ErrorCode {
   kInternal,             // a bug in trivet
 };
 
-// One row of the table below. `name` is stable: it is the `code` of problem+json and the metric label.
+// One row of the table below. `name` is stable: it is the `code` of problem+json and the metric
+// label.
 struct ErrorTraits {
-  std::string_view name;       // "FUNCTION_NOT_FOUND"
-  int http_status;             // 404
-  int exit_code;               // INTERFACES: 3 function error, 4 not found, 124 timed out, ...
-  std::string_view component;  // who failed: gateway, catalog, runtime, builder, pool, function, host
-  std::string_view title;      // short human title, the same for every occurrence
+  std::string_view name;  // "FUNCTION_NOT_FOUND"
+  int http_status;        // 404
+  int exit_code;          // INTERFACES: 3 function error, 4 not found, 124 timed out, ...
+  std::string_view
+      component;           // who failed: gateway, catalog, runtime, builder, pool, function, host
+  std::string_view title;  // short human title, the same for every occurrence
 };
 
 // The only place where a code is given a meaning outside the program.

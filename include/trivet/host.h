@@ -6,8 +6,9 @@
 //   auto reply = (*host)->invoke({.function = "hello", .input = R"({"name":"Ada"})"});
 //   if (reply) std::cout << reply->body;
 //
-// A Host owns its loop, its workers and, after start(), its listeners. All methods may be called from any thread, except in
-// LoopMode::kCaller, where every call must come from one thread. No header of another library is needed.
+// A Host owns its loop, its workers and, after start(), its listeners. All methods may be called
+// from any thread, except in LoopMode::kCaller, where every call must come from one thread. No
+// header of another library is needed.
 
 #include <cstdint>
 #include <functional>
@@ -27,49 +28,56 @@ namespace trivet {
 // Who runs the host's event loop.
 enum class LoopMode {
   kBackground,  // a thread of the host: any thread may call
-  kCaller,      // the thread that calls invoke(): no hand-over between threads, the fastest for one caller
+  kCaller,      // the thread that calls invoke(): no hand-over between threads, the fastest for one
+                // caller
 };
 
 struct HostConfig {
-  std::string root = ".";                  // a folder of functions, one function's folder, or one source file
-  std::vector<std::string> runtime_dirs;   // folders of runtimes, first wins; empty = those that came with trivet
-  std::string data_dir;                    // artifacts and caches; empty = ".trivet" beside the functions
-  std::vector<std::string> listen;         // "127.0.0.1:7007", "[::1]:0", "unix:PATH"; empty = no HTTP
-  std::string access_token;                // demanded of HTTP callers; required for any address that is not loopback
-  bool watch = false;                      // reload when files change
-  int64_t drain_timeout_ms = 30'000;       // how long close() waits for calls in flight
+  std::string root = ".";  // a folder of functions, one function's folder, or one source file
+  std::vector<std::string>
+      runtime_dirs{};      // folders of runtimes, first wins; empty = those that came with trivet
+  std::string data_dir{};  // artifacts and caches; empty = ".trivet" beside the functions
+  std::vector<std::string> listen{};  // "127.0.0.1:7007", "[::1]:0", "unix:PATH"; empty = no HTTP
+  std::string
+      access_token{};  // demanded of HTTP callers; required for any address that is not loopback
+  bool watch = false;  // reload when files change
+  int64_t drain_timeout_ms = 30'000;  // how long close() waits for calls in flight
   LoopMode loop = LoopMode::kBackground;
-  std::map<std::string, std::string> overrides;  // of a lone file: "interface", "mode", "runtime", "timeout"
-  std::function<void(std::string_view json)> on_log;  // each log line as a JSON object; called on the loop's thread
+  std::map<std::string, std::string>
+      overrides{};  // of a lone file: "interface", "mode", "runtime", "timeout"
+  std::function<void(std::string_view json)>
+      on_log{};  // each log line as a JSON object; called on the loop's thread
 };
 
 using HeaderPairs = std::vector<std::pair<std::string, std::string>>;
 
 struct CallRequest {
-  std::string function;
-  std::string input;          // the body
-  std::string call_id;        // empty: one is made
-  std::string auth;           // a JSON object that tells the function who calls; empty = nobody
-  HeaderPairs headers;        // for interfaces that see the request
+  std::string function{};
+  std::string input{};    // the body
+  std::string call_id{};  // empty: one is made
+  std::string auth{};     // a JSON object that tells the function who calls; empty = nobody
+  HeaderPairs headers{};  // for interfaces that see the request
 };
 
 struct CallReply {
   std::string call_id;
   int status = 200;
   HeaderPairs headers;
-  std::string body;           // whole: a streamed reply is gathered
+  std::string body;                               // whole: a streamed reply is gathered
   double queue_ms = 0, start_ms = 0, run_ms = 0;  // start_ms > 0: the call waited for a cold start
 };
 
 struct FunctionView {
-  std::string name, runtime, runtime_version, interface, mode, path, entrypoint, version, description;
+  std::string name, runtime, runtime_version, interface, mode, path, entrypoint, version,
+      description;
   int64_t timeout_ms = 0;
-  bool available = false;     // its toolchain is installed
+  bool available = false;  // its toolchain is installed
   std::vector<std::string> notes;
 };
 
 struct StatsView {
-  int64_t functions = 0, problems = 0, workers = 0, calls = 0, errors = 0, in_flight = 0, cold_starts = 0;
+  int64_t functions = 0, problems = 0, workers = 0, calls = 0, errors = 0, in_flight = 0,
+          cold_starts = 0;
 };
 
 // Short-lived secrets with which a function may call back: 64 hex digits, valid for five minutes.
@@ -78,25 +86,29 @@ class TokenStore {
   virtual ~TokenStore() = default;
   // For that function. Any thread.
   virtual std::string issue(std::string_view function) = 0;
-  // The function it was issued to; empty when it is unknown or too old. Compared in constant time. Any thread.
+  // The function it was issued to; empty when it is unknown or too old. Compared in constant time.
+  // Any thread.
   virtual std::string verify(std::string_view token) = 0;
 };
 
 class Host {
  public:
-  // Reads runtimes and functions; starts no worker. kIo, kInvalidManifest when the root cannot be served at all; a function that
-  // is broken alone is a problem (list_problems), not a failure.
+  // Reads runtimes and functions; starts no worker. kIo, kInvalidManifest when the root cannot be
+  // served at all; a function that is broken alone is a problem (list_problems), not a failure.
   static Result<std::unique_ptr<Host>> open(HostConfig config);
   virtual ~Host() = default;  // close() with no patience
 
-  // Listens and watches as configured, and warms what wants to be warm. kIo when an address is in use.
+  // Listens and watches as configured, and warms what wants to be warm. kIo when an address is in
+  // use.
   virtual Status start() = 0;
-  // Refuses new calls, waits for those in flight up to drain_timeout_ms, ends every worker. Idempotent.
+  // Refuses new calls, waits for those in flight up to drain_timeout_ms, ends every worker.
+  // Idempotent.
   virtual Status close() = 0;
 
   // Runs one call and waits for its reply. Every ErrorCode about functions can come back.
   virtual Result<CallReply> invoke(CallRequest request) = 0;
-  // The same without waiting; `done` runs on the loop's thread and must not block. Not in LoopMode::kCaller.
+  // The same without waiting; `done` runs on the loop's thread and must not block. Not in
+  // LoopMode::kCaller.
   virtual void invoke(CallRequest request, std::function<void(Result<CallReply>)> done) = 0;
   virtual std::future<Result<CallReply>> invoke_async(CallRequest request) = 0;
 
@@ -110,7 +122,8 @@ class Host {
 
   // Builds one function's artifact now, with its output on on_log.
   virtual Status build(std::string_view function) = 0;
-  // What GET on that path of the administration API answers: "/v1/functions", "/v1/runtimes", ... JSON text.
+  // What GET on that path of the administration API answers: "/v1/functions", "/v1/runtimes", ...
+  // JSON text.
   virtual Result<std::string> view(std::string_view path) = 0;
   // The addresses that start() listens on, with the port that was chosen.
   virtual std::vector<std::string> addresses() = 0;

@@ -1,5 +1,6 @@
 #pragma once
-// Result<T>: a value or an Error. What functions return when they can fail; exceptions are for bugs.
+// Result<T>: a value or an Error. What functions return when they can fail; exceptions are for
+// bugs.
 //
 //   Result<Manifest> m = read(path);
 //   if (!m) return std::move(m).error();      // Result<U> is built from an Error implicitly
@@ -19,8 +20,8 @@ class [[nodiscard]] Result {
  public:
   using value_type = T;
 
-  Result(T value) : state_(std::in_place_index<0>, std::move(value)) {}        // NOLINT: implicit
-  Result(Error error) : state_(std::in_place_index<1>, std::move(error)) {}    // NOLINT: implicit
+  Result(T value) : state_(std::in_place_index<0>, std::move(value)) {}      // NOLINT: implicit
+  Result(Error error) : state_(std::in_place_index<1>, std::move(error)) {}  // NOLINT: implicit
 
   bool ok() const { return state_.index() == 0; }
   explicit operator bool() const { return ok(); }

@@ -45,10 +45,8 @@ mkdir -p trivet_worker
 cat >trivet_worker/main.go <<EOF
 package main
 
-import (
-	function "$module"
-	"trivet"
-)
+import function "$module"
+import "trivet"
 
 func main() { trivet.Serve(function.$name) }
 EOF

@@ -36,7 +36,8 @@ class FakeClock final : public Clock {
  public:
   Instant now() const override { return now_; }
   int64_t unix_ms() const override {
-    return 1'700'000'000'000 + std::chrono::duration_cast<std::chrono::milliseconds>(now_.time_since_epoch()).count();
+    return 1'700'000'000'000 +
+           std::chrono::duration_cast<std::chrono::milliseconds>(now_.time_since_epoch()).count();
   }
   void advance(Duration d) { now_ += d; }
 
@@ -47,8 +48,6 @@ class FakeClock final : public Clock {
 inline double to_ms(Duration d) { return std::chrono::duration<double, std::milli>(d).count(); }
 
 // start + d, saturating at kNever (a timeout of Duration::max() means none).
-inline Instant after(Instant start, Duration d) {
-  return d >= kNever - start ? kNever : start + d;
-}
+inline Instant after(Instant start, Duration d) { return d >= kNever - start ? kNever : start + d; }
 
 }  // namespace trivet

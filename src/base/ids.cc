@@ -12,7 +12,8 @@ namespace {
 constexpr char kHex[] = "0123456789abcdef";
 
 void fill_random(unsigned char* bytes, size_t count) {
-  if (getrandom(bytes, count, 0) != static_cast<ssize_t>(count)) std::abort();  // count <= 256: never short
+  if (getrandom(bytes, count, 0) != static_cast<ssize_t>(count))
+    std::abort();  // count <= 256: never short
 }
 
 // A call id needs 10 random bytes; a system call for each would cost as much as the rest of it.
@@ -48,7 +49,8 @@ std::string new_call_id(int64_t unix_ms) {
 bool is_call_id(std::string_view text) {
   if (text.empty() || text.size() > 64) return false;
   return std::all_of(text.begin(), text.end(), [](char c) {
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '.' || c == '_' || c == '-';
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '.' ||
+           c == '_' || c == '-';
   });
 }
 
@@ -66,7 +68,8 @@ std::string new_token() {
 bool equal_in_constant_time(std::string_view a, std::string_view b) {
   unsigned difference = a.size() == b.size() ? 0 : 1;
   for (size_t i = 0; i < a.size(); ++i)
-    difference |= static_cast<unsigned char>(a[i]) ^ static_cast<unsigned char>(b.empty() ? 0 : b[i % b.size()]);
+    difference |= static_cast<unsigned char>(a[i]) ^
+                  static_cast<unsigned char>(b.empty() ? 0 : b[i % b.size()]);
   return difference == 0;
 }
 

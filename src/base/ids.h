@@ -7,7 +7,8 @@
 
 namespace trivet {
 
-// A UUID of version 7 (RFC 9562): 48 bits of Unix milliseconds, then random bits. 36 characters. Thread-safe.
+// A UUID of version 7 (RFC 9562): 48 bits of Unix milliseconds, then random bits. 36 characters.
+// Thread-safe.
 std::string new_call_id(int64_t unix_ms);
 
 // Is it fit to be taken over from a caller: 1 to 64 characters of [A-Za-z0-9._-].

@@ -1,6 +1,7 @@
 #pragma once
-// Every queue, frame, line, retry and timeout has a name, a default and a maximum. They are all here, so that
-// one page tells what trivet refuses. Checked where data enters; manifests may set some within the maximum.
+// Every queue, frame, line, retry and timeout has a name, a default and a maximum. They are all
+// here, so that one page tells what trivet refuses. Checked where data enters; manifests may set
+// some within the maximum.
 
 #include <chrono>
 #include <cstddef>
@@ -14,17 +15,19 @@ inline constexpr size_t kKiB = 1024;
 inline constexpr size_t kMiB = 1024 * kKiB;
 
 // Frames (docs/formats/frame.md).
-inline constexpr size_t kFrameHeader = 16;             // bytes, length field included
+inline constexpr size_t kFrameHeader = 16;  // bytes, length field included
 inline constexpr size_t kFrameMetaMax = 1 * kMiB;
-inline constexpr size_t kFrameChunk = 64 * kKiB;       // body bytes of one CHUNK that we send
-inline constexpr size_t kStreamCredit = 256 * kKiB;    // unconsumed body bytes a sender may have in flight
-inline constexpr size_t kPayloadDefault = 32 * kMiB;   // limits.payload of a function
+inline constexpr size_t kFrameChunk = 64 * kKiB;  // body bytes of one CHUNK that we send
+inline constexpr size_t kStreamCredit =
+    256 * kKiB;  // unconsumed body bytes a sender may have in flight
+inline constexpr size_t kPayloadDefault = 32 * kMiB;  // limits.payload of a function
 inline constexpr size_t kPayloadMax = 1024 * kMiB;
 
 // Logs.
-inline constexpr size_t kLogLineMax = 8 * kKiB;        // a longer line is cut, with a mark
-inline constexpr size_t kStderrTail = 4 * kKiB;        // kept of a worker's stderr for its obituary
-inline constexpr size_t kLogStoreLines = 50'000;       // kept in memory by the host; oldest dropped and counted
+inline constexpr size_t kLogLineMax = 8 * kKiB;  // a longer line is cut, with a mark
+inline constexpr size_t kStderrTail = 4 * kKiB;  // kept of a worker's stderr for its obituary
+inline constexpr size_t kLogStoreLines =
+    50'000;  // kept in memory by the host; oldest dropped and counted
 
 // HTTP server.
 inline constexpr size_t kHttpHeaderMax = 64 * kKiB;
@@ -32,14 +35,14 @@ inline constexpr size_t kHttpHeaderCount = 128;
 inline constexpr size_t kHttpTargetMax = 8 * kKiB;
 inline constexpr size_t kHttpPipelineBuffer = 256 * kKiB;
 inline constexpr size_t kHttpConnections = 10'000;
-inline constexpr auto kHttpHeaderTimeout = 10s;        // from first byte to end of headers
-inline constexpr auto kHttpBodyIdleTimeout = 30s;      // between two pieces of a body, either direction
+inline constexpr auto kHttpHeaderTimeout = 10s;    // from first byte to end of headers
+inline constexpr auto kHttpBodyIdleTimeout = 30s;  // between two pieces of a body, either direction
 inline constexpr auto kHttpKeepAlive = 75s;
 
 // Manifests.
 inline constexpr size_t kManifestMax = 1 * kMiB;
 inline constexpr size_t kManifestDepth = 32;
-inline constexpr size_t kManifestNodes = 20'000;       // after aliases are expanded
+inline constexpr size_t kManifestNodes = 20'000;  // after aliases are expanded
 inline constexpr size_t kFunctionsMax = 100'000;
 
 // Pools.
@@ -52,9 +55,9 @@ inline constexpr auto kTimeoutDefault = 30s;
 inline constexpr auto kTimeoutMax = std::chrono::hours{24};
 inline constexpr auto kStartTimeoutDefault = 30s;
 inline constexpr auto kIdleDefault = 5min;
-inline constexpr auto kCancelGrace = 250ms;            // between CANCEL and SIGKILL
-inline constexpr auto kStopGrace = 2s;                 // between DRAIN and SIGKILL
-inline constexpr auto kDrainDefault = 30s;             // host shutdown waits this long for calls in flight
+inline constexpr auto kCancelGrace = 250ms;  // between CANCEL and SIGKILL
+inline constexpr auto kStopGrace = 2s;       // between DRAIN and SIGKILL
+inline constexpr auto kDrainDefault = 30s;   // host shutdown waits this long for calls in flight
 
 // Watcher.
 inline constexpr auto kWatchDebounce = 100ms;

@@ -8,20 +8,20 @@
 namespace trivet {
 
 enum class LogLevel : uint8_t { kDebug, kInfo, kWarn, kError };
-std::string_view name(LogLevel level);               // "debug"
-LogLevel log_level(std::string_view name);           // kInfo for an unknown name
+std::string_view name(LogLevel level);      // "debug"
+LogLevel log_level(std::string_view name);  // kInfo for an unknown name
 enum class LogStream : uint8_t { kLog, kStdout, kStderr };
-std::string_view name(LogStream stream);             // "log", "stdout", "stderr"
+std::string_view name(LogStream stream);  // "log", "stdout", "stderr"
 
 struct LogLine {
-  int64_t time_ms = 0;      // Unix milliseconds
+  int64_t time_ms = 0;  // Unix milliseconds
   std::string function;
-  std::string call_id;      // empty: about the worker, not about a call
+  std::string call_id;  // empty: about the worker, not about a call
   LogLevel level = LogLevel::kInfo;
   LogStream stream = LogStream::kLog;
-  std::string message;      // at most limits::kLogLineMax bytes
-  std::string fields;       // a JSON object, or empty
-  int worker = 0;           // the worker's process id
+  std::string message;  // at most limits::kLogLineMax bytes
+  std::string fields;   // a JSON object, or empty
+  int worker = 0;       // the worker's process id
 };
 
 // Loop thread only. Must not block.

@@ -12,12 +12,14 @@ namespace fs = std::filesystem;
 constexpr auto kBuildTimeout = std::chrono::minutes{10};
 
 // What a build is made of. Runs on a blocking thread.
-Result<std::string> content_key(const catalog::FunctionSpec& spec, const catalog::RuntimeSpec& runtime,
+Result<std::string> content_key(const catalog::FunctionSpec& spec,
+                                const catalog::RuntimeSpec& runtime,
                                 const std::vector<std::string>& globs) {
   ContentHash hash;
   hash.add("runtime", runtime.name);
   hash.add("toolchain", runtime.version);
-  for (const std::string* part : {&spec.entrypoint, &spec.handler, &spec.interface}) hash.add("part", *part);
+  for (const std::string* part : {&spec.entrypoint, &spec.handler, &spec.interface})
+    hash.add("part", *part);
   if (spec.build) {
     hash.add("command", spec.build->command);
     for (const auto& arg : spec.build->args) hash.add("arg", arg);
@@ -57,7 +59,8 @@ bool Builder::is_trivial(const catalog::FunctionSpec& spec, const catalog::Runti
   return !spec.build && runtime.build_steps.empty();
 }
 
-loop::Task<Result<Artifact>> Builder::build(catalog::FunctionPtr spec, catalog::RuntimePtr runtime) {
+loop::Task<Result<Artifact>> Builder::build(catalog::FunctionPtr spec,
+                                            catalog::RuntimePtr runtime) {
   if (is_trivial(*spec, *runtime)) co_return Artifact{{}, spec->entrypoint, true};
   std::string key = spec->name + "@" + spec->version;
   auto& slot = running_[key];
@@ -79,10 +82,12 @@ loop::Task<> Builder::run(std::shared_ptr<Running> running, std::string key) {
   running->done.set();
 }
 
-loop::Task<Result<Artifact>> Builder::build_now(catalog::FunctionPtr spec, catalog::RuntimePtr runtime) {
+loop::Task<Result<Artifact>> Builder::build_now(catalog::FunctionPtr spec,
+                                                catalog::RuntimePtr runtime) {
   Artifact artifact{{}, spec->entrypoint, true};
   if (spec->build) {
-    if (Status built = co_await run_user_command(*spec, *runtime); !built) co_return std::move(built).error();
+    if (Status built = co_await run_user_command(*spec, *runtime); !built)
+      co_return std::move(built).error();
     if (!spec->build->output.empty()) artifact.entrypoint = spec->build->output;
   }
   if (!runtime->build_steps.empty()) {
@@ -93,11 +98,14 @@ loop::Task<Result<Artifact>> Builder::build_now(catalog::FunctionPtr spec, catal
   co_return artifact;
 }
 
-// The manifest's own command. Its output stays in the source folder; a stamp remembers what it was made from.
-loop::Task<Status> Builder::run_user_command(const catalog::FunctionSpec& spec, const catalog::RuntimeSpec& runtime) {
+// The manifest's own command. Its output stays in the source folder; a stamp remembers what it was
+// made from.
+loop::Task<Status> Builder::run_user_command(const catalog::FunctionSpec& spec,
+                                             const catalog::RuntimeSpec& runtime) {
   std::vector<std::string> globs = spec.build->watch;
   std::string output = spec.build->output;
-  // Named before it is awaited: GCC 12 destroys a capturing temporary of a co_await expression twice.
+  // Named before it is awaited: GCC 12 destroys a capturing temporary of a co_await expression
+  // twice.
   auto hash = [spec, runtime, globs] { return content_key(spec, runtime, globs); };
   auto key = co_await around_.blocking.run(around_.loop, hash);
   if (!key) co_return std::move(key).error();
@@ -108,13 +116,17 @@ loop::Task<Status> Builder::run_user_command(const catalog::FunctionSpec& spec, 
 
   std::string program = find_program(spec.build->command);
   if (program.empty())
-    co_return Error{ErrorCode::kBuildFailed, "build command \"" + spec.build->command + "\" of " + spec.name + " is not on PATH",
-                    "install it, or give an absolute path"};
+    co_return Error{
+        ErrorCode::kBuildFailed,
+        "build command \"" + spec.build->command + "\" of " + spec.name + " is not on PATH",
+        "install it, or give an absolute path"};
   std::vector<std::string> argv{program};
   argv.insert(argv.end(), spec.build->args.begin(), spec.build->args.end());
-  if (Status ran = co_await run_step(spec, spec.build->command, std::move(argv)); !ran) co_return ran;
+  if (Status ran = co_await run_step(spec, spec.build->command, std::move(argv)); !ran)
+    co_return ran;
   if (!output.empty() && !fs::exists(spec.dir / output, ec))
-    co_return Error{ErrorCode::kBuildFailed, "the build of " + spec.name + " made no " + output, "check build.output"};
+    co_return Error{ErrorCode::kBuildFailed, "the build of " + spec.name + " made no " + output,
+                    "check build.output"};
 
   // Without globs the output itself is part of what is hashed: the stamp is taken after the build.
   auto built = co_await around_.blocking.run(around_.loop, hash);
@@ -124,7 +136,8 @@ loop::Task<Status> Builder::run_user_command(const catalog::FunctionSpec& spec, 
   co_return Status{};
 }
 
-loop::Task<Result<fs::path>> Builder::run_steps(const catalog::FunctionSpec& spec, const catalog::RuntimeSpec& runtime,
+loop::Task<Result<fs::path>> Builder::run_steps(const catalog::FunctionSpec& spec,
+                                                const catalog::RuntimeSpec& runtime,
                                                 const std::string& entrypoint) {
   auto hash = [spec, runtime] { return content_key(spec, runtime, runtime.build_inputs); };
   auto key = co_await around_.blocking.run(around_.loop, hash);
@@ -137,8 +150,9 @@ loop::Task<Result<fs::path>> Builder::run_steps(const catalog::FunctionSpec& spe
   fs::remove_all(making, ec);
   fs::create_directories(making, ec);
   if (ec) co_return disk_error("cannot make " + making.string(), ec);
-  catalog::Words words{runtime.binary,       runtime.dir.string(), runtime.dir.parent_path().string(), entrypoint,
-                       spec.dir.string(),    making.string(),      spec.handler,                       spec.interface};
+  catalog::Words words{runtime.binary, runtime.dir.string(), runtime.dir.parent_path().string(),
+                       entrypoint,     spec.dir.string(),    making.string(),
+                       spec.handler,   spec.interface};
   for (const auto& step : runtime.build_steps) {
     std::vector<std::string> argv = catalog::expand(step.command, words);
     Status ran = co_await run_step(spec, step.name, std::move(argv));
@@ -156,7 +170,8 @@ loop::Task<Result<fs::path>> Builder::run_steps(const catalog::FunctionSpec& spe
   co_return output;
 }
 
-loop::Task<Status> Builder::run_step(const catalog::FunctionSpec& spec, std::string name, std::vector<std::string> argv) {
+loop::Task<Status> Builder::run_step(const catalog::FunctionSpec& spec, std::string name,
+                                     std::vector<std::string> argv) {
   loop::Event ended{around_.loop};
   worker::Process::Plan plan;
   plan.function = spec.name;
@@ -168,13 +183,15 @@ loop::Task<Status> Builder::run_step(const catalog::FunctionSpec& spec, std::str
   bool in_time = co_await ended.wait(after(around_.loop.now(), kBuildTimeout));
   if (!in_time) {
     (*process)->kill();
-    co_return Error{ErrorCode::kBuildFailed, "build step \"" + name + "\" of " + spec.name + " took more than 10 minutes"};
+    co_return Error{ErrorCode::kBuildFailed,
+                    "build step \"" + name + "\" of " + spec.name + " took more than 10 minutes"};
   }
   const auto& obituary = (*process)->obituary();
   if (obituary.status.code == 0) co_return Status{};
-  co_return Error{ErrorCode::kBuildFailed,
-                  "build step \"" + name + "\" of " + spec.name + " ended with " + obituary.status.text(),
-                  "its last lines are in `output`"}
+  co_return Error{
+      ErrorCode::kBuildFailed,
+      "build step \"" + name + "\" of " + spec.name + " ended with " + obituary.status.text(),
+      "its last lines are in `output`"}
       .with("step", name)
       .with("exit_code", std::to_string(obituary.status.code))
       .with("output", obituary.stderr_tail);

@@ -28,7 +28,8 @@ std::vector<std::string> base_environment(const std::map<std::string, std::strin
 }
 
 std::string find_program(const std::string& name) {
-  if (name.find('/') != std::string::npos) return access(name.c_str(), X_OK) == 0 ? name : std::string{};
+  if (name.find('/') != std::string::npos)
+    return access(name.c_str(), X_OK) == 0 ? name : std::string{};
   const char* path = std::getenv("PATH");
   std::stringstream folders{path ? path : kDefaultPath};
   for (std::string folder; std::getline(folders, folder, ':');) {

@@ -13,11 +13,11 @@ namespace {
 
 namespace fs = std::filesystem;
 
-bool left_out(const std::string& name) { return name == "node_modules" || name == "__pycache__" || name[0] == '.'; }
-
 }  // namespace
 
-ContentHash::ContentHash() : state_(XXH3_createState()) { XXH3_128bits_reset(static_cast<XXH3_state_t*>(state_)); }
+ContentHash::ContentHash() : state_(XXH3_createState()) {
+  XXH3_128bits_reset(static_cast<XXH3_state_t*>(state_));
+}
 
 ContentHash::~ContentHash() { XXH3_freeState(static_cast<XXH3_state_t*>(state_)); }
 
@@ -41,15 +41,18 @@ Status ContentHash::add_file(const fs::path& file) {
 Status ContentHash::add_tree(const fs::path& dir, const std::vector<std::string>& globs) {
   std::vector<std::string> files;
   std::error_code ec;
-  for (auto it = fs::recursive_directory_iterator(dir, fs::directory_options::skip_permission_denied, ec);
+  for (auto it =
+           fs::recursive_directory_iterator(dir, fs::directory_options::skip_permission_denied, ec);
        !ec && it != fs::recursive_directory_iterator{}; it.increment(ec)) {
-    if (it->is_directory(ec) && left_out(it->path().filename().string())) {
+    if (it->is_directory(ec) && wire::is_no_source(it->path().filename().string())) {
       it.disable_recursion_pending();
       continue;
     }
     if (!it->is_regular_file(ec)) continue;
     std::string name = it->path().lexically_relative(dir).string();
-    bool wanted = globs.empty() || std::any_of(globs.begin(), globs.end(), [&](const auto& glob) { return wire::glob_match(glob, name); });
+    bool wanted = globs.empty() || std::any_of(globs.begin(), globs.end(), [&](const auto& glob) {
+                    return wire::glob_match(glob, name);
+                  });
     if (wanted) files.push_back(std::move(name));
   }
   if (ec) return Error{ErrorCode::kIo, "cannot list " + dir.string() + ": " + ec.message()};

@@ -9,8 +9,8 @@
 
 namespace trivet::builder {
 
-// Accumulates named parts; the digest depends on their order, names and bytes. XXH3, 128 bits: fast, not cryptographic; whoever
-// can choose the bytes can only confuse their own artifacts.
+// Accumulates named parts; the digest depends on their order, names and bytes. XXH3, 128 bits:
+// fast, not cryptographic; whoever can choose the bytes can only confuse their own artifacts.
 class ContentHash {
  public:
   ContentHash();
@@ -18,8 +18,9 @@ class ContentHash {
   ContentHash(const ContentHash&) = delete;
   ContentHash& operator=(const ContentHash&) = delete;
   void add(std::string_view name, std::string_view bytes);
-  // Every regular file below `dir` whose relative path matches a glob (all when there are none), in order of name.
-  // Hidden folders and node_modules are left out. kIo with the path when a file cannot be read.
+  // Every regular file below `dir` whose relative path matches a glob (all when there are none), in
+  // order of name. Hidden folders and node_modules are left out. kIo with the path when a file
+  // cannot be read.
   Status add_tree(const std::filesystem::path& dir, const std::vector<std::string>& globs);
   Status add_file(const std::filesystem::path& file);
   std::string hex() const;  // 32 digits

@@ -19,7 +19,8 @@ void read_routes(Reader& reader, FunctionSpec& spec) {
     if (!route.path.starts_with('/')) return r.fail(r.node(), "a route's path must start with /");
     for (const auto& method : route.methods) {
       constexpr std::array kMethods{"GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS"};
-      if (std::find(kMethods.begin(), kMethods.end(), method) == kMethods.end()) return r.fail(r.node(), "\"" + method + "\" is not a method");
+      if (std::find(kMethods.begin(), kMethods.end(), method) == kMethods.end())
+        return r.fail(r.node(), "\"" + method + "\" is not a method");
     }
     spec.routes.push_back(std::move(route));
   });
@@ -39,12 +40,14 @@ void read_hook(Reader& r) {
     v.text("header", header);
     v.text("secret", secret);
     v.boolean("skip_invalid", verified);
-    if (!v.failed() && (!algorithm || header.empty() || secret.empty())) v.fail(v.node(), "verification needs type, header and secret");
+    if (!v.failed() && (!algorithm || header.empty() || secret.empty()))
+      v.fail(v.node(), "verification needs type, header and secret");
     verified = true;
   });
   if (r.failed()) return;
   if (!type) return r.fail(r.node(), "a hook needs a type");
-  if (*type < 2 && (source.empty() || action.empty())) r.fail(r.node(), "a database or auth hook needs source and action");
+  if (*type < 2 && (source.empty() || action.empty()))
+    r.fail(r.node(), "a database or auth hook needs source and action");
   if (*type == 2 && !verified) r.fail(r.node(), "a webhook needs verification");
 }
 
@@ -58,10 +61,12 @@ void read_schedule(Reader& r) {
   r.take("input");
   r.take("enabled");
   if (r.failed()) return;
-  if (name.empty() || !type || expression.empty()) return r.fail(r.node(), "a schedule needs name, type and expression");
+  if (name.empty() || !type || expression.empty())
+    return r.fail(r.node(), "a schedule needs name, type and expression");
   if (*type != 1) return;
   auto every = wire::parse_duration(expression);
-  if (!every || *every < 1s) r.fail(r.node(), "an interval must be a duration of at least 1s, not \"" + expression + "\"");
+  if (!every || *every < 1s)
+    r.fail(r.node(), "an interval must be a duration of at least 1s, not \"" + expression + "\"");
 }
 
 void note_later(const YamlNode& map, FunctionSpec& spec) {
@@ -70,7 +75,8 @@ void note_later(const YamlNode& map, FunctionSpec& spec) {
 }
 
 std::optional<std::string> json_of(const YamlNode& node) {
-  if (node.is_scalar()) return node.quoted || node.text.empty() ? std::nullopt : std::optional{node.text};
+  if (node.is_scalar())
+    return node.quoted || node.text.empty() ? std::nullopt : std::optional{node.text};
   return std::nullopt;
 }
 
@@ -81,9 +87,12 @@ bool looks_like_alyx_schema(const YamlNode& root) {
   return root.is_map() && functions && functions->is_map();
 }
 
-bool looks_like_alyx_manifest(const YamlNode& root) { return root.is_map() && root.find("runtime"); }
+bool looks_like_alyx_manifest(const YamlNode& root) {
+  return root.is_map() && root.find("runtime");
+}
 
-std::optional<Error> read_alyx_function(const YamlTree& tree, const YamlNode& map, const ManifestContext& context, FunctionSpec& spec) {
+std::optional<Error> read_alyx_function(const YamlTree& tree, const YamlNode& map,
+                                        const ManifestContext& context, FunctionSpec& spec) {
   spec.interface = kInterfaceName;
   spec.mode = Mode::kOneshot;
   Reader reader{tree, map, ""};
@@ -95,7 +104,8 @@ std::optional<Error> read_alyx_function(const YamlTree& tree, const YamlNode& ma
   reader.duration("timeout", spec.limits.timeout, 1ms, limits::kTimeoutMax);
   size_t memory = 0;
   reader.size("memory", memory, 1, size_t{1} << 50, limits::kMiB);
-  if (memory > 0) spec.notes.push_back("memory: " + wire::format_size(memory) + " is not enforced yet");
+  if (memory > 0)
+    spec.notes.push_back("memory: " + wire::format_size(memory) + " is not enforced yet");
   read_env(reader, context, spec);
   read_build(reader, spec);
   read_routes(reader, spec);
@@ -109,7 +119,9 @@ std::optional<Error> read_alyx_function(const YamlTree& tree, const YamlNode& ma
     if (auto json = json_of(*sample)) spec.sample_input = *json;
   if (auto error = reader.finish()) return error;
   note_later(map, spec);
-  if (spec.runtime.empty()) return tree.error(map, "runtime is missing", "`trivet runtimes` lists what can be written there");
+  if (spec.runtime.empty())
+    return tree.error(map, "runtime is missing",
+                      "`trivet runtimes` lists what can be written there");
   if (spec.entrypoint.empty()) return tree.error(map, "entrypoint is missing");
   return std::nullopt;
 }

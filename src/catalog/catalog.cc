@@ -11,8 +11,9 @@ namespace {
 namespace fs = std::filesystem;
 
 bool same_runtime(const RuntimeSpec& a, const RuntimeSpec& b) {
-  return a.binary == b.binary && a.version == b.version && a.reason == b.reason && a.dir == b.dir && a.pool_command == b.pool_command &&
-         a.oneshot_command == b.oneshot_command && a.env == b.env && a.interfaces == b.interfaces && a.extensions == b.extensions;
+  return a.binary == b.binary && a.version == b.version && a.reason == b.reason && a.dir == b.dir &&
+         a.pool_command == b.pool_command && a.oneshot_command == b.oneshot_command &&
+         a.env == b.env && a.interfaces == b.interfaces && a.extensions == b.extensions;
 }
 
 Changes compare(const Snapshot& before, const Snapshot& now) {
@@ -44,13 +45,15 @@ Result<std::unique_ptr<Catalog>> Catalog::open(Config config, Prober& prober) {
   config.root = fs::absolute(config.root, ec).lexically_normal();
   if (!config.root.has_filename()) config.root = config.root.parent_path();
   if (!fs::exists(config.root, ec))
-    return Error{ErrorCode::kIo, "there is no " + config.root.string(), "name a folder of functions, or a source file"};
+    return Error{ErrorCode::kIo, "there is no " + config.root.string(),
+                 "name a folder of functions, or a source file"};
   for (auto& dir : config.runtime_dirs) dir = fs::canonical(dir, ec);
   std::unique_ptr<Catalog> catalog{new Catalog(std::move(config), prober)};
   std::lock_guard lock(catalog->scanning_);
   auto first = catalog->scan(Snapshot{});
   if (first->runtimes.empty())
-    return Error{ErrorCode::kIo, "no runtimes were found", "name their folder with --runtimes or TRIVET_RUNTIMES"};
+    return Error{ErrorCode::kIo, "no runtimes were found",
+                 "name their folder with --runtimes or TRIVET_RUNTIMES"};
   catalog->publish(std::move(first));
   return catalog;
 }
@@ -81,7 +84,10 @@ std::shared_ptr<Snapshot> Catalog::scan(const Snapshot& before) {
   RuntimeSet set = read_runtimes(config_.runtime_dirs);
   next->problems = std::move(set.problems);
   probed_.clear();
-  DiscoveryInput input{config_.root, {}, config_.environment, config_.overrides, [this](const RuntimePtr& r) { return probed(r); }};
+  DiscoveryInput input{
+      config_.root, {}, config_.environment, config_.overrides, [this](const RuntimePtr& r) {
+        return probed(r);
+      }};
   for (auto& runtime : set.runtimes) {
     if (runtime.reason.empty()) runtime.reason = "not looked for yet";
     std::string name = runtime.name;
@@ -93,13 +99,19 @@ std::shared_ptr<Snapshot> Catalog::scan(const Snapshot& before) {
     found = discover(input);
   } else {
     next->functions = before.functions;
-    found.problems.push_back({"", config_.root, {ErrorCode::kIo, config_.root.string() + " has vanished: what was there keeps serving", "put it back"}});
+    found.problems.push_back(
+        {"",
+         config_.root,
+         {ErrorCode::kIo, config_.root.string() + " has vanished: what was there keeps serving",
+          "put it back"}});
   }
   for (auto& [name, runtime] : input.runtimes) {
     auto looked = probed_.find(name);
     RuntimePtr now = looked != probed_.end() ? looked->second : runtime;
     auto old = before.runtime(name);
-    if (old && looked == probed_.end() && old->reason != "not looked for yet" && old->dir == now->dir) now = old;  // keep what is known
+    if (old && looked == probed_.end() && old->reason != "not looked for yet" &&
+        old->dir == now->dir)
+      now = old;  // keep what is known
     next->runtimes[name] = old && same_runtime(*old, *now) ? old : now;
   }
   for (auto& spec : found.functions) {

@@ -1,5 +1,6 @@
 #pragma once
-// Catalog: publishes what exists as immutable snapshots, and makes a new one when asked to look again.
+// Catalog: publishes what exists as immutable snapshots, and makes a new one when asked to look
+// again.
 
 #include <filesystem>
 #include <map>
@@ -14,10 +15,10 @@
 namespace trivet::catalog {
 
 struct Config {
-  std::filesystem::path root;                       // a folder or one source file
+  std::filesystem::path root;  // a folder or one source file
   std::vector<std::filesystem::path> runtime_dirs;
-  std::map<std::string, std::string> environment;   // for ${VAR} in manifests
-  std::map<std::string, std::string> overrides;     // of a lone file, from the command line
+  std::map<std::string, std::string> environment;  // for ${VAR} in manifests
+  std::map<std::string, std::string> overrides;    // of a lone file, from the command line
 };
 
 // Names of functions.
@@ -33,7 +34,8 @@ class Catalog {
 
   // Any thread.
   SnapshotPtr current() const;
-  // Looks at everything again; any thread, one at a time. A root that has vanished leaves the functions as they were, with a problem.
+  // Looks at everything again; any thread, one at a time. A root that has vanished leaves the
+  // functions as they were, with a problem.
   Changes reload();
   // Looks for the toolchains of runtimes that no function uses.
   void probe_all();
@@ -46,10 +48,10 @@ class Catalog {
 
   Config config_;
   Prober& prober_;
-  std::mutex scanning_;                                 // one scan at a time
-  std::map<std::string, RuntimePtr> probed_;            // of this scan; guarded by scanning_
+  std::mutex scanning_;                       // one scan at a time
+  std::map<std::string, RuntimePtr> probed_;  // of this scan; guarded by scanning_
   mutable std::mutex mutex_;
-  SnapshotPtr current_;                                 // guarded by mutex_
+  SnapshotPtr current_;  // guarded by mutex_
 };
 
 }  // namespace trivet::catalog

@@ -15,10 +15,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
-bool passed_over(const fs::path& path) {
-  std::string name = path.filename().string();
-  return name.empty() || name[0] == '.' || name == "node_modules" || name == "__pycache__" || name == "vendor";
-}
+bool passed_over(const fs::path& path) { return wire::is_no_source(path.filename().string()); }
 
 bool is_file(const fs::path& path) {
   std::error_code ec;
@@ -34,7 +31,9 @@ class Walk {
     if (is_file(in_.root)) {
       take_lone(in_.root);
     } else if (!fs::is_directory(in_.root, ec)) {
-      problem("", in_.root, {ErrorCode::kIo, "there is no folder " + in_.root.string(), "name one that holds functions"});
+      problem("", in_.root,
+              {ErrorCode::kIo, "there is no folder " + in_.root.string(),
+               "name one that holds functions"});
     } else if (!take_folder(in_.root, IsRoot::kYes)) {
       take_children(in_.root);
       if (fs::is_directory(in_.root / "functions", ec)) take_children(in_.root / "functions");
@@ -46,7 +45,9 @@ class Walk {
  private:
   enum class IsRoot { kNo, kYes };
 
-  void problem(std::string function, fs::path file, Error error) { out_.problems.push_back({std::move(function), std::move(file), std::move(error)}); }
+  void problem(std::string function, fs::path file, Error error) {
+    out_.problems.push_back({std::move(function), std::move(file), std::move(error)});
+  }
 
   void take_children(const fs::path& dir) {
     std::vector<fs::path> entries;
@@ -74,14 +75,16 @@ class Walk {
   bool is_known_source(const fs::path& file) const {
     std::string name = file.filename().string();
     if (name.ends_with(".d.ts") || name.ends_with("_test.go")) return false;
-    return std::any_of(in_.runtimes.begin(), in_.runtimes.end(), [&](const auto& r) { return claims(*r.second, file); });
+    return std::any_of(in_.runtimes.begin(), in_.runtimes.end(),
+                       [&](const auto& r) { return claims(*r.second, file); });
   }
 
   // False when nothing in the folder says that it is a function.
   bool take_folder(const fs::path& dir, IsRoot root) {
     if (is_file(dir / "trivet.yaml")) return take_trivet(dir, dir / "trivet.yaml"), true;
     if (is_file(dir / "schema.yaml") && take_alyx_schema(dir, dir / "schema.yaml")) return true;
-    if (is_file(dir / "manifest.yaml") && take_alyx_manifest(dir, dir / "manifest.yaml")) return true;
+    if (is_file(dir / "manifest.yaml") && take_alyx_manifest(dir, dir / "manifest.yaml"))
+      return true;
     if (root == IsRoot::kYes && holds_other_functions(dir)) return false;
     FunctionSpec spec;
     spec.name = dir.filename().string();
@@ -98,7 +101,8 @@ class Walk {
     std::error_code ec;
     for (const auto& entry : fs::directory_iterator(dir, ec)) {
       if (passed_over(entry.path())) continue;
-      bool manifest = is_file(entry.path() / "trivet.yaml") || is_file(entry.path() / "manifest.yaml");
+      bool manifest =
+          is_file(entry.path() / "trivet.yaml") || is_file(entry.path() / "manifest.yaml");
       if (manifest || entry.path().filename() == "functions") return true;
       sources += is_file(entry.path()) && is_known_source(entry.path()) ? 1 : 0;
     }
@@ -124,22 +128,30 @@ class Walk {
       return take_entry(*tree, tree->root, std::move(spec), dir);
     }
     for (const auto& [key, value] : tree->root.members)
-      if (key.text != "functions") return problem("", file, tree->error(key, "unknown field \"" + key.text + "\" in a project manifest", "a project has only functions:"));
-    if (!functions->is_map()) return problem("", file, tree->error(*functions, "functions must be a map of name to function"));
+      if (key.text != "functions")
+        return problem("", file,
+                       tree->error(key, "unknown field \"" + key.text + "\" in a project manifest",
+                                   "a project has only functions:"));
+    if (!functions->is_map())
+      return problem("", file,
+                     tree->error(*functions, "functions must be a map of name to function"));
     for (const auto& [key, value] : functions->members) take_project_entry(*tree, key, value, dir);
   }
 
   // An entry of a project: as a manifest, with `path` for its folder.
-  void take_project_entry(const YamlTree& tree, const YamlNode& key, const YamlNode& value, const fs::path& dir) {
+  void take_project_entry(const YamlTree& tree, const YamlNode& key, const YamlNode& value,
+                          const fs::path& dir) {
     FunctionSpec spec;
     spec.name = key.text;
     YamlNode rest = value;
     fs::path folder = dir;
-    auto path = std::find_if(rest.members.begin(), rest.members.end(), [](const auto& m) { return m.first.text == "path"; });
+    auto path = std::find_if(rest.members.begin(), rest.members.end(),
+                             [](const auto& m) { return m.first.text == "path"; });
     if (path != rest.members.end()) {
       std::string text = path->second.text;
       if (text.starts_with('/') || text.find("..") != std::string::npos)
-        return problem(key.text, tree.file, tree.error(path->second, "path must lie below the project"));
+        return problem(key.text, tree.file,
+                       tree.error(path->second, "path must lie below the project"));
       folder = dir / text;
       rest.members.erase(path);
     } else if (std::error_code ec; fs::is_directory(dir / "functions" / key.text, ec)) {
@@ -149,14 +161,16 @@ class Walk {
     take_entry(tree, rest, std::move(spec), folder);
   }
 
-  void take_entry(const YamlTree& tree, const YamlNode& map, FunctionSpec spec, const fs::path& dir) {
+  void take_entry(const YamlTree& tree, const YamlNode& map, FunctionSpec spec,
+                  const fs::path& dir) {
     Unresolved open;
     spec.dir = dir;
     spec.manifest = tree.file;
     spec.manifest_line = map.line;
     ManifestContext context{dir, in_.environment};
     std::string name = spec.name;
-    if (auto error = read_function(tree, map, context, spec, open)) return problem(name, tree.file, std::move(*error));
+    if (auto error = read_function(tree, map, context, spec, open))
+      return problem(name, tree.file, std::move(*error));
     finish(std::move(spec), open, tree.file, map.line);
   }
 
@@ -179,16 +193,21 @@ class Walk {
     return true;
   }
 
-  void take_alyx(const YamlTree& tree, const YamlNode& map, const std::string& name, const fs::path& dir) {
+  void take_alyx(const YamlTree& tree, const YamlNode& map, const std::string& name,
+                 const fs::path& dir) {
     FunctionSpec spec;
     spec.name = name;
     spec.dir = dir;
     spec.manifest = tree.file;
     spec.manifest_line = map.line;
     std::error_code ec;
-    if (!fs::is_directory(dir, ec)) return problem(name, tree.file, tree.error(map, "the folder " + dir.string() + " of function " + name + " does not exist"));
+    if (!fs::is_directory(dir, ec))
+      return problem(name, tree.file,
+                     tree.error(map, "the folder " + dir.string() + " of function " + name +
+                                         " does not exist"));
     ManifestContext context{dir, in_.environment};
-    if (auto error = read_alyx_function(tree, map, context, spec)) return problem(name, tree.file, std::move(*error));
+    if (auto error = read_alyx_function(tree, map, context, spec))
+      return problem(name, tree.file, std::move(*error));
     finish(std::move(spec), {true, true}, tree.file, map.line);
   }
 
@@ -196,19 +215,22 @@ class Walk {
     std::string name = spec.name;
     fs::path where = file.empty() ? spec.manifest : file;
     if (auto error = resolve_function(spec, open, in_)) {
-      if (line > 0) error->message = where.string() + ":" + std::to_string(line) + ": " + error->message;
+      if (line > 0)
+        error->message = where.string() + ":" + std::to_string(line) + ": " + error->message;
       return problem(name, where, std::move(*error));
     }
     out_.functions.push_back(std::move(spec));
   }
 
-  // Names and routes must be unique: all that share one are problems, for none of them is the right one.
+  // Names and routes must be unique: all that share one are problems, for none of them is the right
+  // one.
   void refuse_duplicates() {
     std::map<std::string, std::vector<const FunctionSpec*>> names, routes;
     for (const auto& spec : out_.functions) {
       names[spec.name].push_back(&spec);
       for (const auto& route : spec.routes)
-        for (const auto& method : route.methods.empty() ? std::vector<std::string>{"ANY"} : route.methods)
+        for (const auto& method :
+             route.methods.empty() ? std::vector<std::string>{"ANY"} : route.methods)
           routes[method + " " + route.path].push_back(&spec);
     }
     std::map<const FunctionSpec*, std::string> refused;
@@ -216,7 +238,9 @@ class Walk {
       for (const auto& [key, specs] : groups) {
         if (specs.size() < 2) continue;
         std::string all;
-        for (const auto* spec : specs) all += (all.empty() ? "" : " and ") + (by_manifest ? spec->manifest.string() : spec->name);
+        for (const auto* spec : specs)
+          all +=
+              (all.empty() ? "" : " and ") + (by_manifest ? spec->manifest.string() : spec->name);
         for (const auto* spec : specs) refused[spec] = what + " \"" + key + "\" is used by " + all;
       }
     };
@@ -227,7 +251,9 @@ class Walk {
     for (auto& spec : out_.functions) {
       auto found = refused.find(&spec);
       if (found != refused.end())
-        problem(spec.name, spec.manifest, {ErrorCode::kInvalidManifest, spec.manifest.string() + ": " + found->second, "give one of them another"});
+        problem(spec.name, spec.manifest,
+                {ErrorCode::kInvalidManifest, spec.manifest.string() + ": " + found->second,
+                 "give one of them another"});
     }
     for (auto& spec : out_.functions)
       if (!refused.count(&spec)) kept.push_back(std::move(spec));

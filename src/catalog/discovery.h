@@ -1,9 +1,11 @@
 #pragma once
-// Which functions are below a folder. Reads manifests and looks at files; starts nothing but toolchain probes.
+// Which functions are below a folder. Reads manifests and looks at files; starts nothing but
+// toolchain probes.
 //
-// What is found, in this order of preference per folder: trivet.yaml (one function, or `functions:` of a project), Alyx schema.yaml, Alyx
-// manifest.yaml, an entrypoint that some runtime looks for (a function named after the folder). Files with a known extension are functions of
-// their own. One broken function is a Problem and the others serve.
+// What is found, in this order of preference per folder: trivet.yaml (one function, or `functions:`
+// of a project), Alyx schema.yaml, Alyx manifest.yaml, an entrypoint that some runtime looks for (a
+// function named after the folder). Files with a known extension are functions of their own. One
+// broken function is a Problem and the others serve.
 
 #include <functional>
 #include <map>
@@ -13,10 +15,11 @@
 namespace trivet::catalog {
 
 struct DiscoveryInput {
-  std::filesystem::path root;                              // a folder or one source file
+  std::filesystem::path root;  // a folder or one source file
   std::map<std::string, RuntimePtr, std::less<>> runtimes;
-  const std::map<std::string, std::string>& environment;   // for ${VAR}
-  std::map<std::string, std::string> overrides;            // of every function: interface, mode, runtime, timeout
+  const std::map<std::string, std::string>& environment;  // for ${VAR}
+  std::map<std::string, std::string>
+      overrides;  // of every function: interface, mode, runtime, timeout
   // The same runtime with its toolchain looked for. Called for runtimes that functions use.
   std::function<RuntimePtr(const RuntimePtr&)> probed;
 };
@@ -28,7 +31,8 @@ struct Discovered {
 
 Discovered discover(const DiscoveryInput& input);
 
-// Does `version` satisfy what a manifest asks for: "3.11" (a prefix), ">=1.0.0", "^20", "~1.2", "=3.1.0", several with blanks between them.
+// Does `version` satisfy what a manifest asks for: "3.11" (a prefix), ">=1.0.0", "^20", "~1.2",
+// "=3.1.0", several with blanks between them.
 bool version_satisfies(std::string_view version, std::string_view wanted);
 
 }  // namespace trivet::catalog

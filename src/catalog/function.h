@@ -1,8 +1,9 @@
 #pragma once
 // A function as its manifest describes it: plain values, immutable once in a Snapshot.
 //
-// Whatever form the manifest had (trivet.yaml, a lone file, a project's `functions:`, Alyx manifest.yaml or
-// schema.yaml, the applet form), it ends as this. Defaults are filled in; nothing here is optional for those who read it.
+// Whatever form the manifest had (trivet.yaml, a lone file, a project's `functions:`, Alyx
+// manifest.yaml or schema.yaml, the applet form), it ends as this. Defaults are filled in; nothing
+// here is optional for those who read it.
 
 #include <cstddef>
 #include <cstdint>
@@ -23,10 +24,11 @@ enum class StartPolicy { kLazy, kEager };
 struct Scale {
   int min = 0;
   int max = limits::kScaleMaxDefault;
-  int overflow = limits::kScaleOverflowDefault;  // extra workers above max, retired as soon as they are idle
-  int concurrency = 1;                           // calls in flight per worker, capped by what the worker says
+  int overflow =
+      limits::kScaleOverflowDefault;  // extra workers above max, retired as soon as they are idle
+  int concurrency = 1;                // calls in flight per worker, capped by what the worker says
   Duration idle = limits::kIdleDefault;
-  int queue = limits::kQueueDefault;             // calls waiting for a worker; more are refused
+  int queue = limits::kQueueDefault;  // calls waiting for a worker; more are refused
   StartPolicy start = StartPolicy::kLazy;
 };
 
@@ -44,7 +46,7 @@ struct Restart {
 };
 
 struct Build {
-  std::string command;             // empty = none
+  std::string command;  // empty = none
   std::vector<std::string> args;
   std::string output;              // relative to the folder; what runs instead of the entrypoint
   std::vector<std::string> watch;  // globs relative to the folder; empty = everything below it
@@ -58,25 +60,26 @@ struct HttpRoute {
 struct FunctionSpec {
   std::string name;
   std::string description;
-  std::string runtime;             // the runtime folder's name
-  std::string runtime_version;     // as asked: "3.11", ">=1.0.0", or empty
-  std::filesystem::path dir;       // absolute; the worker's current directory
-  std::string entrypoint;          // relative to dir
-  std::string handler;             // "handle" of `main.py:handle`, or empty
-  std::string interface;           // "json"
+  std::string runtime;          // the runtime folder's name
+  std::string runtime_version;  // as asked: "3.11", ">=1.0.0", or empty
+  std::filesystem::path dir;    // absolute; the worker's current directory
+  std::string entrypoint;       // relative to dir
+  std::string handler;          // "handle" of `main.py:handle`, or empty
+  std::string interface;        // "json"
   Mode mode = Mode::kPool;
-  bool pristine = false;           // each call gets a fresh worker
+  bool pristine = false;  // each call gets a fresh worker
   Scale scale;
   Limits limits;
   Restart restart;
   std::map<std::string, std::string> env;
   std::optional<Build> build;
   std::vector<HttpRoute> routes;
-  std::vector<std::string> notes;    // what the manifest asks for that is not enforced, in words
+  std::vector<std::string> notes;  // what the manifest asks for that is not enforced, in words
   std::string sample_input;        // JSON text, or empty (Alyx)
   std::filesystem::path manifest;  // where it was described; the entrypoint itself for a lone file
   int manifest_line = 0;           // 1-based; 0 for a lone file
-  std::string version;             // hex of a hash over this description, the source files and the runtime folder
+  std::string
+      version;  // hex of a hash over this description, the source files and the runtime folder
 };
 
 }  // namespace trivet::catalog

@@ -11,24 +11,28 @@ namespace {
 struct Later {
   std::string_view key, sentence;
 };
-// Fields that a later version gives their meaning. Refused, so that nobody believes they are protected by them.
-constexpr std::array<Later, 4> kLaterTop{{{"sandbox", "sandbox levels are not supported yet: functions run unconfined"},
-                                          {"secrets", "secrets are not supported yet"},
-                                          {"retry", "retry is not supported yet"},
-                                          {"input", "input schemas are not supported yet"}}};
+// Fields that a later version gives their meaning. Refused, so that nobody believes they are
+// protected by them.
+constexpr std::array<Later, 4> kLaterTop{
+    {{"sandbox", "sandbox levels are not supported yet: functions run unconfined"},
+     {"secrets", "secrets are not supported yet"},
+     {"retry", "retry is not supported yet"},
+     {"input", "input schemas are not supported yet"}}};
 constexpr std::array<Later, 4> kLaterLimits{{{"memory", "limits.memory is not supported yet"},
                                              {"cpu", "limits.cpu is not supported yet"},
                                              {"pids", "limits.pids is not supported yet"},
                                              {"disk", "limits.disk is not supported yet"}}};
-constexpr std::array<Later, 2> kLaterTriggers{{{"cron", "cron triggers are not supported yet"},
-                                               {"webhook", "webhook triggers are not supported yet"}}};
+constexpr std::array<Later, 2> kLaterTriggers{
+    {{"cron", "cron triggers are not supported yet"},
+     {"webhook", "webhook triggers are not supported yet"}}};
 constexpr std::string_view kLaterHint = "take it out to run without it";
 
 template <size_t N>
 void refuse_later(Reader& reader, const std::array<Later, N>& fields) {
   for (const auto& field : fields)
     if (const YamlNode* node = reader.take(field.key)) {
-      Error error = reader.tree().error(*node, std::string{field.sentence}, std::string{kLaterHint});
+      Error error =
+          reader.tree().error(*node, std::string{field.sentence}, std::string{kLaterHint});
       error.code = ErrorCode::kNotSupported;
       reader.fail(std::move(error));
     }
@@ -42,9 +46,11 @@ void read_scale(Reader& reader, Scale& scale) {
     r.integer("concurrency", scale.concurrency, 1, limits::kConcurrencyMax);
     r.duration("idle", scale.idle, 10ms, std::chrono::hours{24 * 365});
     r.integer("queue", scale.queue, 0, limits::kQueueMax);
-    if (auto start = r.choice("start", {"lazy", "eager"})) scale.start = *start == 1 ? StartPolicy::kEager : StartPolicy::kLazy;
+    if (auto start = r.choice("start", {"lazy", "eager"}))
+      scale.start = *start == 1 ? StartPolicy::kEager : StartPolicy::kLazy;
     if (!r.failed() && scale.min > scale.max)
-      r.fail(r.node(), "scale.min is " + std::to_string(scale.min) + ", above scale.max, " + std::to_string(scale.max));
+      r.fail(r.node(), "scale.min is " + std::to_string(scale.min) + ", above scale.max, " +
+                           std::to_string(scale.max));
   });
 }
 
@@ -62,9 +68,11 @@ void read_restart(Reader& reader, Restart& restart) {
     if (const YamlNode* node = r.take("backoff")) {
       size_t dots = node->text.find("..");
       auto least = wire::parse_duration(node->text.substr(0, dots));
-      auto most = dots == std::string::npos ? least : wire::parse_duration(node->text.substr(dots + 2));
+      auto most =
+          dots == std::string::npos ? least : wire::parse_duration(node->text.substr(dots + 2));
       if (!least || !most || *least > *most || *most <= Duration::zero())
-        r.fail(*node, "restart.backoff must be a range of durations, not \"" + node->text + "\"", "write it like 100ms..30s");
+        r.fail(*node, "restart.backoff must be a range of durations, not \"" + node->text + "\"",
+               "write it like 100ms..30s");
       else
         restart.backoff_min = *least, restart.backoff_max = *most;
     }
@@ -77,7 +85,8 @@ void read_restart(Reader& reader, Restart& restart) {
 // "POST /resize/{id}", "GET,POST /x", "/any"
 void read_route(Reader& r, FunctionSpec& spec) {
   const YamlNode* node = r.take("route");
-  if (!node) return r.fail(r.node(), "an http trigger needs a route", "write it like \"POST /resize/{id}\"");
+  if (!node)
+    return r.fail(r.node(), "an http trigger needs a route", "write it like \"POST /resize/{id}\"");
   HttpRoute route;
   std::string_view text = node->text;
   size_t space = text.find(' ');
@@ -88,14 +97,18 @@ void read_route(Reader& r, FunctionSpec& spec) {
     std::string method{methods.substr(0, comma)};
     constexpr std::array kMethods{"GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS"};
     if (std::find(kMethods.begin(), kMethods.end(), method) == kMethods.end())
-      return r.fail(*node, "\"" + method + "\" is not a method", "methods are GET, POST, PUT, PATCH, DELETE, HEAD, OPTIONS");
+      return r.fail(*node, "\"" + method + "\" is not a method",
+                    "methods are GET, POST, PUT, PATCH, DELETE, HEAD, OPTIONS");
     route.methods.push_back(std::move(method));
     methods.remove_prefix(std::min(methods.size(), comma + 1));
   }
   if (!route.path.starts_with('/') || route.path.find(' ') != std::string::npos)
-    return r.fail(*node, "the route's path must start with /, not \"" + route.path + "\"", "write it like \"POST /resize/{id}\"");
-  for (std::string_view taken : {"/v1/", "/function/", "/api/functions", "/healthz", "/readyz", "/metrics", "/openapi.json"})
-    if (route.path.starts_with(taken)) return r.fail(*node, "the path " + route.path + " is taken by the server itself");
+    return r.fail(*node, "the route's path must start with /, not \"" + route.path + "\"",
+                  "write it like \"POST /resize/{id}\"");
+  for (std::string_view taken :
+       {"/v1/", "/function/", "/api/functions", "/healthz", "/readyz", "/metrics", "/openapi.json"})
+    if (route.path.starts_with(taken))
+      return r.fail(*node, "the path " + route.path + " is taken by the server itself");
   spec.routes.push_back(std::move(route));
 }
 
@@ -111,7 +124,8 @@ void read_triggers(Reader& reader, FunctionSpec& spec) {
 
 }  // namespace
 
-Result<std::string> expand_variables(std::string_view text, const std::map<std::string, std::string>& environment) {
+Result<std::string> expand_variables(std::string_view text,
+                                     const std::map<std::string, std::string>& environment) {
   std::string out;
   for (size_t i = 0; i < text.size(); ++i) {
     if (text[i] != '$' || i + 1 >= text.size() || (text[i + 1] != '$' && text[i + 1] != '{')) {
@@ -123,11 +137,14 @@ Result<std::string> expand_variables(std::string_view text, const std::map<std::
       continue;
     }
     size_t end = text.find('}', i);
-    if (end == std::string_view::npos) return Error{ErrorCode::kInvalidManifest, "\"${\" without \"}\"", "write $$ for a dollar sign"};
+    if (end == std::string_view::npos)
+      return Error{ErrorCode::kInvalidManifest, "\"${\" without \"}\"",
+                   "write $$ for a dollar sign"};
     std::string name{text.substr(i + 1, end - i - 1)};
     auto found = environment.find(name);
     if (found == environment.end())
-      return Error{ErrorCode::kInvalidManifest, "the environment variable " + name + " is not set", "set it before trivet is started"};
+      return Error{ErrorCode::kInvalidManifest, "the environment variable " + name + " is not set",
+                   "set it before trivet is started"};
     out += found->second;
     i = end;
   }
@@ -145,7 +162,8 @@ void read_runtime_choice(Reader& reader, FunctionSpec& spec) {
     if (auto error = inner.finish()) reader.fail(std::move(*error));
     return;
   }
-  if (!node->is_scalar()) return reader.fail(*node, "runtime must be a name, not " + std::string{node->kind_text()});
+  if (!node->is_scalar())
+    return reader.fail(*node, "runtime must be a name, not " + std::string{node->kind_text()});
   size_t at_sign = node->text.find('@');
   spec.runtime = node->text.substr(0, at_sign);
   if (at_sign != std::string::npos) spec.runtime_version = node->text.substr(at_sign + 1);
@@ -156,9 +174,12 @@ void read_env(Reader& reader, const ManifestContext& context, FunctionSpec& spec
   reader.text_map("env", raw);
   for (const auto& [key, value] : raw) {
     if (key.empty() || key.find('=') != std::string::npos || value.find('\0') != std::string::npos)
-      return reader.fail(*reader.node().find("env"), "\"" + key + "\" is not a name for an environment variable");
+      return reader.fail(*reader.node().find("env"),
+                         "\"" + key + "\" is not a name for an environment variable");
     auto expanded = expand_variables(value, context.environment);
-    if (!expanded) return reader.fail(*reader.node().find("env")->find(key), "env." + key + ": " + expanded.error().message, expanded.error().hint);
+    if (!expanded)
+      return reader.fail(*reader.node().find("env")->find(key),
+                         "env." + key + ": " + expanded.error().message, expanded.error().hint);
     spec.env[key] = std::move(*expanded);
   }
 }
@@ -177,8 +198,9 @@ void read_build(Reader& reader, FunctionSpec& spec) {
   });
 }
 
-std::optional<Error> read_function(const YamlTree& tree, const YamlNode& map, const ManifestContext& context,
-                                   FunctionSpec& spec, Unresolved& open) {
+std::optional<Error> read_function(const YamlTree& tree, const YamlNode& map,
+                                   const ManifestContext& context, FunctionSpec& spec,
+                                   Unresolved& open) {
   Reader reader{tree, map, ""};
   reader.text("name", spec.name);
   reader.text("description", spec.description);

@@ -1,5 +1,6 @@
 #pragma once
-// trivet.yaml to FunctionSpec: every field of the manifest, validated. What is known but comes later is refused, never ignored.
+// trivet.yaml to FunctionSpec: every field of the manifest, validated. What is known but comes
+// later is refused, never ignored.
 
 #include <map>
 #include <string>
@@ -11,7 +12,7 @@
 namespace trivet::catalog {
 
 struct ManifestContext {
-  std::filesystem::path dir;                        // of the function
+  std::filesystem::path dir;                              // of the function
   const std::map<std::string, std::string>& environment;  // for ${VAR} in env
 };
 
@@ -21,9 +22,11 @@ struct Unresolved {
   bool mode_given = false;
 };
 
-// One function from one map. `spec` has defaults; name and dir may be set already. The first error, with line and column.
-std::optional<Error> read_function(const YamlTree& tree, const YamlNode& map, const ManifestContext& context,
-                                   FunctionSpec& spec, Unresolved& open);
+// One function from one map. `spec` has defaults; name and dir may be set already. The first error,
+// with line and column.
+std::optional<Error> read_function(const YamlTree& tree, const YamlNode& map,
+                                   const ManifestContext& context, FunctionSpec& spec,
+                                   Unresolved& open);
 
 // "python", "python@3.11", {engine: bun, version: ">=1.0.0"}.
 void read_runtime_choice(Reader& reader, FunctionSpec& spec);
@@ -31,6 +34,7 @@ void read_env(Reader& reader, const ManifestContext& context, FunctionSpec& spec
 void read_build(Reader& reader, FunctionSpec& spec);
 
 // "${NAME}" and "$$" in `text`, from `environment`.
-Result<std::string> expand_variables(std::string_view text, const std::map<std::string, std::string>& environment);
+Result<std::string> expand_variables(std::string_view text,
+                                     const std::map<std::string, std::string>& environment);
 
 }  // namespace trivet::catalog

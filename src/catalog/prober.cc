@@ -28,7 +28,8 @@ bool runnable(const std::string& path) {
 std::string stamp_of(const std::string& binary) {
   struct stat st {};
   if (stat(binary.c_str(), &st) != 0) return {};
-  return binary + "|" + std::to_string(st.st_mtim.tv_sec) + "." + std::to_string(st.st_mtim.tv_nsec) + "|" + std::to_string(st.st_size);
+  return binary + "|" + std::to_string(st.st_mtim.tv_sec) + "." +
+         std::to_string(st.st_mtim.tv_nsec) + "|" + std::to_string(st.st_size);
 }
 
 std::string trimmed(std::string text) {
@@ -45,14 +46,16 @@ Result<std::string> RealCommandRunner::run(const std::vector<std::string>& argv)
   os::Fd reading{fds[0]}, writing{fds[1]}, null{open("/dev/null", O_RDONLY | O_CLOEXEC)};
   std::vector<std::string> env;
   for (char** e = environ; *e; ++e) env.emplace_back(*e);
-  auto child = os::spawn({argv, env, "/", {{0, null.get()}, {1, writing.get()}, {2, writing.get()}}});
+  auto child =
+      os::spawn({argv, env, "/", {{0, null.get()}, {1, writing.get()}, {2, writing.get()}}});
   if (!child) return std::move(child).error();
   writing.reset();
   std::string out;
   Instant deadline = RealClock{}.now() + kProbeTimeout;
   bool late = false;
   for (;;) {
-    auto left = std::chrono::duration_cast<std::chrono::milliseconds>(deadline - RealClock{}.now()).count();
+    auto left =
+        std::chrono::duration_cast<std::chrono::milliseconds>(deadline - RealClock{}.now()).count();
     pollfd p{reading.get(), POLLIN, 0};
     int n = left <= 0 ? 0 : poll(&p, 1, static_cast<int>(left));
     if (n < 0 && errno == EINTR) continue;
@@ -68,11 +71,14 @@ Result<std::string> RealCommandRunner::run(const std::vector<std::string>& argv)
   if (late) os::kill_tree(child->pid, {});
   os::ExitStatus status = os::reap(*child);
   if (late) return Error{ErrorCode::kIo, argv[0] + " did not answer within 5 s"};
-  if (status.code != 0) return Error{ErrorCode::kIo, argv[0] + " ended with " + status.text() + ": " + out.substr(0, 300)};
+  if (status.code != 0)
+    return Error{ErrorCode::kIo,
+                 argv[0] + " ended with " + status.text() + ": " + out.substr(0, 300)};
   return out;
 }
 
-Prober::Prober(CommandRunner& runner, std::string search_path, fs::path cache_dir) : runner_(runner), search_path_(std::move(search_path)) {
+Prober::Prober(CommandRunner& runner, std::string search_path, fs::path cache_dir)
+    : runner_(runner), search_path_(std::move(search_path)) {
   if (!cache_dir.empty()) cache_file_ = cache_dir / "toolchains";
   load();
 }
@@ -84,8 +90,8 @@ void Prober::load() {
     std::stringstream fields(line);
     std::string folder;
     Known known;
-    if (std::getline(fields, folder, '\t') && std::getline(fields, known.stamp, '\t') && std::getline(fields, known.binary, '\t') &&
-        std::getline(fields, known.version, '\t'))
+    if (std::getline(fields, folder, '\t') && std::getline(fields, known.stamp, '\t') &&
+        std::getline(fields, known.binary, '\t') && std::getline(fields, known.version, '\t'))
       known_[folder] = known;
   }
 }
@@ -98,7 +104,8 @@ void Prober::save() {
   making += "." + std::to_string(getpid());
   {
     std::ofstream out(making);
-    for (const auto& [folder, known] : known_) out << folder << '\t' << known.stamp << '\t' << known.binary << '\t' << known.version << '\n';
+    for (const auto& [folder, known] : known_)
+      out << folder << '\t' << known.stamp << '\t' << known.binary << '\t' << known.version << '\n';
   }
   fs::rename(making, cache_file_, ec);
 }
@@ -122,7 +129,9 @@ std::string Prober::locate(const RuntimeSpec& runtime) const {
 void Prober::probe(RuntimeSpec& runtime) {
   std::string found = locate(runtime);
   if (found.empty()) {
-    runtime.reason = runtime.binary_candidates.empty() ? "its manifest names no binary" : runtime.binary_candidates.back() + " was not found";
+    runtime.reason = runtime.binary_candidates.empty()
+                         ? "its manifest names no binary"
+                         : runtime.binary_candidates.back() + " was not found";
     return;
   }
   std::string key = runtime.dir.string(), stamp = stamp_of(found);
@@ -153,7 +162,8 @@ void Prober::probe(RuntimeSpec& runtime) {
   }
   std::smatch match;
   runtime.version = "?";
-  if (std::regex_search(*printed, match, std::regex{runtime.version_pattern}) && match.size() > 1) runtime.version = match[1];
+  if (std::regex_search(*printed, match, std::regex{runtime.version_pattern}) && match.size() > 1)
+    runtime.version = match[1];
   runtime.binary = binary;
   std::lock_guard lock(mutex_);
   known_[key] = {stamp, binary, runtime.version};

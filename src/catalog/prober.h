@@ -1,6 +1,7 @@
 #pragma once
-// Finding toolchains: which binary, which version. Runs the toolchain once and remembers the answer in a cache file, under the binary's path, time
-// and size, so that a host starts without starting anything else.
+// Finding toolchains: which binary, which version. Runs the toolchain once and remembers the answer
+// in a cache file, under the binary's path, time and size, so that a host starts without starting
+// anything else.
 
 #include <filesystem>
 #include <map>
@@ -13,7 +14,8 @@
 
 namespace trivet::catalog {
 
-// Runs a short command and returns what it printed (stdout and stderr). kIo when it fails or takes more than 5 s.
+// Runs a short command and returns what it printed (stdout and stderr). kIo when it fails or takes
+// more than 5 s.
 class CommandRunner {
  public:
   virtual ~CommandRunner() = default;

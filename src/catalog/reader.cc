@@ -10,10 +10,13 @@ namespace trivet::catalog {
 Reader::Reader(const YamlTree& tree, const YamlNode& map, std::string where)
     : tree_(tree), map_(map), where_(std::move(where)) {
   if (map.kind != YamlNode::Kind::kMap && map.kind != YamlNode::Kind::kNull)
-    fail(map, (where_.empty() ? "the manifest" : where_) + " must be a map, not " + std::string{map.kind_text()});
+    fail(map, (where_.empty() ? "the manifest" : where_) + " must be a map, not " +
+                  std::string{map.kind_text()});
 }
 
-std::string Reader::named(std::string_view key) const { return where_.empty() ? std::string{key} : where_ + "." + std::string{key}; }
+std::string Reader::named(std::string_view key) const {
+  return where_.empty() ? std::string{key} : where_ + "." + std::string{key};
+}
 
 void Reader::fail(const YamlNode& at, std::string what, std::string hint) {
   if (!error_) error_ = tree_.error(at, std::move(what), std::move(hint));
@@ -48,7 +51,8 @@ void Reader::texts(std::string_view key, std::vector<std::string>& target) {
     target = {node->text};
     return;
   }
-  if (!node->is_list()) return fail(*node, named(key) + " must be a list, not " + std::string{node->kind_text()});
+  if (!node->is_list())
+    return fail(*node, named(key) + " must be a list, not " + std::string{node->kind_text()});
   target.clear();
   for (const auto& item : node->items) {
     if (!item.is_scalar()) return fail(item, "each item of " + named(key) + " must be text");
@@ -59,9 +63,11 @@ void Reader::texts(std::string_view key, std::vector<std::string>& target) {
 void Reader::text_map(std::string_view key, std::map<std::string, std::string>& target) {
   const YamlNode* node = take(key);
   if (!node) return;
-  if (!node->is_map()) return fail(*node, named(key) + " must be a map, not " + std::string{node->kind_text()});
+  if (!node->is_map())
+    return fail(*node, named(key) + " must be a map, not " + std::string{node->kind_text()});
   for (const auto& [name, value] : node->members) {
-    if (!value.is_scalar() && value.kind != YamlNode::Kind::kNull) return fail(value, named(key) + "." + name.text + " must be text");
+    if (!value.is_scalar() && value.kind != YamlNode::Kind::kNull)
+      return fail(value, named(key) + "." + name.text + " must be text");
     target[name.text] = value.text;
   }
 }
@@ -81,11 +87,13 @@ void Reader::integer(std::string_view key, int64_t& target, int64_t least, int64
   const YamlNode* node = take_scalar(key);
   if (!node) return;
   int64_t value = 0;
-  auto [end, failed] = std::from_chars(node->text.data(), node->text.data() + node->text.size(), value);
+  auto [end, failed] =
+      std::from_chars(node->text.data(), node->text.data() + node->text.size(), value);
   if (failed != std::errc{} || end != node->text.data() + node->text.size())
     return fail(*node, named(key) + " must be a whole number, not \"" + node->text + "\"");
   if (value < least || value > most)
-    return fail(*node, named(key) + " must be from " + std::to_string(least) + " to " + std::to_string(most) + ", not " + node->text);
+    return fail(*node, named(key) + " must be from " + std::to_string(least) + " to " +
+                           std::to_string(most) + ", not " + node->text);
   target = value;
 }
 
@@ -99,9 +107,12 @@ void Reader::number(std::string_view key, double& target, double least, double m
   const YamlNode* node = take_scalar(key);
   if (!node) return;
   double value = 0;
-  auto [end, failed] = std::from_chars(node->text.data(), node->text.data() + node->text.size(), value);
-  if (failed != std::errc{} || end != node->text.data() + node->text.size() || !(value >= least && value <= most))
-    return fail(*node, named(key) + " must be a number from " + std::to_string(least) + " to " + std::to_string(most) + ", not \"" + node->text + "\"");
+  auto [end, failed] =
+      std::from_chars(node->text.data(), node->text.data() + node->text.size(), value);
+  if (failed != std::errc{} || end != node->text.data() + node->text.size() ||
+      !(value >= least && value <= most))
+    return fail(*node, named(key) + " must be a number from " + std::to_string(least) + " to " +
+                           std::to_string(most) + ", not \"" + node->text + "\"");
   target = value;
 }
 
@@ -111,17 +122,20 @@ void Reader::duration(std::string_view key, Duration& target, Duration least, Du
   auto value = wire::parse_duration(node->text);
   if (!value) return fail(*node, named(key) + ": " + value.error().message, value.error().hint);
   if (*value < least || *value > most)
-    return fail(*node, named(key) + " must be from " + wire::format_duration(least) + " to " + wire::format_duration(most) + ", not " + node->text);
+    return fail(*node, named(key) + " must be from " + wire::format_duration(least) + " to " +
+                           wire::format_duration(most) + ", not " + node->text);
   target = *value;
 }
 
-void Reader::size(std::string_view key, size_t& target, size_t least, size_t most, size_t bare_unit) {
+void Reader::size(std::string_view key, size_t& target, size_t least, size_t most,
+                  size_t bare_unit) {
   const YamlNode* node = take_scalar(key);
   if (!node) return;
   auto value = wire::parse_size(node->text, bare_unit);
   if (!value) return fail(*node, named(key) + ": " + value.error().message, value.error().hint);
   if (*value < least || *value > most)
-    return fail(*node, named(key) + " must be from " + wire::format_size(least) + " to " + wire::format_size(most) + ", not " + node->text);
+    return fail(*node, named(key) + " must be from " + wire::format_size(least) + " to " +
+                           wire::format_size(most) + ", not " + node->text);
   target = *value;
 }
 
@@ -133,7 +147,8 @@ std::optional<size_t> Reader::choice(std::string_view key, const std::vector<std
   std::string all;
   for (const auto& word : words) all += (all.empty() ? "" : ", ") + word;
   std::string near = wire::nearest(node->text, words);
-  fail(*node, named(key) + " must be one of " + all + ", not \"" + node->text + "\"", near.empty() ? "" : "did you mean \"" + near + "\"?");
+  fail(*node, named(key) + " must be one of " + all + ", not \"" + node->text + "\"",
+       near.empty() ? "" : "did you mean \"" + near + "\"?");
   return std::nullopt;
 }
 
@@ -148,7 +163,8 @@ void Reader::map(std::string_view key, const std::function<void(Reader&)>& body)
 void Reader::maps(std::string_view key, const std::function<void(Reader&)>& body) {
   const YamlNode* node = take(key);
   if (!node) return;
-  if (!node->is_list()) return fail(*node, named(key) + " must be a list, not " + std::string{node->kind_text()});
+  if (!node->is_list())
+    return fail(*node, named(key) + " must be a list, not " + std::string{node->kind_text()});
   for (const auto& item : node->items) {
     Reader inner{tree_, item, named(key)};
     if (!inner.failed()) body(inner);
@@ -161,7 +177,8 @@ std::optional<Error> Reader::finish() {
   for (const auto& [key, value] : map_.members) {
     if (std::find(known_.begin(), known_.end(), key.text) != known_.end()) continue;
     std::string near = wire::nearest(key.text, known_);
-    fail(key, "unknown field \"" + named(key.text) + "\"", near.empty() ? "" : "did you mean \"" + near + "\"?");
+    fail(key, "unknown field \"" + named(key.text) + "\"",
+         near.empty() ? "" : "did you mean \"" + near + "\"?");
     return error_;
   }
   return std::nullopt;

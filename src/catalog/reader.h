@@ -1,9 +1,11 @@
 #pragma once
-// Reader: takes typed values out of one YAML map, remembers which keys were asked for, and says what is wrong with line and column.
+// Reader: takes typed values out of one YAML map, remembers which keys were asked for, and says
+// what is wrong with line and column.
 //
 //   Reader r{tree, node, "limits"};
 //   r.duration("timeout", spec.limits.timeout, 1ms, limits::kTimeoutMax);
-//   if (auto error = r.finish()) return *error;     // the first error, or an unknown key with a suggestion
+//   if (auto error = r.finish()) return *error;     // the first error, or an unknown key with a
+//   suggestion
 //
 // A missing key leaves the target as it is. After the first error nothing more is read.
 
@@ -27,7 +29,7 @@ class Reader {
   const YamlNode* take(std::string_view key);
 
   void text(std::string_view key, std::string& target);
-  void texts(std::string_view key, std::vector<std::string>& target);   // a list, or one text
+  void texts(std::string_view key, std::vector<std::string>& target);  // a list, or one text
   void text_map(std::string_view key, std::map<std::string, std::string>& target);
   void boolean(std::string_view key, bool& target);
   void integer(std::string_view key, int64_t& target, int64_t least, int64_t most);

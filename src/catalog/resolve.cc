@@ -12,9 +12,12 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr std::string_view kStdio = "stdio";
-constexpr size_t kFilesMost = 20'000;  // looked at for a version; a larger tree changes its version only by what was seen
+constexpr size_t kFilesMost =
+    20'000;  // looked at for a version; a larger tree changes its version only by what was seen
 
-Error wrong(std::string what, std::string hint = {}) { return {ErrorCode::kInvalidManifest, std::move(what), std::move(hint)}; }
+Error wrong(std::string what, std::string hint = {}) {
+  return {ErrorCode::kInvalidManifest, std::move(what), std::move(hint)};
+}
 
 std::string joined(const std::vector<std::string>& words) {
   std::string out;
@@ -22,19 +25,22 @@ std::string joined(const std::vector<std::string>& words) {
   return out;
 }
 
-// The runtime that a source file belongs to: the one of highest priority whose toolchain is there, else of highest priority.
+// The runtime that a source file belongs to: the one of highest priority whose toolchain is there,
+// else of highest priority.
 RuntimePtr runtime_for(const fs::path& file, const DiscoveryInput& input) {
   std::vector<RuntimePtr> claimants;
   for (const auto& [name, runtime] : input.runtimes)
     if (claims(*runtime, file)) claimants.push_back(runtime);
-  std::stable_sort(claimants.begin(), claimants.end(), [](const auto& a, const auto& b) { return a->priority > b->priority; });
+  std::stable_sort(claimants.begin(), claimants.end(),
+                   [](const auto& a, const auto& b) { return a->priority > b->priority; });
   if (claimants.size() > 1)
     for (const auto& runtime : claimants)
       if (input.probed(runtime)->available()) return runtime;
   return claimants.empty() ? nullptr : claimants.front();
 }
 
-std::optional<Error> apply_overrides(FunctionSpec& spec, Unresolved& open, const DiscoveryInput& input) {
+std::optional<Error> apply_overrides(FunctionSpec& spec, Unresolved& open,
+                                     const DiscoveryInput& input) {
   for (const auto& [key, value] : input.overrides) {
     if (key == "interface") {
       spec.interface = value;
@@ -44,12 +50,14 @@ std::optional<Error> apply_overrides(FunctionSpec& spec, Unresolved& open, const
       spec.runtime = value.substr(0, at_sign);
       if (at_sign != std::string::npos) spec.runtime_version = value.substr(at_sign + 1);
     } else if (key == "mode") {
-      if (value != "pool" && value != "oneshot") return wrong("mode must be pool or oneshot, not \"" + value + "\"");
+      if (value != "pool" && value != "oneshot")
+        return wrong("mode must be pool or oneshot, not \"" + value + "\"");
       spec.mode = value == "pool" ? Mode::kPool : Mode::kOneshot;
       open.mode_given = true;
     } else if (key == "timeout") {
       auto timeout = wire::parse_duration(value);
-      if (!timeout || *timeout <= Duration::zero()) return wrong("timeout: \"" + value + "\" is not a duration", "write it like 30s");
+      if (!timeout || *timeout <= Duration::zero())
+        return wrong("timeout: \"" + value + "\" is not a duration", "write it like 30s");
       spec.limits.timeout = *timeout;
     }
   }
@@ -59,9 +67,14 @@ std::optional<Error> apply_overrides(FunctionSpec& spec, Unresolved& open, const
 std::optional<Error> resolve_runtime(FunctionSpec& spec, const DiscoveryInput& input) {
   if (spec.runtime.empty()) {
     if (spec.entrypoint.empty() && !find_entrypoint(spec, input))
-      return wrong("neither runtime nor entrypoint is given, and " + spec.dir.string() + " has no file that says it", "write runtime: and entrypoint:");
-    RuntimePtr runtime = spec.runtime.empty() ? runtime_for(spec.dir / spec.entrypoint, input) : nullptr;
-    if (spec.runtime.empty() && !runtime) return wrong("no runtime runs " + spec.entrypoint, "write runtime:, or rename the file; `trivet runtimes` lists them");
+      return wrong("neither runtime nor entrypoint is given, and " + spec.dir.string() +
+                       " has no file that says it",
+                   "write runtime: and entrypoint:");
+    RuntimePtr runtime =
+        spec.runtime.empty() ? runtime_for(spec.dir / spec.entrypoint, input) : nullptr;
+    if (spec.runtime.empty() && !runtime)
+      return wrong("no runtime runs " + spec.entrypoint,
+                   "write runtime:, or rename the file; `trivet runtimes` lists them");
     if (runtime) spec.runtime = runtime->name;
   }
   auto found = input.runtimes.find(spec.runtime);
@@ -69,11 +82,14 @@ std::optional<Error> resolve_runtime(FunctionSpec& spec, const DiscoveryInput& i
     std::vector<std::string> names;
     for (const auto& [name, runtime] : input.runtimes) names.push_back(name);
     std::string near = wire::nearest(spec.runtime, names);
-    return wrong("there is no runtime \"" + spec.runtime + "\"", near.empty() ? "runtimes are " + joined(names) : "did you mean \"" + near + "\"?");
+    return wrong("there is no runtime \"" + spec.runtime + "\"",
+                 near.empty() ? "runtimes are " + joined(names) : "did you mean \"" + near + "\"?");
   }
   RuntimePtr runtime = input.probed(found->second);
-  if (!spec.runtime_version.empty() && runtime->available() && !version_satisfies(runtime->version, spec.runtime_version)) {
-    Error error = wrong("runtime " + spec.runtime + " is version " + runtime->version + ", the function asks for " + spec.runtime_version,
+  if (!spec.runtime_version.empty() && runtime->available() &&
+      !version_satisfies(runtime->version, spec.runtime_version)) {
+    Error error = wrong("runtime " + spec.runtime + " is version " + runtime->version +
+                            ", the function asks for " + spec.runtime_version,
                         "install that version, or change the manifest");
     error.code = ErrorCode::kRuntimeNotAvailable;
     return error;
@@ -85,21 +101,26 @@ std::optional<Error> resolve_runtime(FunctionSpec& spec, const DiscoveryInput& i
         spec.entrypoint = name;
         break;
       }
-    if (spec.entrypoint.empty()) return wrong(spec.dir.string() + " has none of " + joined(runtime->entrypoints), "write entrypoint:");
+    if (spec.entrypoint.empty())
+      return wrong(spec.dir.string() + " has none of " + joined(runtime->entrypoints),
+                   "write entrypoint:");
   }
   return std::nullopt;
 }
 
-std::optional<Error> resolve_interface(FunctionSpec& spec, Unresolved open, const RuntimeSpec& runtime) {
+std::optional<Error> resolve_interface(FunctionSpec& spec, Unresolved open,
+                                       const RuntimeSpec& runtime) {
   if (spec.interface.empty()) spec.interface = runtime.interfaces.front();
   if (!runtime.offers(spec.interface)) {
     std::string near = wire::nearest(spec.interface, runtime.interfaces);
-    return wrong("runtime " + runtime.name + " has no interface \"" + spec.interface + "\"; it has " + joined(runtime.interfaces),
+    return wrong("runtime " + runtime.name + " has no interface \"" + spec.interface +
+                     "\"; it has " + joined(runtime.interfaces),
                  near.empty() ? "" : "did you mean \"" + near + "\"?");
   }
   bool stdio = spec.interface == kStdio;
   if (stdio && open.mode_given && spec.mode == Mode::kPool)
-    return wrong("interface stdio is one process per call", "write mode: oneshot, or take mode out");
+    return wrong("interface stdio is one process per call",
+                 "write mode: oneshot, or take mode out");
   if (stdio) spec.mode = Mode::kOneshot;
   if ((stdio ? runtime.oneshot_command : runtime.pool_command).empty())
     return wrong("runtime " + runtime.name + " has no " + (stdio ? "oneshot" : "pool") + " mode");
@@ -116,16 +137,19 @@ class Fingerprint {
     struct stat st {};
     if (stat(file.c_str(), &st) != 0) return;
     add(file.string());
-    add(std::to_string(st.st_mtim.tv_sec) + "." + std::to_string(st.st_mtim.tv_nsec) + "/" + std::to_string(st.st_size) + "/" + std::to_string(st.st_ino));
+    add(std::to_string(st.st_mtim.tv_sec) + "." + std::to_string(st.st_mtim.tv_nsec) + "/" +
+        std::to_string(st.st_size) + "/" + std::to_string(st.st_ino));
   }
   // Of a function with a build: what its globs name, never what it makes.
   void add_tree(const fs::path& dir, const std::optional<Build>& build = std::nullopt) {
     std::vector<fs::path> files;
     std::error_code ec;
-    for (auto it = fs::recursive_directory_iterator(dir, fs::directory_options::skip_permission_denied, ec);
-         !ec && it != fs::recursive_directory_iterator{} && files.size() < kFilesMost; it.increment(ec)) {
+    for (auto it = fs::recursive_directory_iterator(
+             dir, fs::directory_options::skip_permission_denied, ec);
+         !ec && it != fs::recursive_directory_iterator{} && files.size() < kFilesMost;
+         it.increment(ec)) {
       std::string name = it->path().filename().string();
-      if (name[0] == '.' || name == "node_modules" || name == "__pycache__") {
+      if (wire::is_no_source(name)) {
         if (it->is_directory(ec)) it.disable_recursion_pending();
         continue;
       }
@@ -135,7 +159,10 @@ class Fingerprint {
     for (const auto& file : files) {
       std::string relative = file.lexically_relative(dir).string();
       bool made = build && relative == build->output;
-      bool unwatched = build && !build->watch.empty() && std::none_of(build->watch.begin(), build->watch.end(), [&](const auto& glob) { return wire::glob_match(glob, relative); });
+      bool unwatched =
+          build && !build->watch.empty() &&
+          std::none_of(build->watch.begin(), build->watch.end(),
+                       [&](const auto& glob) { return wire::glob_match(glob, relative); });
       if (!made && !unwatched) add_file(file);
     }
   }
@@ -151,7 +178,9 @@ class Fingerprint {
 
 std::string version_of(const FunctionSpec& spec, const RuntimeSpec& runtime) {
   Fingerprint print;
-  for (const std::string* part : {&spec.name, &spec.runtime, &spec.entrypoint, &spec.handler, &spec.interface, &runtime.version, &runtime.binary}) print.add(*part);
+  for (const std::string* part : {&spec.name, &spec.runtime, &spec.entrypoint, &spec.handler,
+                                  &spec.interface, &runtime.version, &runtime.binary})
+    print.add(*part);
   print.add(wire::format_duration(spec.limits.timeout));
   print.add(spec.mode == Mode::kPool ? "pool" : "oneshot");
   for (const auto& [key, value] : spec.env) print.add(key + "=" + value);
@@ -166,13 +195,15 @@ std::string version_of(const FunctionSpec& spec, const RuntimeSpec& runtime) {
 
 bool claims(const RuntimeSpec& runtime, const fs::path& file) {
   std::string extension = file.extension().string();
-  return !extension.empty() && std::find(runtime.extensions.begin(), runtime.extensions.end(), extension) != runtime.extensions.end();
+  return !extension.empty() && std::find(runtime.extensions.begin(), runtime.extensions.end(),
+                                         extension) != runtime.extensions.end();
 }
 
 bool find_entrypoint(FunctionSpec& spec, const DiscoveryInput& input) {
   std::vector<RuntimePtr> by_priority;
   for (const auto& [name, runtime] : input.runtimes) by_priority.push_back(runtime);
-  std::stable_sort(by_priority.begin(), by_priority.end(), [](const auto& a, const auto& b) { return a->priority > b->priority; });
+  std::stable_sort(by_priority.begin(), by_priority.end(),
+                   [](const auto& a, const auto& b) { return a->priority > b->priority; });
   std::error_code ec;
   for (const auto& runtime : by_priority)
     for (const auto& name : runtime->entrypoints)
@@ -183,18 +214,22 @@ bool find_entrypoint(FunctionSpec& spec, const DiscoveryInput& input) {
   return false;
 }
 
-std::optional<Error> resolve_function(FunctionSpec& spec, Unresolved open, const DiscoveryInput& input) {
+std::optional<Error> resolve_function(FunctionSpec& spec, Unresolved open,
+                                      const DiscoveryInput& input) {
   if (auto error = apply_overrides(spec, open, input)) return error;
   if (!wire::is_function_name(spec.name))
-    return wrong("\"" + spec.name + "\" is not a name for a function", "names are a-z, 0-9, _ and -, start with a letter and have at most 63 characters");
+    return wrong("\"" + spec.name + "\" is not a name for a function",
+                 "names are a-z, 0-9, _ and -, start with a letter and have at most 63 characters");
   std::error_code ec;
-  if (!fs::is_directory(spec.dir, ec)) return wrong("the folder " + spec.dir.string() + " does not exist");
+  if (!fs::is_directory(spec.dir, ec))
+    return wrong("the folder " + spec.dir.string() + " does not exist");
   if (auto error = resolve_runtime(spec, input)) return error;
   RuntimePtr runtime = input.probed(input.runtimes.find(spec.runtime)->second);
   if (auto error = resolve_interface(spec, open, *runtime)) return error;
   bool comes_from_build = spec.build && !spec.build->output.empty();
   if (!fs::is_regular_file(spec.dir / spec.entrypoint, ec) && !comes_from_build)
-    return wrong("the entrypoint " + (spec.dir / spec.entrypoint).string() + " does not exist", "create it, or correct entrypoint:");
+    return wrong("the entrypoint " + (spec.dir / spec.entrypoint).string() + " does not exist",
+                 "create it, or correct entrypoint:");
   spec.version = version_of(spec, *runtime);
   return std::nullopt;
 }

@@ -1,5 +1,6 @@
 #pragma once
-// From what a manifest says to what can run: the runtime, entrypoint, interface and mode that it left open, checked against each other.
+// From what a manifest says to what can run: the runtime, entrypoint, interface and mode that it
+// left open, checked against each other.
 
 #include "catalog/discovery.h"
 #include "catalog/manifest.h"
@@ -9,10 +10,12 @@ namespace trivet::catalog {
 // Does the runtime's list of extensions have the file's.
 bool claims(const RuntimeSpec& runtime, const std::filesystem::path& file);
 
-// Fills runtime and entrypoint from the files in spec.dir. False when no runtime looks for any of them.
+// Fills runtime and entrypoint from the files in spec.dir. False when no runtime looks for any of
+// them.
 bool find_entrypoint(FunctionSpec& spec, const DiscoveryInput& input);
 
 // Fills in the rest, the version included. What is wrong, otherwise.
-std::optional<Error> resolve_function(FunctionSpec& spec, Unresolved open, const DiscoveryInput& input);
+std::optional<Error> resolve_function(FunctionSpec& spec, Unresolved open,
+                                      const DiscoveryInput& input);
 
 }  // namespace trivet::catalog

@@ -24,20 +24,21 @@ struct RuntimeSpec {
   std::vector<std::string> extensions;
   int priority = 50;
   std::vector<std::string> entrypoints;
-  std::vector<std::string> interfaces;     // the first is the default
-  int concurrency = 1;                     // 0 = any number
-  std::vector<std::string> pool_command;   // empty = no pool mode
+  std::vector<std::string> interfaces;    // the first is the default
+  int concurrency = 1;                    // 0 = any number
+  std::vector<std::string> pool_command;  // empty = no pool mode
   std::vector<std::string> oneshot_command;
   std::map<std::string, std::string> env;
-  std::vector<std::string> build_inputs;   // globs
-  std::vector<BuildStep> build_steps;      // empty = the source runs as it is
+  std::vector<std::string> build_inputs;  // globs
+  std::vector<BuildStep> build_steps;     // empty = the source runs as it is
   std::vector<std::string> binary_candidates;
-  std::vector<std::string> resolve_args;   // run once to find the real path; empty = none
+  std::vector<std::string> resolve_args;  // run once to find the real path; empty = none
   std::vector<std::string> version_args;
-  std::string version_pattern;             // first group is the version
-  std::string install;                     // the command that installs the toolchain
+  std::string version_pattern;  // first group is the version
+  std::string install;          // the command that installs the toolchain
 
-  // What was found on this machine; `binary` is empty when the toolchain is missing and `reason` says why.
+  // What was found on this machine; `binary` is empty when the toolchain is missing and `reason`
+  // says why.
   std::string binary;
   std::string version;
   std::string reason;
@@ -46,7 +47,8 @@ struct RuntimeSpec {
   bool offers(std::string_view interface) const;
 };
 
-// Values for the ${words} of a command. Unknown words are an error of the manifest, found when it is read.
+// Values for the ${words} of a command. Unknown words are an error of the manifest, found when it
+// is read.
 struct Words {
   std::string binary, runtime, runtimes, entrypoint, source, output, handler, interface;
 };

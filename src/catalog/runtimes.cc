@@ -11,7 +11,8 @@ namespace {
 namespace fs = std::filesystem;
 
 const std::vector<std::string>& word_names() {
-  static const std::vector<std::string> kNames{"binary", "runtime", "runtimes", "entrypoint", "source", "output", "handler", "interface"};
+  static const std::vector<std::string> kNames{"binary", "runtime", "runtimes", "entrypoint",
+                                               "source", "output",  "handler",  "interface"};
   return kNames;
 }
 
@@ -26,7 +27,8 @@ std::string unknown_word(const std::vector<std::string>& command) {
   for (const auto& part : command)
     for (size_t at = part.find("${"); at != std::string::npos; at = part.find("${", at + 2)) {
       std::string name = part.substr(at + 2, part.find('}', at) - at - 2);
-      if (std::find(word_names().begin(), word_names().end(), name) == word_names().end()) return name;
+      if (std::find(word_names().begin(), word_names().end(), name) == word_names().end())
+        return name;
     }
   return {};
 }
@@ -35,7 +37,8 @@ void read_command(Reader& reader, std::vector<std::string>& target) {
   reader.texts("command", target);
   if (reader.failed()) return;
   if (target.empty()) return reader.fail(reader.node(), "command is missing");
-  if (auto name = unknown_word(target); !name.empty()) reader.fail(reader.node(), "unknown word ${" + name + "}");
+  if (auto name = unknown_word(target); !name.empty())
+    reader.fail(reader.node(), "unknown word ${" + name + "}");
 }
 
 void read_toolchain(Reader& r, RuntimeSpec& spec) {
@@ -51,7 +54,8 @@ void read_toolchain(Reader& r, RuntimeSpec& spec) {
     }
   });
   r.text("install", spec.install);
-  if (!r.failed() && spec.binary_candidates.empty()) r.fail(r.node(), "toolchain.binary is missing");
+  if (!r.failed() && spec.binary_candidates.empty())
+    r.fail(r.node(), "toolchain.binary is missing");
 }
 
 }  // namespace
@@ -71,8 +75,10 @@ std::vector<std::string> expand(const std::vector<std::string>& command, const W
         text.push_back(part[i++]);
         continue;
       }
-      auto known = std::find(word_names().begin(), word_names().end(), part.substr(i + 2, end - i - 2));
-      if (known != word_names().end()) text += word(words, static_cast<size_t>(known - word_names().begin()));
+      auto known =
+          std::find(word_names().begin(), word_names().end(), part.substr(i + 2, end - i - 2));
+      if (known != word_names().end())
+        text += word(words, static_cast<size_t>(known - word_names().begin()));
       i = end + 1;
     }
     out.push_back(std::move(text));
@@ -108,7 +114,10 @@ Result<RuntimeSpec> read_runtime(const fs::path& dir) {
   });
   reader.take("conformance");  // the conformance suite's business
   if (!reader.failed() && spec.name != dir.filename().string())
-    reader.fail(tree->root, "name is \"" + spec.name + "\", but the folder is \"" + dir.filename().string() + "\"", "they must be the same");
+    reader.fail(
+        tree->root,
+        "name is \"" + spec.name + "\", but the folder is \"" + dir.filename().string() + "\"",
+        "they must be the same");
   if (!reader.failed() && spec.interfaces.empty()) reader.fail(tree->root, "interfaces is missing");
   if (!reader.failed() && spec.pool_command.empty() && spec.oneshot_command.empty())
     reader.fail(tree->root, "neither pool nor oneshot says how a worker starts");
@@ -123,12 +132,14 @@ RuntimeSet read_runtimes(const std::vector<fs::path>& dirs) {
     std::error_code ec;
     for (const auto& entry : fs::directory_iterator(dir, ec)) {
       std::string name = entry.path().filename().string();
-      if (name[0] != '_' && name[0] != '.' && fs::exists(entry.path() / "runtime.yaml", ec)) folders.push_back(entry.path());
+      if (name[0] != '_' && name[0] != '.' && fs::exists(entry.path() / "runtime.yaml", ec))
+        folders.push_back(entry.path());
     }
     std::sort(folders.begin(), folders.end());
     for (const auto& folder : folders) {
       std::string name = folder.filename().string();
-      bool taken = std::any_of(set.runtimes.begin(), set.runtimes.end(), [&](const auto& r) { return r.name == name; });
+      bool taken = std::any_of(set.runtimes.begin(), set.runtimes.end(),
+                               [&](const auto& r) { return r.name == name; });
       if (taken) continue;
       auto spec = read_runtime(folder);
       if (spec)

@@ -15,7 +15,8 @@ struct RuntimeSet {
   std::vector<RuntimeSpec> runtimes;
   std::vector<Problem> problems;
 };
-// Every folder with a runtime.yaml below the given ones; names starting with _ or . are passed over; the first of a name wins.
+// Every folder with a runtime.yaml below the given ones; names starting with _ or . are passed
+// over; the first of a name wins.
 RuntimeSet read_runtimes(const std::vector<std::filesystem::path>& dirs);
 
 }  // namespace trivet::catalog

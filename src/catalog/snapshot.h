@@ -1,9 +1,9 @@
 #pragma once
 // What exists now: every runtime and every function, immutable, shared by pointer.
 //
-// A reader takes the shared_ptr once and sees one consistent state for as long as it keeps it. The catalog publishes a
-// new Snapshot when something changed; specs that did not change are the same objects in the new one, so that pools
-// can compare pointers.
+// A reader takes the shared_ptr once and sees one consistent state for as long as it keeps it. The
+// catalog publishes a new Snapshot when something changed; specs that did not change are the same
+// objects in the new one, so that pools can compare pointers.
 
 #include <map>
 #include <memory>
@@ -23,9 +23,9 @@ using RuntimePtr = std::shared_ptr<const RuntimeSpec>;
 
 // A function (or a whole file) that could not be described. The others serve.
 struct Problem {
-  std::string function;             // its name when that much is known
+  std::string function;  // its name when that much is known
   std::filesystem::path file;
-  Error error;                      // message has file:line:column
+  Error error;  // message has file:line:column
 };
 
 struct TransparentHash {

@@ -5,19 +5,17 @@
 #include <cerrno>
 
 #include "base/limits.h"
+#include "wire/text.h"
 
 namespace trivet::catalog {
 namespace {
 
 namespace fs = std::filesystem;
 
-constexpr uint32_t kEvents = IN_CLOSE_WRITE | IN_CREATE | IN_DELETE | IN_MOVED_FROM | IN_MOVED_TO | IN_DELETE_SELF | IN_MOVE_SELF | IN_ATTRIB;
+constexpr uint32_t kEvents = IN_CLOSE_WRITE | IN_CREATE | IN_DELETE | IN_MOVED_FROM | IN_MOVED_TO |
+                             IN_DELETE_SELF | IN_MOVE_SELF | IN_ATTRIB;
 constexpr auto kLongest = 1s;
 constexpr size_t kFoldersMost = 20'000;
-
-bool passed_over(const std::string& name) {
-  return name.empty() || name[0] == '.' || name == "node_modules" || name == "__pycache__" || name.back() == '~' || name.ends_with(".swp") || name == "4913";
-}
 
 }  // namespace
 
@@ -36,16 +34,21 @@ void Watcher::watch_tree() {
   };
   std::error_code ec;
   if (fs::exists(root_.parent_path(), ec)) {
-    // The parent tells when the root itself comes and goes; its other entries are passed over in drain().
-    int wd = inotify_add_watch(inotify_.get(), root_.parent_path().c_str(), IN_CREATE | IN_MOVED_TO | IN_MOVED_FROM | IN_DELETE | IN_CLOSE_WRITE);
+    // The parent tells when the root itself comes and goes; its other entries are passed over in
+    // drain().
+    int wd =
+        inotify_add_watch(inotify_.get(), root_.parent_path().c_str(),
+                          IN_CREATE | IN_MOVED_TO | IN_MOVED_FROM | IN_DELETE | IN_CLOSE_WRITE);
     if (wd >= 0) watched_[wd] = root_.parent_path();
   }
   if (!fs::is_directory(root_, ec)) return;
   add(root_);
-  for (auto it = fs::recursive_directory_iterator(root_, fs::directory_options::skip_permission_denied, ec);
-       !ec && it != fs::recursive_directory_iterator{} && watched_.size() < kFoldersMost; it.increment(ec)) {
+  for (auto it = fs::recursive_directory_iterator(
+           root_, fs::directory_options::skip_permission_denied, ec);
+       !ec && it != fs::recursive_directory_iterator{} && watched_.size() < kFoldersMost;
+       it.increment(ec)) {
     if (!it->is_directory(ec)) continue;
-    if (passed_over(it->path().filename().string())) {
+    if (wire::is_no_source(it->path().filename().string())) {
       it.disable_recursion_pending();
       continue;
     }
@@ -77,7 +80,7 @@ void Watcher::drain() {
       }
       bool of_parent = folder->second == root_.parent_path();
       if (of_parent && name != root_.filename().string()) continue;
-      if (!of_parent && !name.empty() && passed_over(name)) continue;
+      if (!of_parent && !name.empty() && wire::is_no_source(name)) continue;
       if (!of_parent && name.empty() && !(event->mask & (IN_DELETE_SELF | IN_MOVE_SELF))) continue;
       note();
     }

@@ -1,8 +1,9 @@
 #pragma once
 // Watcher: tells that something below a folder changed, once things have been quiet for a moment.
 //
-// inotify on every folder of the tree. Events come in bursts, so due() is 100 ms after the last one, but at most a second after the first. The root
-// may vanish and come back. The owner polls fd() for reading, calls drain(), and take() when due() has passed.
+// inotify on every folder of the tree. Events come in bursts, so due() is 100 ms after the last
+// one, but at most a second after the first. The root may vanish and come back. The owner polls
+// fd() for reading, calls drain(), and take() when due() has passed.
 
 #include <filesystem>
 #include <map>

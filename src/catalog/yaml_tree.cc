@@ -30,24 +30,29 @@ class Builder final : public YAML::EventHandler {
 
   void OnDocumentStart(const YAML::Mark&) override {}
   void OnDocumentEnd() override {}
-  void OnNull(const YAML::Mark& mark, YAML::anchor_t anchor) override { add(node(mark, YamlNode::Kind::kNull), anchor); }
+  void OnNull(const YAML::Mark& mark, YAML::anchor_t anchor) override {
+    add(node(mark, YamlNode::Kind::kNull), anchor);
+  }
   void OnAlias(const YAML::Mark& mark, YAML::anchor_t anchor) override {
     auto found = anchors_.find(anchor);
     if (found == anchors_.end()) return fail(mark, "an alias to something that is not whole yet");
     count(mark, size_of(found->second));
     if (!failure) add(found->second, 0);
   }
-  void OnScalar(const YAML::Mark& mark, const std::string& tag, YAML::anchor_t anchor, const std::string& value) override {
+  void OnScalar(const YAML::Mark& mark, const std::string& tag, YAML::anchor_t anchor,
+                const std::string& value) override {
     YamlNode n = node(mark, YamlNode::Kind::kScalar);
     n.text = value;
     n.quoted = tag == "!";
     add(std::move(n), anchor);
   }
-  void OnSequenceStart(const YAML::Mark& mark, const std::string&, YAML::anchor_t anchor, YAML::EmitterStyle::value) override {
+  void OnSequenceStart(const YAML::Mark& mark, const std::string&, YAML::anchor_t anchor,
+                       YAML::EmitterStyle::value) override {
     open(node(mark, YamlNode::Kind::kList), mark, anchor);
   }
   void OnSequenceEnd() override { close(); }
-  void OnMapStart(const YAML::Mark& mark, const std::string&, YAML::anchor_t anchor, YAML::EmitterStyle::value) override {
+  void OnMapStart(const YAML::Mark& mark, const std::string&, YAML::anchor_t anchor,
+                  YAML::EmitterStyle::value) override {
     open(node(mark, YamlNode::Kind::kMap), mark, anchor);
   }
   void OnMapEnd() override { close(); }
@@ -78,11 +83,14 @@ class Builder final : public YAML::EventHandler {
   }
   void count(const YAML::Mark& mark, size_t nodes) {
     nodes_ += nodes;
-    if (nodes_ > limits::kManifestNodes) fail(mark, "more than " + std::to_string(limits::kManifestNodes) + " values once aliases are expanded");
+    if (nodes_ > limits::kManifestNodes)
+      fail(mark, "more than " + std::to_string(limits::kManifestNodes) +
+                     " values once aliases are expanded");
   }
   void open(YamlNode n, const YAML::Mark& mark, YAML::anchor_t anchor) {
     count(mark, 1);
-    if (stack_.size() >= limits::kManifestDepth) fail(mark, "nested deeper than " + std::to_string(limits::kManifestDepth) + " levels");
+    if (stack_.size() >= limits::kManifestDepth)
+      fail(mark, "nested deeper than " + std::to_string(limits::kManifestDepth) + " levels");
     if (failure) {
       ++ignored_;
       return;
@@ -115,7 +123,8 @@ class Builder final : public YAML::EventHandler {
       mark.line = n.line - 1;
       mark.column = n.column - 1;
       if (!n.is_scalar()) return fail(mark, "a key must be plain text");
-      if (!parent.keys.insert(n.text).second) return fail(mark, "the key \"" + n.text + "\" stands twice");
+      if (!parent.keys.insert(n.text).second)
+        return fail(mark, "the key \"" + n.text + "\" stands twice");
       parent.key = std::move(n);
     } else {
       parent.node.members.emplace_back(std::move(*parent.key), std::move(n));
@@ -129,8 +138,11 @@ class Builder final : public YAML::EventHandler {
   int ignored_ = 0;
 };
 
-Error at(const std::filesystem::path& file, int line, int column, const std::string& what, std::string hint) {
-  return {ErrorCode::kInvalidManifest, file.string() + ":" + std::to_string(line) + ":" + std::to_string(column) + ": " + what, std::move(hint)};
+Error at(const std::filesystem::path& file, int line, int column, const std::string& what,
+         std::string hint) {
+  return {ErrorCode::kInvalidManifest,
+          file.string() + ":" + std::to_string(line) + ":" + std::to_string(column) + ": " + what,
+          std::move(hint)};
 }
 
 // yaml-cpp recurses; brackets nested too deep are refused before it sees them.
@@ -154,10 +166,14 @@ const YamlNode* YamlNode::find(std::string_view key) const {
 
 std::string_view YamlNode::kind_text() const {
   switch (kind) {
-    case Kind::kScalar: return "text";
-    case Kind::kList: return "a list";
-    case Kind::kMap: return "a map";
-    default: return "nothing";
+    case Kind::kScalar:
+      return "text";
+    case Kind::kList:
+      return "a list";
+    case Kind::kMap:
+      return "a map";
+    default:
+      return "nothing";
   }
 }
 
@@ -167,10 +183,14 @@ Error YamlTree::error(const YamlNode& node, std::string what, std::string hint) 
 
 Result<YamlTree> parse_yaml(std::string_view text, std::filesystem::path file) {
   if (text.size() > limits::kManifestMax)
-    return at(file, 1, 1, "the manifest is larger than " + wire::format_size(limits::kManifestMax), "manifests are small; is this the right file?");
+    return at(file, 1, 1, "the manifest is larger than " + wire::format_size(limits::kManifestMax),
+              "manifests are small; is this the right file?");
   if (!wire::is_utf8(text)) return at(file, 1, 1, "the manifest is not UTF-8", "save it as UTF-8");
-  if (text.find('\0') != std::string_view::npos) return at(file, 1, 1, "the manifest has a zero byte", "is this the right file?");
-  if (nests_too_deep(text)) return at(file, 1, 1, "nested deeper than " + std::to_string(limits::kManifestDepth) + " levels", "");
+  if (text.find('\0') != std::string_view::npos)
+    return at(file, 1, 1, "the manifest has a zero byte", "is this the right file?");
+  if (nests_too_deep(text))
+    return at(file, 1, 1,
+              "nested deeper than " + std::to_string(limits::kManifestDepth) + " levels", "");
   YamlTree tree{std::move(file), {}};
   Builder builder;
   try {
@@ -178,12 +198,15 @@ Result<YamlTree> parse_yaml(std::string_view text, std::filesystem::path file) {
     YAML::Parser parser{in};
     parser.HandleNextDocument(builder);
     Builder second;
-    if (!builder.failure && parser.HandleNextDocument(second) && second.root.kind != YamlNode::Kind::kNull)
-      return at(tree.file, second.root.line, second.root.column, "a second YAML document", "one file holds one manifest");
+    if (!builder.failure && parser.HandleNextDocument(second) &&
+        second.root.kind != YamlNode::Kind::kNull)
+      return at(tree.file, second.root.line, second.root.column, "a second YAML document",
+                "one file holds one manifest");
   } catch (const YAML::Exception& e) {
     return at(tree.file, e.mark.line + 1, e.mark.column + 1, e.msg, "check the YAML at this place");
   }
-  if (builder.failure) return at(tree.file, builder.failure->line, builder.failure->column, builder.failure->what, "");
+  if (builder.failure)
+    return at(tree.file, builder.failure->line, builder.failure->column, builder.failure->what, "");
   tree.root = std::move(builder.root);
   return tree;
 }
@@ -192,9 +215,12 @@ Result<YamlTree> read_yaml(const std::filesystem::path& file) {
   std::error_code ec;
   auto size = std::filesystem::file_size(file, ec);
   if (!ec && size > limits::kManifestMax)
-    return at(file, 1, 1, "the manifest is larger than " + wire::format_size(limits::kManifestMax), "manifests are small; is this the right file?");
+    return at(file, 1, 1, "the manifest is larger than " + wire::format_size(limits::kManifestMax),
+              "manifests are small; is this the right file?");
   std::ifstream in(file, std::ios::binary);
-  if (!in) return Error{ErrorCode::kIo, "cannot read " + file.string(), "check that it exists and may be read"};
+  if (!in)
+    return Error{ErrorCode::kIo, "cannot read " + file.string(),
+                 "check that it exists and may be read"};
   std::string text{std::istreambuf_iterator<char>{in}, {}};
   return parse_yaml(text, file);
 }

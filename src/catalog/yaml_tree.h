@@ -1,8 +1,10 @@
 #pragma once
-// YAML as a small tree that knows where everything stands, so that each error can say line and column.
+// YAML as a small tree that knows where everything stands, so that each error can say line and
+// column.
 //
-// yaml-cpp is used behind this file only, through its events: no exception leaves, and size, depth and the number of nodes after aliases
-// are expanded are limited, so a hostile manifest costs nothing.
+// yaml-cpp is used behind this file only, through its events: no exception leaves, and size, depth
+// and the number of nodes after aliases are expanded are limited, so a hostile manifest costs
+// nothing.
 
 #include <filesystem>
 #include <memory>
@@ -18,11 +20,11 @@ namespace trivet::catalog {
 struct YamlNode {
   enum class Kind { kNull, kScalar, kList, kMap };
   Kind kind = Kind::kNull;
-  std::string text;        // kScalar
-  bool quoted = false;     // "3.10" stays text
-  std::vector<YamlNode> items;                            // kList
-  std::vector<std::pair<YamlNode, YamlNode>> members;     // kMap: key, value, in order
-  int line = 0, column = 0;  // 1-based
+  std::string text;                                    // kScalar
+  bool quoted = false;                                 // "3.10" stays text
+  std::vector<YamlNode> items;                         // kList
+  std::vector<std::pair<YamlNode, YamlNode>> members;  // kMap: key, value, in order
+  int line = 0, column = 0;                            // 1-based
 
   bool is_scalar() const { return kind == Kind::kScalar; }
   bool is_map() const { return kind == Kind::kMap; }

@@ -1,4 +1,5 @@
-// trivet bench FILE|DIR: cold and warm latency of a function, without a server, beside a floor: the same number of bytes through a pair of pipes.
+// trivet bench FILE|DIR: cold and warm latency of a function, without a server, beside a floor: the
+// same number of bytes through a pair of pipes.
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -28,7 +29,10 @@ struct Percentiles {
 Percentiles of(std::vector<double> values) {
   if (values.empty()) return {};
   std::sort(values.begin(), values.end());
-  auto at = [&](double q) { return values[std::min(values.size() - 1, static_cast<size_t>(q * static_cast<double>(values.size())))]; };
+  auto at = [&](double q) {
+    return values[std::min(values.size() - 1,
+                           static_cast<size_t>(q * static_cast<double>(values.size())))];
+  };
   return {at(0.5), at(0.99)};
 }
 
@@ -78,7 +82,9 @@ Result<std::unique_ptr<Host>> open(const Common& common, const Options& options,
       out.function = function.name;
       out.runtime = function.runtime;
     }
-  if (out.function.empty()) return Error{ErrorCode::kFunctionNotFound, options.path + " does not hold exactly one function", "say which with --name"};
+  if (out.function.empty())
+    return Error{ErrorCode::kFunctionNotFound, options.path + " does not hold exactly one function",
+                 "say which with --name"};
   return host;
 }
 
@@ -90,7 +96,9 @@ Result<Measured> measure(const Common& common, const Options& options, const std
     auto begin = Clock::now();
     auto reply = (*host)->invoke({out.function, input, {}, {}, {}});
     if (!reply) return std::move(reply).error();
-    if (i > 0 || options.colds == 1) out.cold_ms.push_back(std::chrono::duration<double, std::milli>(Clock::now() - begin).count());
+    if (i > 0 || options.colds == 1)
+      out.cold_ms.push_back(
+          std::chrono::duration<double, std::milli>(Clock::now() - begin).count());
   }
   if (options.cold_only) return out;
   auto host = open(common, options, out);
@@ -111,22 +119,36 @@ int bench(const Common& common, const Options& options) {
   if (!input) return fail(input.error());
   auto measured = measure(common, options, *input);
   if (!measured) return fail(measured.error());
-  Percentiles cold = of(measured->cold_ms), warm = of(measured->warm_us), floor = pipe_floor(input->size() + 16, options.calls);
-  double rate = measured->seconds > 0 ? static_cast<double>(measured->warm_us.size()) / measured->seconds : 0;
+  Percentiles cold = of(measured->cold_ms), warm = of(measured->warm_us),
+              floor = pipe_floor(input->size() + 16, options.calls);
+  double rate =
+      measured->seconds > 0 ? static_cast<double>(measured->warm_us.size()) / measured->seconds : 0;
   if (common.as_json()) {
-    json::object out{{"function", measured->function},
-                     {"runtime", measured->runtime},
-                     {"cold", {{"n", measured->cold_ms.size()}, {"p50_ms", cold.p50}, {"p99_ms", cold.p99}}},
-                     {"warm", {{"n", measured->warm_us.size()}, {"p50_us", warm.p50}, {"p99_us", warm.p99}, {"calls_per_s", rate}}},
-                     {"floor", {{"what", "pipe round trip of the same bytes"}, {"p50_us", floor.p50}, {"p99_us", floor.p99}}}};
+    json::object out{
+        {"function", measured->function},
+        {"runtime", measured->runtime},
+        {"cold", {{"n", measured->cold_ms.size()}, {"p50_ms", cold.p50}, {"p99_ms", cold.p99}}},
+        {"warm",
+         {{"n", measured->warm_us.size()},
+          {"p50_us", warm.p50},
+          {"p99_us", warm.p99},
+          {"calls_per_s", rate}}},
+        {"floor",
+         {{"what", "pipe round trip of the same bytes"},
+          {"p50_us", floor.p50},
+          {"p99_us", floor.p99}}}};
     std::cout << json::serialize(out) << "\n";
     return 0;
   }
   std::printf("%s (%s)\n", measured->function.c_str(), measured->runtime.c_str());
-  if (!measured->cold_ms.empty()) std::printf("  cold   p50 %8.2f ms   p99 %8.2f ms   (%zu starts)\n", cold.p50, cold.p99, measured->cold_ms.size());
+  if (!measured->cold_ms.empty())
+    std::printf("  cold   p50 %8.2f ms   p99 %8.2f ms   (%zu starts)\n", cold.p50, cold.p99,
+                measured->cold_ms.size());
   if (!measured->warm_us.empty())
-    std::printf("  warm   p50 %8.1f us   p99 %8.1f us   (%zu calls, %.0f/s)\n", warm.p50, warm.p99, measured->warm_us.size(), rate);
-  std::printf("  floor  p50 %8.1f us   p99 %8.1f us   (pipe round trip of the same bytes)\n", floor.p50, floor.p99);
+    std::printf("  warm   p50 %8.1f us   p99 %8.1f us   (%zu calls, %.0f/s)\n", warm.p50, warm.p99,
+                measured->warm_us.size(), rate);
+  std::printf("  floor  p50 %8.1f us   p99 %8.1f us   (pipe round trip of the same bytes)\n",
+              floor.p50, floor.p99);
   return 0;
 }
 
@@ -137,12 +159,19 @@ void add_bench(CLI::App& app, Common& common, Action& action) {
   auto* verb = app.add_subcommand("bench", "cold and warm latency of a function");
   verb->add_option("path", options->path, "a source file or a function's folder")->required();
   verb->add_option("--name", options->name, "which function, when the folder holds several");
-  verb->add_option("-d,--data-input", options->input, "the input: JSON, @file, or -")->capture_default_str();
-  verb->add_option("-n", options->calls, "warm calls")->capture_default_str()->check(CLI::Range(1, 10'000'000));
-  verb->add_option("--colds", options->colds, "cold starts; the first is not counted")->capture_default_str()->check(CLI::Range(1, 1000));
+  verb->add_option("-d,--data-input", options->input, "the input: JSON, @file, or -")
+      ->capture_default_str();
+  verb->add_option("-n", options->calls, "warm calls")
+      ->capture_default_str()
+      ->check(CLI::Range(1, 10'000'000));
+  verb->add_option("--colds", options->colds, "cold starts; the first is not counted")
+      ->capture_default_str()
+      ->check(CLI::Range(1, 1000));
   verb->add_flag("--cold", options->cold_only, "cold starts only");
   verb->add_flag("--warm", options->warm_only, "warm calls only");
-  verb->callback([&common, &action, options] { action = [&common, options] { return bench(common, *options); }; });
+  verb->callback([&common, &action, options] {
+    action = [&common, options] { return bench(common, *options); };
+  });
 }
 
 }  // namespace trivet::cli

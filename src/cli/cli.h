@@ -1,5 +1,6 @@
 #pragma once
-// The command line: one file per verb or family of verbs, all over include/trivet, as any other program would.
+// The command line: one file per verb or family of verbs, all over include/trivet, as any other
+// program would.
 //
 // Data goes to stdout, words to stderr. A verb returns the process's exit code.
 
@@ -49,8 +50,10 @@ Result<std::string> read_input(const std::string& given);
 HostConfig host_config(const Common& common, std::string root);
 bool is_terminal(int fd);
 
-// GET on the server's API, or, when no server answers and `local_root` is not empty, on a host opened here.
-Result<json::value> fetch(const Common& common, const std::string& path, const std::string& local_root);
+// GET on the server's API, or, when no server answers and `local_root` is not empty, on a host
+// opened here.
+Result<json::value> fetch(const Common& common, const std::string& path,
+                          const std::string& local_root);
 
 // Columns with aligned cells, on stdout.
 class Table {

@@ -32,7 +32,8 @@ Error error_of(const ClientReply& reply) {
   Error error{ErrorCode::kInternal, "the server answered " + std::to_string(reply.status)};
   if (ec || !body.is_object()) return error;
   for (const auto& member : body.as_object()) {
-    std::string value = member.value().is_string() ? std::string{member.value().as_string()} : json::serialize(member.value());
+    std::string value = member.value().is_string() ? std::string{member.value().as_string()}
+                                                   : json::serialize(member.value());
     std::string_view key = member.key();
     if (key == "code")
       error.code = code_from_name(value);
@@ -50,7 +51,9 @@ Result<std::string> read_input(const std::string& given) {
   if (given == "-") return std::string{std::istreambuf_iterator<char>{std::cin}, {}};
   if (!given.starts_with('@')) return given;
   std::ifstream in(given.substr(1), std::ios::binary);
-  if (!in) return Error{ErrorCode::kInvalidInput, "cannot read " + given.substr(1), "-d takes JSON, @file or -"};
+  if (!in)
+    return Error{ErrorCode::kInvalidInput, "cannot read " + given.substr(1),
+                 "-d takes JSON, @file or -"};
   return std::string{std::istreambuf_iterator<char>{in}, {}};
 }
 
@@ -65,7 +68,8 @@ HostConfig host_config(const Common& common, std::string root) {
 
 bool is_terminal(int fd) { return isatty(fd) == 1; }
 
-Result<json::value> fetch(const Common& common, const std::string& path, const std::string& local_root) {
+Result<json::value> fetch(const Common& common, const std::string& path,
+                          const std::string& local_root) {
   constexpr int64_t kTimeoutMs = 30'000;
   std::string text;
   auto client = Client::connect(common.server, common.token, kTimeoutMs);

@@ -25,7 +25,8 @@ void print_line(std::string_view data, bool raw) {
     std::cerr << "trivet: " << cell(row, "lines") << " lines were dropped: the store was full\n";
     return;
   }
-  std::cout << cell(row, "function") << " " << cell(row, "call_id") << " " << cell(row, "level") << " " << cell(row, "message");
+  std::cout << cell(row, "function") << " " << cell(row, "call_id") << " " << cell(row, "level")
+            << " " << cell(row, "message");
   if (row.contains("fields")) std::cout << " " << cell(row, "fields");
   std::cout << "\n" << std::flush;
 }
@@ -34,14 +35,16 @@ int logs(const Common& common, const Options& options) {
   constexpr int64_t kTimeoutMs = 30'000;
   auto client = Client::connect(common.server, common.token, kTimeoutMs);
   if (!client) return fail(client.error());
-  std::string target = "/v1/logs?tail=" + std::to_string(options.tail) + (options.follow ? "" : "&follow=0");
+  std::string target =
+      "/v1/logs?tail=" + std::to_string(options.tail) + (options.follow ? "" : "&follow=0");
   if (!options.name.empty()) target += "&function=" + options.name;
   if (!options.call.empty()) target += "&call=" + options.call;
   std::string held;
   auto reply = (*client)->stream("GET", target, [&](std::string_view piece) {
     held += piece;
     for (size_t end; (end = held.find('\n')) != std::string::npos; held.erase(0, end + 1))
-      if (held.starts_with("data: ")) print_line(std::string_view{held}.substr(6, end - 6), common.as_json());
+      if (held.starts_with("data: "))
+        print_line(std::string_view{held}.substr(6, end - 6), common.as_json());
     return true;
   });
   if (!reply) return fail(reply.error());
@@ -57,7 +60,9 @@ void add_logs(CLI::App& app, Common& common, Action& action) {
   verb->add_option("--call", options->call, "only of this call");
   verb->add_option("--tail", options->tail, "begin with that many lines")->capture_default_str();
   verb->add_flag("-f,--follow", options->follow, "go on as lines come");
-  verb->callback([&common, &action, options] { action = [&common, options] { return logs(common, *options); }; });
+  verb->callback([&common, &action, options] {
+    action = [&common, options] { return logs(common, *options); };
+  });
 }
 
 }  // namespace trivet::cli

@@ -11,11 +11,15 @@ using trivet::cli::Common;
 constexpr int kUsage = 2;
 
 void add_common(CLI::App& app, Common& common) {
-  app.add_option("--server", common.server, "the server to talk to: http://HOST:PORT or unix:PATH")->envname("TRIVET_SERVER");
+  app.add_option("--server", common.server, "the server to talk to: http://HOST:PORT or unix:PATH")
+      ->envname("TRIVET_SERVER");
   app.add_option("--token", common.token, "access token")->envname("TRIVET_TOKEN");
   app.add_option("--data", common.data, "folder for artifacts and caches")->envname("TRIVET_DATA");
-  app.add_option("--runtimes", common.runtimes, "a folder of runtimes, searched first; may be repeated");
-  app.add_option("--output", common.output, "table or json")->check(CLI::IsMember({"table", "json"}))->envname("TRIVET_OUTPUT");
+  app.add_option("--runtimes", common.runtimes,
+                 "a folder of runtimes, searched first; may be repeated");
+  app.add_option("--output", common.output, "table or json")
+      ->check(CLI::IsMember({"table", "json"}))
+      ->envname("TRIVET_OUTPUT");
   app.add_flag("-q,--quiet", common.quiet, "say less");
   app.add_flag("-v,--verbose", common.verbose, "say more: timings, logs");
 }
@@ -26,7 +30,8 @@ size_t distance(std::string_view a, std::string_view b) {
   for (size_t i = 1; i <= a.size(); ++i) {
     size_t diagonal = std::exchange(row[0], i);
     for (size_t j = 1; j <= b.size(); ++j)
-      diagonal = std::exchange(row[j], std::min({row[j] + 1, row[j - 1] + 1, diagonal + (a[i - 1] == b[j - 1] ? 0 : 1)}));
+      diagonal = std::exchange(row[j], std::min({row[j] + 1, row[j - 1] + 1,
+                                                 diagonal + (a[i - 1] == b[j - 1] ? 0 : 1)}));
   }
   return row[b.size()];
 }
@@ -60,7 +65,8 @@ int usage_error(const CLI::App& app, const CLI::ParseError& error) {
     if (word.empty()) word = extra;
   if (dynamic_cast<const CLI::ExtrasError*>(&error) && !word.empty()) {
     what = (word.starts_with("-") ? "unknown flag " : "unknown verb or argument ") + word;
-    if (std::string near = suggestion(app, word); !near.empty()) what += "; did you mean " + near + "?";
+    if (std::string near = suggestion(app, word); !near.empty())
+      what += "; did you mean " + near + "?";
   }
   std::cerr << "trivet: " << what << "\n  hint: trivet --help\n";
   return kUsage;
@@ -70,15 +76,18 @@ int usage_error(const CLI::App& app, const CLI::ParseError& error) {
 
 int main(int argc, char** argv) {
   std::signal(SIGPIPE, SIG_IGN);
-  CLI::App app{"trivet: runs functions written in any language, as fast as a function call can be, without Docker"};
+  CLI::App app{
+      "trivet: runs functions written in any language, as fast as a function call can be, without "
+      "Docker"};
   app.name("trivet");
   app.require_subcommand(0, 1);
   app.fallthrough();
   Common common;
   add_common(app, common);
   trivet::cli::Action action;
-  for (auto add : {trivet::cli::add_run, trivet::cli::add_serve, trivet::cli::add_invoke, trivet::cli::add_make, trivet::cli::add_show,
-                   trivet::cli::add_logs, trivet::cli::add_runtimes, trivet::cli::add_bench, trivet::cli::add_shell})
+  for (auto add : {trivet::cli::add_run, trivet::cli::add_serve, trivet::cli::add_invoke,
+                   trivet::cli::add_make, trivet::cli::add_show, trivet::cli::add_logs,
+                   trivet::cli::add_runtimes, trivet::cli::add_bench, trivet::cli::add_shell})
     add(app, common, action);
   try {
     app.parse(argc, argv);

@@ -30,14 +30,19 @@ int make_new(const Common& common, const NewOptions& options) {
   if (!text) return fail(text.error());
   std::vector<std::string> names;
   fs::path folder;
-  for (const auto& row : json::parse(*text).as_array()) {
+  json::value rows = json::parse(*text);
+  for (const auto& row : rows.as_array()) {
     names.push_back(cell(row.as_object(), "name"));
     if (names.back() == options.runtime) folder = cell(row.as_object(), "folder");
   }
-  if (folder.empty()) return fail({ErrorCode::kNotFound, "there is no runtime \"" + options.runtime + "\"", "runtimes are " + joined(names)});
+  if (folder.empty())
+    return fail({ErrorCode::kNotFound, "there is no runtime \"" + options.runtime + "\"",
+                 "runtimes are " + joined(names)});
   fs::path target = options.dir.empty() ? "hello-" + options.runtime : options.dir;
   std::error_code ec;
-  if (fs::exists(target, ec) && !fs::is_empty(target, ec)) return fail({ErrorCode::kIo, target.string() + " exists and is not empty", "name another folder"});
+  if (fs::exists(target, ec) && !fs::is_empty(target, ec))
+    return fail(
+        {ErrorCode::kIo, target.string() + " exists and is not empty", "name another folder"});
   fs::create_directories(target, ec);
   fs::copy(folder / "template", target, fs::copy_options::recursive, ec);
   if (ec) return fail({ErrorCode::kIo, "cannot write " + target.string() + ": " + ec.message()});
@@ -70,8 +75,11 @@ int build(const Common& common, const std::string& what) {
     if (!common.quiet) std::cerr << function.name << " (" << function.runtime << ")\n";
     if (Status built = (*host)->build(function.name); !built) code = fail(built.error());
   }
-  if (!is_path && done == 0) return fail({ErrorCode::kFunctionNotFound, "there is no function \"" + what + "\" here", "`trivet ls` lists them"});
-  if (code == 0 && !common.quiet) std::cerr << "built " << done << (done == 1 ? " function\n" : " functions\n");
+  if (!is_path && done == 0)
+    return fail({ErrorCode::kFunctionNotFound, "there is no function \"" + what + "\" here",
+                 "`trivet ls` lists them"});
+  if (code == 0 && !common.quiet)
+    std::cerr << "built " << done << (done == 1 ? " function\n" : " functions\n");
   return code;
 }
 
@@ -82,12 +90,15 @@ void add_make(CLI::App& app, Common& common, Action& action) {
   auto* create = app.add_subcommand("new", "a new function from a runtime's template");
   create->add_option("runtime", options->runtime, "as `trivet runtimes` lists it")->required();
   create->add_option("dir", options->dir, "default: hello-RUNTIME");
-  create->callback([&common, &action, options] { action = [&common, options] { return make_new(common, *options); }; });
+  create->callback([&common, &action, options] {
+    action = [&common, options] { return make_new(common, *options); };
+  });
 
   auto what = std::make_shared<std::string>();
   auto* builder = app.add_subcommand("build", "build artifacts");
   builder->add_option("what", *what, "a function's name, or a folder; default: all below .");
-  builder->callback([&common, &action, what] { action = [&common, what] { return build(common, *what); }; });
+  builder->callback(
+      [&common, &action, what] { action = [&common, what] { return build(common, *what); }; });
 }
 
 }  // namespace trivet::cli

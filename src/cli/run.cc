@@ -40,9 +40,12 @@ int run(const Common& common, const Options& options) {
   std::string name = options.name;
   if (name.empty()) {
     if (functions.size() != 1) {
-      for (const auto& problem : (*host)->list_problems()) std::cerr << "trivet: " << problem << "\n";
+      for (const auto& problem : (*host)->list_problems())
+        std::cerr << "trivet: " << problem << "\n";
       if (functions.empty()) return traits(ErrorCode::kInvalidManifest).exit_code;
-      return fail({ErrorCode::kInvalidRequest, options.path + " holds " + std::to_string(functions.size()) + " functions", "say which with --name"});
+      return fail({ErrorCode::kInvalidRequest,
+                   options.path + " holds " + std::to_string(functions.size()) + " functions",
+                   "say which with --name"});
     }
     name = functions.front().name;
   }
@@ -57,8 +60,11 @@ int run(const Common& common, const Options& options) {
     auto warm_begin = Clock::now();
     auto again = (*host)->invoke({name, *input, {}, {}, {}});
     double warm_us = std::chrono::duration<double, std::micro>(Clock::now() - warm_begin).count();
-    std::fprintf(stderr, "cold: %.1f ms (opened %.1f, started %.1f, ran %.2f)\n", cold_ms, opened_ms, reply->start_ms, reply->run_ms);
-    if (again) std::fprintf(stderr, "warm: %.0f us (a second call; ran %.0f us)\n", warm_us, again->run_ms * 1000);
+    std::fprintf(stderr, "cold: %.1f ms (opened %.1f, started %.1f, ran %.2f)\n", cold_ms,
+                 opened_ms, reply->start_ms, reply->run_ms);
+    if (again)
+      std::fprintf(stderr, "warm: %.0f us (a second call; ran %.0f us)\n", warm_us,
+                   again->run_ms * 1000);
   }
   return reply->status < 400 ? 0 : traits(ErrorCode::kFunctionError).exit_code;
 }
@@ -72,9 +78,13 @@ void add_run(CLI::App& app, Common& common, Action& action) {
   verb->add_option("-d,--data-input", options->input, "the input: JSON, @file, or - for stdin");
   verb->add_option("--name", options->name, "which function, when the folder holds several");
   for (const char* key : {"interface", "runtime", "mode", "timeout"})
-    verb->add_option_function<std::string>(std::string{"--"} + key, [options, key](const std::string& value) { options->overrides[key] = value; },
-                                           std::string{"instead of the manifest's "} + key);
-  verb->callback([&common, &action, options] { action = [&common, options] { return run(common, *options); }; });
+    verb->add_option_function<std::string>(
+        std::string{"--"} + key,
+        [options, key](const std::string& value) { options->overrides[key] = value; },
+        std::string{"instead of the manifest's "} + key);
+  verb->callback([&common, &action, options] {
+    action = [&common, options] { return run(common, *options); };
+  });
 }
 
 }  // namespace trivet::cli

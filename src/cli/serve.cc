@@ -32,7 +32,8 @@ void notify(const std::string& state) {
   if (address.sun_path[0] == '@') address.sun_path[0] = '\0';
   int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
   if (fd < 0) return;
-  sendto(fd, state.data(), state.size(), MSG_NOSIGNAL, reinterpret_cast<sockaddr*>(&address), sizeof address);
+  sendto(fd, state.data(), state.size(), MSG_NOSIGNAL, reinterpret_cast<sockaddr*>(&address),
+         sizeof address);
   close(fd);
 }
 
@@ -44,25 +45,37 @@ void print_log(std::string_view line, bool colour) {
   std::string level = cell(object, "level"), message = cell(object, "message");
   std::string fields = object.contains("fields") ? " " + json::serialize(object.at("fields")) : "";
   std::string call = cell(object, "call_id");
-  std::string tag = cell(object, "function") + (call == "-" ? "" : " " + call.substr(call.size() > 6 ? call.size() - 6 : 0));
-  const char* on = !colour ? "" : level == "error" ? "\033[31m" : level == "warn" ? "\033[33m" : "\033[36m";
+  std::string tag = cell(object, "function") +
+                    (call == "-" ? "" : " " + call.substr(call.size() > 6 ? call.size() - 6 : 0));
+  const char* on = !colour            ? ""
+                   : level == "error" ? "\033[31m"
+                   : level == "warn"  ? "\033[33m"
+                                      : "\033[36m";
   std::cerr << std::string{on} + tag + (colour ? "\033[0m" : "") + " | " + message + fields + "\n";
 }
 
 std::string default_root() {
   std::error_code ec;
-  return std::filesystem::is_directory("functions", ec) && !std::filesystem::exists("trivet.yaml", ec) && !std::filesystem::exists("schema.yaml", ec) ? "functions" : ".";
+  return std::filesystem::is_directory("functions", ec) &&
+                 !std::filesystem::exists("trivet.yaml", ec) &&
+                 !std::filesystem::exists("schema.yaml", ec)
+             ? "functions"
+             : ".";
 }
 
 void announce(Host& host, bool quiet) {
   for (const auto& problem : host.list_problems()) std::cerr << "trivet: " << problem << "\n";
   auto functions = host.list_functions();
   for (const auto& function : functions) {
-    for (const auto& note : function.notes) std::cerr << "trivet: " << function.name << ": " << note << "\n";
-    if (!function.available) std::cerr << "trivet: " << function.name << " needs runtime " << function.runtime << ", whose toolchain is missing; see `trivet doctor`\n";
+    for (const auto& note : function.notes)
+      std::cerr << "trivet: " << function.name << ": " << note << "\n";
+    if (!function.available)
+      std::cerr << "trivet: " << function.name << " needs runtime " << function.runtime
+                << ", whose toolchain is missing; see `trivet doctor`\n";
   }
   if (quiet) return;
-  std::cerr << "trivet serves " << functions.size() << (functions.size() == 1 ? " function" : " functions") << " at";
+  std::cerr << "trivet serves " << functions.size()
+            << (functions.size() == 1 ? " function" : " functions") << " at";
   for (const auto& address : host.addresses()) std::cerr << " " << address;
   std::cerr << "\n";
 }
@@ -86,7 +99,8 @@ int until_signal(Host& host, const sigset_t& signals) {
       if (again == SIGTERM || again == SIGINT) _exit(1);
     });
     Status closed = host.close();
-    pthread_kill(impatient.native_handle(), SIGUSR2);  // it waits for one more signal: give it a harmless one
+    pthread_kill(impatient.native_handle(),
+                 SIGUSR2);  // it waits for one more signal: give it a harmless one
     impatient.join();
     return closed ? 0 : fail(closed.error());
   }
@@ -102,7 +116,8 @@ int serve(const Common& common, const Options& options) {
   config.watch = options.dev || options.watch;
   config.drain_timeout_ms = options.drain_ms;
   bool colour = is_terminal(2) && !std::getenv("NO_COLOR");
-  if (options.dev || common.verbose) config.on_log = [colour](std::string_view line) { print_log(line, colour); };
+  if (options.dev || common.verbose)
+    config.on_log = [colour](std::string_view line) { print_log(line, colour); };
   auto host = Host::open(std::move(config));
   if (!host) return fail(host.error());
   if (Status started = (*host)->start(); !started) return fail(started.error());
@@ -118,12 +133,20 @@ void add_serve(CLI::App& app, Common& common, Action& action) {
     auto options = std::make_shared<Options>();
     options->dev = dev;
     options->listen = {"127.0.0.1:7007"};
-    auto* verb = app.add_subcommand(dev ? "dev" : "serve", dev ? "serve with hot reload and readable logs" : "serve the functions below a folder");
+    auto* verb =
+        app.add_subcommand(dev ? "dev" : "serve", dev ? "serve with hot reload and readable logs"
+                                                      : "serve the functions below a folder");
     verb->add_option("dir", options->root, "default: functions/, else .");
-    verb->add_option("--listen", options->listen, "ADDR:PORT or unix:PATH; may be repeated")->envname("TRIVET_LISTEN")->capture_default_str();
+    verb->add_option("--listen", options->listen, "ADDR:PORT or unix:PATH; may be repeated")
+        ->envname("TRIVET_LISTEN")
+        ->capture_default_str();
     if (!dev) verb->add_flag("--watch", options->watch, "reload when files change");
-    verb->add_option("--drain-ms", options->drain_ms, "how long to wait for calls in flight at the end")->capture_default_str();
-    verb->callback([&common, &action, options] { action = [&common, options] { return serve(common, *options); }; });
+    verb->add_option("--drain-ms", options->drain_ms,
+                     "how long to wait for calls in flight at the end")
+        ->capture_default_str();
+    verb->callback([&common, &action, options] {
+      action = [&common, options] { return serve(common, *options); };
+    });
   }
 }
 

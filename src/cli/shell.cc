@@ -8,7 +8,8 @@ namespace {
 
 std::string verbs(const CLI::App& app) {
   std::string out;
-  for (const auto* sub : app.get_subcommands(nullptr)) out += (out.empty() ? "" : " ") + sub->get_name();
+  for (const auto* sub : app.get_subcommands(nullptr))
+    out += (out.empty() ? "" : " ") + sub->get_name();
   return out;
 }
 
@@ -16,8 +17,11 @@ std::string verbs(const CLI::App& app) {
 int completion(const CLI::App& app, const std::string& shell) {
   std::string words = verbs(app);
   if (shell == "bash")
-    std::cout << "_trivet() {\n  local cur=${COMP_WORDS[COMP_CWORD]}\n  if [ \"$COMP_CWORD\" = 1 ]; then\n    COMPREPLY=($(compgen -W \"" << words
-              << "\" -- \"$cur\"))\n  else\n    COMPREPLY=($(compgen -f -- \"$cur\"))\n  fi\n}\ncomplete -o filenames -F _trivet trivet\n";
+    std::cout << "_trivet() {\n  local cur=${COMP_WORDS[COMP_CWORD]}\n  if [ \"$COMP_CWORD\" = 1 "
+                 "]; then\n    COMPREPLY=($(compgen -W \""
+              << words
+              << "\" -- \"$cur\"))\n  else\n    COMPREPLY=($(compgen -f -- \"$cur\"))\n  "
+                 "fi\n}\ncomplete -o filenames -F _trivet trivet\n";
   else if (shell == "zsh")
     std::cout << "#compdef trivet\n_arguments '1:verb:(" << words << ")' '*:file:_files'\n";
   else
@@ -39,8 +43,11 @@ void add_shell(CLI::App& app, Common& common, Action& action) {
   });
   auto shell = std::make_shared<std::string>("bash");
   auto* verb = app.add_subcommand("completion", "a completion script for bash, zsh or fish");
-  verb->add_option("shell", *shell, "bash, zsh or fish")->check(CLI::IsMember({"bash", "zsh", "fish"}))->capture_default_str();
-  verb->callback([&app, &action, shell] { action = [&app, shell] { return completion(app, *shell); }; });
+  verb->add_option("shell", *shell, "bash, zsh or fish")
+      ->check(CLI::IsMember({"bash", "zsh", "fish"}))
+      ->capture_default_str();
+  verb->callback(
+      [&app, &action, shell] { action = [&app, shell] { return completion(app, *shell); }; });
 }
 
 }  // namespace trivet::cli

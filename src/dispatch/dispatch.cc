@@ -12,7 +12,8 @@ using worker::EndReason;
 
 // Counts a call as in flight for as long as its coroutine lives, however it ends.
 struct InFlightCount {
-  InFlightCount(int64_t& host, int64_t& function, loop::Event& quiet) : host_(host), function_(function), quiet_(quiet) {
+  InFlightCount(int64_t& host, int64_t& function, loop::Event& quiet)
+      : host_(host), function_(function), quiet_(quiet) {
     ++host_;
     ++function_;
   }
@@ -25,7 +26,8 @@ struct InFlightCount {
   loop::Event& quiet_;
 };
 
-// How long a call may wait for a worker: its own timeout, and a start's when it may have to wait for one.
+// How long a call may wait for a worker: its own timeout, and a start's when it may have to wait
+// for one.
 Instant lease_deadline(Instant now, const catalog::Limits& limits) {
   return after(after(now, limits.timeout), limits.start_timeout);
 }
@@ -43,7 +45,10 @@ Error about(Error error, const std::string& function) {
 }  // namespace
 
 Dispatcher::Dispatcher(Surroundings around)
-    : around_(around), snapshot_(std::make_shared<catalog::Snapshot>()), quiet_(around.loop), scope_(around.loop) {}
+    : around_(around),
+      snapshot_(std::make_shared<catalog::Snapshot>()),
+      quiet_(around.loop),
+      scope_(around.loop) {}
 
 Dispatcher::~Dispatcher() = default;
 
@@ -59,8 +64,9 @@ loop::Task<Result<worker::Reply>> Dispatcher::invoke(worker::Call call) {
   ServedPtr served = std::move(*found);
   const catalog::Limits& limits = served->spec().limits;
   if (call.input.size() > limits.payload_bytes)
-    co_return about({ErrorCode::kPayloadTooLarge, "the body has " + std::to_string(call.input.size()) + " bytes, limits.payload is " +
-                                                      wire::format_size(limits.payload_bytes)},
+    co_return about({ErrorCode::kPayloadTooLarge,
+                     "the body has " + std::to_string(call.input.size()) +
+                         " bytes, limits.payload is " + wire::format_size(limits.payload_bytes)},
                     call.function);
   InFlightCount counted{in_flight_, around_.stats.of(call.function).in_flight, quiet_};
   Instant arrived = around_.loop.now();
@@ -108,7 +114,8 @@ Result<ServedPtr> Dispatcher::resolve(const std::string& function) {
   catalog::FunctionPtr spec = snapshot_->find(function);
   if (!spec) return not_found(function);
   catalog::RuntimePtr runtime = snapshot_->runtime(spec->runtime);
-  if (!runtime) return Error{ErrorCode::kRuntimeNotAvailable, "there is no runtime " + spec->runtime};
+  if (!runtime)
+    return Error{ErrorCode::kRuntimeNotAvailable, "there is no runtime " + spec->runtime};
   Served::Surroundings around{around_.loop, around_.clock, around_.logs, around_.builder};
   return serving_.emplace(function, std::make_shared<Served>(around, spec, runtime)).first->second;
 }
@@ -121,7 +128,8 @@ Error Dispatcher::not_found(const std::string& function) const {
   return error;
 }
 
-void Dispatcher::settle(const std::string& function, const Result<worker::Reply>& outcome, const worker::Timing& timing) {
+void Dispatcher::settle(const std::string& function, const Result<worker::Reply>& outcome,
+                        const worker::Timing& timing) {
   telemetry::FunctionStats& stats = around_.stats.of(function);
   ++stats.calls;
   stats.run.observe(timing.run);
@@ -141,7 +149,8 @@ void Dispatcher::adopt(catalog::SnapshotPtr snapshot) {
   std::vector<std::string> replaced;
   for (auto it = serving_.begin(); it != serving_.end();) {
     auto current = snapshot_->find(it->first);
-    bool same = current == it->second->spec_ptr() && snapshot_->runtime(it->second->spec().runtime).get() == &it->second->runtime();
+    bool same = current == it->second->spec_ptr() &&
+                snapshot_->runtime(it->second->spec().runtime).get() == &it->second->runtime();
     if (same) {
       ++it;
       continue;
@@ -165,7 +174,8 @@ void Dispatcher::adopt(catalog::SnapshotPtr snapshot) {
 
 void Dispatcher::retire(ServedPtr served, EndReason reason) {
   if (!served->prepared()) {
-    if (served.use_count() > 2) scope_.spawn(retire_when_prepared(std::move(served), reason));  // calls wait for its build
+    if (served.use_count() > 2)
+      scope_.spawn(retire_when_prepared(std::move(served), reason));  // calls wait for its build
     return;
   }
   served->pool()->drain(reason);
@@ -200,7 +210,8 @@ loop::Task<> Dispatcher::drain(Instant deadline) {
   Instant grace = after(around_.loop.now(), limits::kStopGrace);
   for (auto& served : pools) co_await served->pool()->drained_event().wait(grace);
   for (auto& served : pools) served->pool()->kill(EndReason::kShutdown);
-  for (auto& served : pools) co_await served->pool()->drained_event().wait(after(around_.loop.now(), limits::kStopGrace));
+  for (auto& served : pools)
+    co_await served->pool()->drained_event().wait(after(around_.loop.now(), limits::kStopGrace));
 }
 
 std::vector<Dispatcher::WorkerRow> Dispatcher::workers() const {
@@ -208,7 +219,8 @@ std::vector<Dispatcher::WorkerRow> Dispatcher::workers() const {
   auto add = [&rows](const Served& served, bool retiring) {
     if (!served.pool()) return;
     for (auto& view : served.pool()->workers())
-      rows.push_back({served.spec().name, served.runtime().name, served.spec().version, retiring, view});
+      rows.push_back(
+          {served.spec().name, served.runtime().name, served.spec().version, retiring, view});
   };
   for (const auto& [name, served] : serving_) add(*served, false);
   for (const auto& served : retiring_) add(*served, true);

@@ -1,9 +1,10 @@
 #pragma once
 // Dispatcher: the one path of every call. dispatch.cc is the table of contents of the product.
 //
-// Whatever way a call came in, invoke() admits it, resolves its function, prepares what has to run, checks out a worker, runs the call
-// with a deadline and settles it. One version of a function being served is a Served (served.h); a new snapshot retires the versions
-// that changed: their calls in flight finish on the old workers while new calls start on the new.
+// Whatever way a call came in, invoke() admits it, resolves its function, prepares what has to run,
+// checks out a worker, runs the call with a deadline and settles it. One version of a function
+// being served is a Served (served.h); a new snapshot retires the versions that changed: their
+// calls in flight finish on the old workers while new calls start on the new.
 
 #include <map>
 #include <memory>
@@ -34,8 +35,9 @@ class Dispatcher {
   explicit Dispatcher(Surroundings around);
   ~Dispatcher();
 
-  // One call, from admission to its reply. Every code of ErrorCode that is about functions can come back; the error has `function` and
-  // facts about what happened. A streamed reply is still running when this returns. Dropping the task cancels the call.
+  // One call, from admission to its reply. Every code of ErrorCode that is about functions can come
+  // back; the error has `function` and facts about what happened. A streamed reply is still running
+  // when this returns. Dropping the task cancels the call.
   loop::Task<Result<worker::Reply>> invoke(worker::Call call);
 
   // What exists from now on. Versions that changed are drained, eager ones are warmed.
@@ -48,7 +50,8 @@ class Dispatcher {
   // Builds one function now, without calling it.
   loop::Task<Status> prepare(std::string function);
 
-  // No new calls (kUnavailable); waits for those in flight until `deadline`, then ends every worker.
+  // No new calls (kUnavailable); waits for those in flight until `deadline`, then ends every
+  // worker.
   loop::Task<> drain(Instant deadline);
   bool draining() const { return draining_; }
 
@@ -66,7 +69,8 @@ class Dispatcher {
  private:
   Result<ServedPtr> resolve(const std::string& function);
   Error not_found(const std::string& function) const;
-  void settle(const std::string& function, const Result<worker::Reply>& outcome, const worker::Timing& timing);
+  void settle(const std::string& function, const Result<worker::Reply>& outcome,
+              const worker::Timing& timing);
   void retire(ServedPtr served, worker::EndReason reason);
   loop::Task<> retire_when_prepared(ServedPtr served, worker::EndReason reason);
   loop::Task<> bury(ServedPtr served);

@@ -13,11 +13,14 @@ constexpr std::string_view kStdio = "stdio";  // the interface without a shim: o
 // Starts the real workers of one function version.
 class Launcher final : public pool::WorkerFactory {
  public:
-  Launcher(Served::Surroundings around, worker::LaunchPlan plan) : around_(around), plan_(std::move(plan)) {}
+  Launcher(Served::Surroundings around, worker::LaunchPlan plan)
+      : around_(around), plan_(std::move(plan)) {}
 
-  loop::Task<Result<std::unique_ptr<worker::Worker>>> start(worker::WorkerObserver& observer) override {
+  loop::Task<Result<std::unique_ptr<worker::Worker>>> start(
+      worker::WorkerObserver& observer) override {
     worker::Surroundings around{around_.loop, around_.clock, around_.logs, observer};
-    if (plan_.interface == kStdio) co_return std::unique_ptr<worker::Worker>{std::make_unique<worker::Oneshot>(around, plan_)};
+    if (plan_.interface == kStdio)
+      co_return std::unique_ptr<worker::Worker>{std::make_unique<worker::Oneshot>(around, plan_)};
     co_return co_await worker::Framed::start(around, plan_);
   }
 
@@ -28,17 +31,14 @@ class Launcher final : public pool::WorkerFactory {
 
 }  // namespace
 
-worker::LaunchPlan plan_launch(const catalog::FunctionSpec& spec, const catalog::RuntimeSpec& runtime,
+worker::LaunchPlan plan_launch(const catalog::FunctionSpec& spec,
+                               const catalog::RuntimeSpec& runtime,
                                const builder::Artifact& artifact) {
   bool stdio = spec.interface == kStdio;
-  catalog::Words words{runtime.binary,
-                       runtime.dir.string(),
-                       runtime.dir.parent_path().string(),
-                       artifact.entrypoint,
-                       spec.dir.string(),
-                       artifact.output.string(),
-                       spec.handler,
-                       spec.interface};
+  catalog::Words words{
+      runtime.binary,      runtime.dir.string(), runtime.dir.parent_path().string(),
+      artifact.entrypoint, spec.dir.string(),    artifact.output.string(),
+      spec.handler,        spec.interface};
   worker::LaunchPlan plan;
   plan.function = spec.name;
   plan.runtime = runtime.name;
@@ -58,7 +58,8 @@ worker::LaunchPlan plan_launch(const catalog::FunctionSpec& spec, const catalog:
 
 Status Served::check_toolchain() const {
   if (runtime_->available()) return {};
-  return Error{ErrorCode::kRuntimeNotAvailable, spec_->name + " needs the " + runtime_->name + " runtime: " + runtime_->reason,
+  return Error{ErrorCode::kRuntimeNotAvailable,
+               spec_->name + " needs the " + runtime_->name + " runtime: " + runtime_->reason,
                "install it: " + runtime_->install}
       .with("runtime", runtime_->name)
       .with("install", runtime_->install);
@@ -76,10 +77,12 @@ loop::Task<Status> Served::prepare() {
   }
   if (prepared()) co_return Status{};  // another call was faster
   pool::Pool::Plan plan{spec_->scale, spec_->restart, spec_->name};
-  bool fresh_each = spec_->pristine || (spec_->mode == catalog::Mode::kOneshot && spec_->interface != kStdio);
+  bool fresh_each =
+      spec_->pristine || (spec_->mode == catalog::Mode::kOneshot && spec_->interface != kStdio);
   if (fresh_each) plan.restart.max_calls = 1;
-  pool_ = std::make_unique<pool::Pool>(around_.loop, std::move(plan),
-                                       std::make_unique<Launcher>(around_, plan_launch(*spec_, *runtime_, *artifact)));
+  pool_ = std::make_unique<pool::Pool>(
+      around_.loop, std::move(plan),
+      std::make_unique<Launcher>(around_, plan_launch(*spec_, *runtime_, *artifact)));
   co_return Status{};
 }
 

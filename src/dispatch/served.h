@@ -28,8 +28,9 @@ class Served {
   const catalog::FunctionPtr& spec_ptr() const { return spec_; }
   const catalog::RuntimeSpec& runtime() const { return *runtime_; }
 
-  // Builds what has to be built and makes the pool. Ready after the first success; a failure is remembered for a moment, so that a
-  // broken build is not repeated by every call. kRuntimeNotAvailable, kBuildFailed, kIo.
+  // Builds what has to be built and makes the pool. Ready after the first success; a failure is
+  // remembered for a moment, so that a broken build is not repeated by every call.
+  // kRuntimeNotAvailable, kBuildFailed, kIo.
   loop::Task<Status> prepare();
   bool prepared() const { return pool_ != nullptr; }
   pool::Pool* pool() { return pool_.get(); }
@@ -49,7 +50,8 @@ class Served {
 using ServedPtr = std::shared_ptr<Served>;
 
 // How to start a worker of this function. Pure.
-worker::LaunchPlan plan_launch(const catalog::FunctionSpec& spec, const catalog::RuntimeSpec& runtime,
+worker::LaunchPlan plan_launch(const catalog::FunctionSpec& spec,
+                               const catalog::RuntimeSpec& runtime,
                                const builder::Artifact& artifact);
 
 }  // namespace trivet::dispatch

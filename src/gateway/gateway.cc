@@ -10,7 +10,8 @@ constexpr std::string_view kFunction = "/function/";
 constexpr std::string_view kAlyx = "/api/functions";
 
 bool is_admin(std::string_view path) {
-  return path.starts_with("/v1/") || path == "/healthz" || path == "/readyz" || path == "/metrics" || path == "/openapi.json" || path == "/";
+  return path.starts_with("/v1/") || path == "/healthz" || path == "/readyz" ||
+         path == "/metrics" || path == "/openapi.json" || path == "/";
 }
 
 }  // namespace
@@ -20,7 +21,8 @@ loop::Task<> Gateway::handle(net::Exchange& exchange) {
   std::string_view path = request.path;
   bool is_probe = path == "/healthz" || path == "/readyz";
   if (!is_probe && !allowed(request)) {
-    Error error{ErrorCode::kUnauthorized, "this server asks for a token", "send Authorization: Bearer TOKEN"};
+    Error error{ErrorCode::kUnauthorized, "this server asks for a token",
+                "send Authorization: Bearer TOKEN"};
     co_await reply_problem(exchange, std::move(error), std::string{});
     co_return;
   }
@@ -30,7 +32,8 @@ loop::Task<> Gateway::handle(net::Exchange& exchange) {
     std::string function{rest.substr(0, slash)};
     std::string inner = slash == rest.size() ? "/" : std::string{rest.substr(slash)};
     co_await handle_native(*this, exchange, std::move(function), std::move(inner));
-  } else if (path.starts_with(kAlyx) && (path.size() == kAlyx.size() || path[kAlyx.size()] == '/')) {
+  } else if (path.starts_with(kAlyx) &&
+             (path.size() == kAlyx.size() || path[kAlyx.size()] == '/')) {
     co_await handle_alyx(*this, exchange, std::string{path.substr(kAlyx.size())});
   } else if (is_admin(path)) {
     co_await handle_admin(*this, exchange, std::string{path});
@@ -43,7 +46,8 @@ bool Gateway::allowed(const net::Request& request) const {
   if (config_.access_token.empty()) return true;
   auto header = request.header("authorization");
   constexpr std::string_view kScheme = "Bearer ";
-  return header && header->starts_with(kScheme) && equal_in_constant_time(config_.access_token, header->substr(kScheme.size()));
+  return header && header->starts_with(kScheme) &&
+         equal_in_constant_time(config_.access_token, header->substr(kScheme.size()));
 }
 
 loop::Task<> Gateway::route_or_404(net::Exchange& exchange) {
@@ -54,9 +58,11 @@ loop::Task<> Gateway::route_or_404(net::Exchange& exchange) {
     co_await handle_native(*this, exchange, match.function, std::string{request.path});
     co_return;
   }
-  Error error{ErrorCode::kNotFound, "nothing is served at " + std::string{request.path}, "functions are called at /function/NAME"};
+  Error error{ErrorCode::kNotFound, "nothing is served at " + std::string{request.path},
+              "functions are called at /function/NAME"};
   if (match.verdict == Routes::Verdict::kWrongMethod)
-    error = {ErrorCode::kMethodNotAllowed, std::string{request.method} + " is not served at " + std::string{request.path}};
+    error = {ErrorCode::kMethodNotAllowed,
+             std::string{request.method} + " is not served at " + std::string{request.path}};
   co_await reply_problem(exchange, std::move(error), std::string{});
 }
 

@@ -6,7 +6,8 @@
 //   /v1/..., /healthz, ...    admin/   administration
 //   any other path            the routes that functions asked for, then 404
 //
-// Each way in turns the request into a Call and the Reply into a response; none of them knows how a function runs.
+// Each way in turns the request into a Call and the Reply into a response; none of them knows how a
+// function runs.
 
 #include <functional>
 #include <memory>
@@ -52,7 +53,8 @@ class Gateway final : public net::HttpHandler {
 };
 
 // The ways in. `path` is what follows their prefix.
-loop::Task<> handle_native(Gateway& gateway, net::Exchange& exchange, std::string function, std::string path);
+loop::Task<> handle_native(Gateway& gateway, net::Exchange& exchange, std::string function,
+                           std::string path);
 loop::Task<> handle_alyx(Gateway& gateway, net::Exchange& exchange, std::string path);
 loop::Task<> handle_admin(Gateway& gateway, net::Exchange& exchange, std::string path);
 

@@ -4,7 +4,7 @@ namespace trivet::gateway {
 namespace {
 
 constexpr char kText[] = {
-#include "openapi_json.inc"
+#include "gateway/openapi_json.inc"
 };
 
 }  // namespace

@@ -16,7 +16,9 @@ std::string problem_json(const Error& error, std::string_view call_id) {
   const ErrorTraits& row = traits(error.code);
   std::string out;
   wire::ObjectWriter writer{out};
-  writer.text("type", "about:blank").text("title", row.title).number("status", int64_t{row.http_status});
+  writer.text("type", "about:blank")
+      .text("title", row.title)
+      .number("status", int64_t{row.http_status});
   writer.text("detail", error.message).text("code", row.name).text("component", row.component);
   if (!error.hint.empty()) writer.text("hint", error.hint);
   if (!call_id.empty()) writer.text("call_id", call_id);
@@ -38,7 +40,9 @@ loop::Task<Status> reply_problem(net::Exchange& exchange, Error error, std::stri
   std::string retry_after;
   for (const auto& [key, value] : error.details)
     if (key == "retry_after_s") retry_after = value;
-  if (retry_after.empty() && (error.code == ErrorCode::kCircuitOpen || error.code == ErrorCode::kUnavailable)) retry_after = "1";
+  if (retry_after.empty() &&
+      (error.code == ErrorCode::kCircuitOpen || error.code == ErrorCode::kUnavailable))
+    retry_after = "1";
   if (!retry_after.empty()) headers.emplace_back("retry-after", retry_after);
   if (error.code == ErrorCode::kUnauthorized) headers.emplace_back("www-authenticate", "Bearer");
   std::string body = problem_json(error, call_id);

@@ -16,7 +16,9 @@ std::vector<std::string> split(std::string_view path) {
   return out;
 }
 
-bool is_word(std::string_view segment) { return segment.size() > 2 && segment.front() == '{' && segment.back() == '}'; }
+bool is_word(std::string_view segment) {
+  return segment.size() > 2 && segment.front() == '{' && segment.back() == '}';
+}
 
 }  // namespace
 
@@ -27,7 +29,8 @@ Routes::Routes(const catalog::Snapshot& snapshot) {
       for (const auto& segment : row.segments) row.literals += is_word(segment) ? 0 : 1;
       rows_.push_back(std::move(row));
     }
-  std::stable_sort(rows_.begin(), rows_.end(), [](const Row& a, const Row& b) { return a.literals > b.literals; });
+  std::stable_sort(rows_.begin(), rows_.end(),
+                   [](const Row& a, const Row& b) { return a.literals > b.literals; });
 }
 
 Routes::Match Routes::find(std::string_view method, std::string_view path) const {
@@ -36,10 +39,12 @@ Routes::Match Routes::find(std::string_view method, std::string_view path) const
   Match match;
   for (const Row& row : rows_) {
     if (row.segments.size() != segments.size()) continue;
-    bool fits = std::equal(segments.begin(), segments.end(), row.segments.begin(),
-                           [](const auto& have, const auto& want) { return is_word(want) || have == want; });
+    bool fits = std::equal(
+        segments.begin(), segments.end(), row.segments.begin(),
+        [](const auto& have, const auto& want) { return is_word(want) || have == want; });
     if (!fits) continue;
-    bool allowed = row.methods.empty() || std::any_of(row.methods.begin(), row.methods.end(), [&](const auto& m) {
+    bool allowed = row.methods.empty() ||
+                   std::any_of(row.methods.begin(), row.methods.end(), [&](const auto& m) {
                      return m == method || (m == "GET" && method == "HEAD");
                    });
     if (allowed) return {Verdict::kFound, row.function};

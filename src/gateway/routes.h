@@ -1,5 +1,6 @@
 #pragma once
-// Routes that functions ask for (`triggers: http: route: "POST /resize/{id}"`): which function a request belongs to. Pure.
+// Routes that functions ask for (`triggers: http: route: "POST /resize/{id}"`): which function a
+// request belongs to. Pure.
 
 #include <optional>
 #include <string>

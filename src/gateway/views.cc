@@ -28,7 +28,9 @@ json::object calls_row(const telemetry::FunctionStats& stats) {
   json::object errors;
   for (size_t i = 0; i < stats.errors.size(); ++i)
     if (stats.errors[i] > 0) errors[traits(static_cast<ErrorCode>(i)).name] = stats.errors[i];
-  auto mean_ms = [](const telemetry::Histogram& h) { return h.count ? h.sum_s / static_cast<double>(h.count) * 1000 : 0.0; };
+  auto mean_ms = [](const telemetry::Histogram& h) {
+    return h.count ? h.sum_s / static_cast<double>(h.count) * 1000 : 0.0;
+  };
   return {{"calls", stats.calls},
           {"ok", stats.ok},
           {"errors", std::move(errors)},
@@ -67,7 +69,8 @@ json::object function_row(const catalog::FunctionSpec& spec, const catalog::Snap
 json::value functions_view(const ViewSources& from) {
   const auto& snapshot = *from.dispatcher.snapshot();
   json::array functions, problems;
-  for (const auto& name : snapshot.names()) functions.push_back(function_row(*snapshot.find(name), snapshot));
+  for (const auto& name : snapshot.names())
+    functions.push_back(function_row(*snapshot.find(name), snapshot));
   for (const auto& problem : snapshot.problems) problems.push_back(problem_row(problem));
   return json::object{{"functions", std::move(functions)}, {"problems", std::move(problems)}};
 }
@@ -77,21 +80,27 @@ Result<json::value> function_view(const ViewSources& from, std::string_view name
   auto spec = snapshot.find(name);
   if (!spec) {
     if (const auto* problem = snapshot.problem(name)) return problem->error;
-    return Error{ErrorCode::kFunctionNotFound, "there is no function \"" + std::string{name} + "\"", "`trivet ls` lists the functions"};
+    return Error{ErrorCode::kFunctionNotFound, "there is no function \"" + std::string{name} + "\"",
+                 "`trivet ls` lists the functions"};
   }
   json::object row = function_row(*spec, snapshot);
   row["handler"] = spec->handler;
   row["manifest"] = spec->manifest.string();
   row["pristine"] = spec->pristine;
   const auto& scale = spec->scale;
-  row["scale"] = {{"min", scale.min},     {"max", scale.max},     {"overflow", scale.overflow},
-                  {"concurrency", scale.concurrency}, {"queue", scale.queue}, {"idle", wire::format_duration(scale.idle)},
+  row["scale"] = {{"min", scale.min},
+                  {"max", scale.max},
+                  {"overflow", scale.overflow},
+                  {"concurrency", scale.concurrency},
+                  {"queue", scale.queue},
+                  {"idle", wire::format_duration(scale.idle)},
                   {"start", scale.start == catalog::StartPolicy::kEager ? "eager" : "lazy"}};
   row["limits"] = {{"timeout", wire::format_duration(spec->limits.timeout)},
                    {"start_timeout", wire::format_duration(spec->limits.start_timeout)},
                    {"payload", wire::format_size(spec->limits.payload_bytes)}};
   json::array env, routes, workers;
-  for (const auto& [key, value] : spec->env) env.emplace_back(key);  // names only: values may be private
+  for (const auto& [key, value] : spec->env)
+    env.emplace_back(key);  // names only: values may be private
   for (const auto& route : spec->routes) {
     std::string methods;
     for (const auto& method : route.methods) methods += (methods.empty() ? "" : ",") + method;
@@ -175,15 +184,21 @@ std::string metrics_view(const ViewSources& from) {
   auto add = [&samples](std::string name, std::string help, double value, bool counter) {
     samples.push_back({std::move(name), std::move(help), "", "", value, counter});
   };
-  add("trivet_functions", "Functions that serve", static_cast<double>(from.dispatcher.snapshot()->functions.size()), false);
-  add("trivet_problems", "Functions that could not be read", static_cast<double>(from.dispatcher.snapshot()->problems.size()), false);
-  add("trivet_workers", "Live workers", static_cast<double>(from.dispatcher.workers().size()), false);
-  add("trivet_log_lines_total", "Log lines written", static_cast<double>(from.logs.written()), true);
-  add("trivet_log_lines_dropped_total", "Log lines dropped because the store was full", static_cast<double>(from.logs.dropped()), true);
+  add("trivet_functions", "Functions that serve",
+      static_cast<double>(from.dispatcher.snapshot()->functions.size()), false);
+  add("trivet_problems", "Functions that could not be read",
+      static_cast<double>(from.dispatcher.snapshot()->problems.size()), false);
+  add("trivet_workers", "Live workers", static_cast<double>(from.dispatcher.workers().size()),
+      false);
+  add("trivet_log_lines_total", "Log lines written", static_cast<double>(from.logs.written()),
+      true);
+  add("trivet_log_lines_dropped_total", "Log lines dropped because the store was full",
+      static_cast<double>(from.logs.dropped()), true);
   auto ends = from.dispatcher.worker_ends();
   for (size_t i = 0; i < ends.size(); ++i)
     samples.push_back({"trivet_worker_ends_total", "Workers that ended, by reason", "reason",
-                       std::string{worker::name(static_cast<worker::EndReason>(i))}, static_cast<double>(ends[i]), true});
+                       std::string{worker::name(static_cast<worker::EndReason>(i))},
+                       static_cast<double>(ends[i]), true});
   return telemetry::metrics_text(from.stats, samples);
 }
 

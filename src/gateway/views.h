@@ -1,5 +1,6 @@
 #pragma once
-// What the administration shows, as JSON values: one function per page, used by HTTP, the library and so the command line.
+// What the administration shows, as JSON values: one function per page, used by HTTP, the library
+// and so the command line.
 
 #include <string>
 
@@ -26,10 +27,12 @@ Result<wire::json::value> function_view(const ViewSources& from, std::string_vie
 wire::json::value runtimes_view(const ViewSources& from);
 wire::json::value workers_view(const ViewSources& from);
 wire::json::value stats_view(const ViewSources& from);
-wire::json::object function_row(const catalog::FunctionSpec& spec, const catalog::Snapshot& snapshot);
+wire::json::object function_row(const catalog::FunctionSpec& spec,
+                                const catalog::Snapshot& snapshot);
 std::string metrics_view(const ViewSources& from);
 
-// Any of the above by its path: "/v1/functions", "/v1/functions/{name}", "/v1/runtimes", "/v1/workers", "/v1/stats". kNotFound otherwise.
+// Any of the above by its path: "/v1/functions", "/v1/functions/{name}", "/v1/runtimes",
+// "/v1/workers", "/v1/stats". kNotFound otherwise.
 Result<wire::json::value> view_by_path(const ViewSources& from, std::string_view path);
 
 }  // namespace trivet::gateway

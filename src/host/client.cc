@@ -27,30 +27,38 @@ class HttpClient final : public Client {
     return {};
   }
 
-  Result<ClientReply> request(std::string_view method, std::string_view target, const HeaderPairs& headers, std::string_view body) override {
+  Result<ClientReply> request(std::string_view method, std::string_view target,
+                              const HeaderPairs& headers, std::string_view body) override {
     return exchange(method, target, headers, body, nullptr);
   }
-  Result<ClientReply> stream(std::string_view method, std::string_view target, const std::function<bool(std::string_view)>& on_piece) override {
+  Result<ClientReply> stream(std::string_view method, std::string_view target,
+                             const std::function<bool(std::string_view)>& on_piece) override {
     return exchange(method, target, {}, {}, &on_piece);
   }
 
  private:
   using OnPiece = const std::function<bool(std::string_view)>*;
 
-  Result<ClientReply> exchange(std::string_view method, std::string_view target, const HeaderPairs& headers, std::string_view body, OnPiece on_piece) {
+  Result<ClientReply> exchange(std::string_view method, std::string_view target,
+                               const HeaderPairs& headers, std::string_view body,
+                               OnPiece on_piece) {
     if (!fd_)
       if (Status opened = open(); !opened) return std::move(opened).error();
-    if (Status sent = send_all(head_text(method, target, headers, body.size())); !sent) return std::move(sent).error();
+    if (Status sent = send_all(head_text(method, target, headers, body.size())); !sent)
+      return std::move(sent).error();
     if (Status sent = send_all(body); !sent) return std::move(sent).error();
     return receive(method == "HEAD", on_piece);
   }
 
-  std::string head_text(std::string_view method, std::string_view target, const HeaderPairs& headers, size_t size) const {
+  std::string head_text(std::string_view method, std::string_view target,
+                        const HeaderPairs& headers, size_t size) const {
     std::string out;
     out.append(method).append(" ").append(target).append(" HTTP/1.1\r\nhost: ");
-    out.append(address_.kind == net::Address::Kind::kUnix ? "localhost" : address_.text()).append("\r\n");
+    out.append(address_.kind == net::Address::Kind::kUnix ? "localhost" : address_.text())
+        .append("\r\n");
     if (!token_.empty()) out.append("authorization: Bearer ").append(token_).append("\r\n");
-    for (const auto& [name, value] : headers) out.append(name).append(": ").append(value).append("\r\n");
+    for (const auto& [name, value] : headers)
+      out.append(name).append(": ").append(value).append("\r\n");
     out.append("content-length: ").append(std::to_string(size)).append("\r\n\r\n");
     return out;
   }
@@ -59,7 +67,8 @@ class HttpClient final : public Client {
     while (!bytes.empty()) {
       ssize_t n = ::send(fd_.get(), bytes.data(), bytes.size(), MSG_NOSIGNAL);
       if (n < 0 && errno == EINTR) continue;
-      if (n < 0 && errno == EPIPE) return {};  // the server has answered and closed: its answer tells why
+      if (n < 0 && errno == EPIPE)
+        return {};  // the server has answered and closed: its answer tells why
       if (n < 0) return lost();
       bytes.remove_prefix(static_cast<size_t>(n));
     }
@@ -68,7 +77,8 @@ class HttpClient final : public Client {
 
   Error lost() {
     fd_.reset();
-    return {ErrorCode::kUnavailable, "the connection to " + address_.text() + " was lost", "is the server still running?"};
+    return {ErrorCode::kUnavailable, "the connection to " + address_.text() + " was lost",
+            "is the server still running?"};
   }
 
   // More bytes into in_; false at the end of the connection.
@@ -78,7 +88,8 @@ class HttpClient final : public Client {
     if (n < 0 && errno == EINTR) return true;
     if (n == 0) {
       fd_.reset();
-      return Error{ErrorCode::kFunctionTimeout, "no answer from " + address_.text() + " within " + std::to_string(timeout_ms) + " ms"};
+      return Error{ErrorCode::kFunctionTimeout, "no answer from " + address_.text() + " within " +
+                                                    std::to_string(timeout_ms) + " ms"};
     }
     size_t have = in_.size();
     in_.resize(have + kReadSize);
@@ -97,7 +108,9 @@ class HttpClient final : public Client {
     }
     auto fault = parser.parse_head(std::string_view{in_}.substr(0, length));
     in_.erase(0, length);
-    if (fault) return Error{ErrorCode::kUnavailable, address_.text() + " does not answer as an HTTP server: " + fault->message};
+    if (fault)
+      return Error{ErrorCode::kUnavailable,
+                   address_.text() + " does not answer as an HTTP server: " + fault->message};
     if (parser.head().status == 100) return receive(no_body, on_piece);
     ClientReply reply;
     reply.status = parser.head().status;
@@ -149,7 +162,8 @@ std::string_view ClientReply::header(std::string_view lower_name) const {
   return {};
 }
 
-Result<std::unique_ptr<Client>> Client::connect(std::string_view server, std::string_view token, int64_t timeout_ms) {
+Result<std::unique_ptr<Client>> Client::connect(std::string_view server, std::string_view token,
+                                                int64_t timeout_ms) {
   auto address = net::Address::parse(server);
   if (!address) return std::move(address).error();
   auto client = std::make_unique<HttpClient>(std::move(*address), std::string{token}, timeout_ms);

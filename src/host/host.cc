@@ -1,5 +1,5 @@
-// The host: builds every part in order, passes references, and takes them down in reverse. Read open() and Host's members to see what
-// there is; nothing else in trivet creates a part.
+// The host: builds every part in order, passes references, and takes them down in reverse. Read
+// open() and Host's members to see what there is; nothing else in trivet creates a part.
 #include <sys/types.h>
 #include <unistd.h>
 
@@ -17,6 +17,7 @@
 #include "gateway/views.h"
 #include "host/places.h"
 #include "loop/blocking.h"
+#include "loop/watch.h"
 #include "net/http_server.h"
 #include "trivet/host.h"
 
@@ -37,9 +38,18 @@ class TokensOfHost final : public TokenStore {
 
 FunctionView view_of(const catalog::FunctionSpec& spec, const catalog::Snapshot& snapshot) {
   auto runtime = snapshot.runtime(spec.runtime);
-  return {spec.name,       spec.runtime,    runtime ? runtime->version : "", spec.interface,
-          spec.mode == catalog::Mode::kPool ? "pool" : "oneshot", spec.dir.string(), spec.entrypoint, spec.version,
-          spec.description, static_cast<int64_t>(to_ms(spec.limits.timeout)), runtime && runtime->available(), spec.notes};
+  return {spec.name,
+          spec.runtime,
+          runtime ? runtime->version : "",
+          spec.interface,
+          spec.mode == catalog::Mode::kPool ? "pool" : "oneshot",
+          spec.dir.string(),
+          spec.entrypoint,
+          spec.version,
+          spec.description,
+          static_cast<int64_t>(to_ms(spec.limits.timeout)),
+          runtime && runtime->available(),
+          spec.notes};
 }
 
 class HostOfParts final : public Host {
@@ -56,7 +66,9 @@ class HostOfParts final : public Host {
         builder_({loop_, clock_, logs_, blocking_}, data_dir_),
         dispatcher_({loop_, clock_, logs_, stats_, builder_, tokens_}),
         sources_{dispatcher_, stats_, logs_, clock_, started_},
-        gateway_(loop_, sources_, tokens_, {config_.access_token, [this] { return reload_on_loop(); }, [this] { return probe_on_loop(); }}),
+        gateway_(loop_, sources_, tokens_,
+                 {config_.access_token, [this] { return reload_on_loop(); },
+                  [this] { return probe_on_loop(); }}),
         server_(loop_, gateway_, {}),
         scope_(loop_) {}
   ~HostOfParts() override {
@@ -71,7 +83,8 @@ class HostOfParts final : public Host {
     if (!catalog) return std::move(catalog).error();
     catalog_ = std::move(*catalog);
     adopt();
-    if (config_.on_log) logs_.set_tee([this](const LogLine& line) { config_.on_log(telemetry::to_json(line)); });
+    if (config_.on_log)
+      logs_.set_tee([this](const LogLine& line) { config_.on_log(telemetry::to_json(line)); });
     if (config_.loop == LoopMode::kBackground) thread_ = std::thread([this] { loop_.run(); });
     return {};
   }
@@ -82,7 +95,8 @@ class HostOfParts final : public Host {
         auto address = net::Address::parse(text);
         if (!address) return std::move(address).error();
         if (!address->is_loopback() && config_.access_token.empty())
-          return Error{ErrorCode::kUnauthorized, "listening on " + text + " needs an access token", "set TRIVET_TOKEN, or listen on 127.0.0.1"};
+          return Error{ErrorCode::kUnauthorized, "listening on " + text + " needs an access token",
+                       "set TRIVET_TOKEN, or listen on 127.0.0.1"};
         auto listening = server_.listen(*address);
         if (!listening) return std::move(listening).error();
         addresses_.push_back(listening->url());
@@ -117,7 +131,8 @@ class HostOfParts final : public Host {
 
   std::future<Result<CallReply>> invoke_async(CallRequest request) override {
     auto promise = std::make_shared<std::promise<Result<CallReply>>>();
-    invoke(std::move(request), [promise](Result<CallReply> reply) { promise->set_value(std::move(reply)); });
+    invoke(std::move(request),
+           [promise](Result<CallReply> reply) { promise->set_value(std::move(reply)); });
     return promise->get_future();
   }
 
@@ -125,13 +140,15 @@ class HostOfParts final : public Host {
     auto snapshot = catalog_->current();
     if (auto spec = snapshot->find(name)) return view_of(*spec, *snapshot);
     if (const auto* problem = snapshot->problem(name)) return problem->error;
-    return Error{ErrorCode::kFunctionNotFound, "there is no function \"" + std::string{name} + "\""};
+    return Error{ErrorCode::kFunctionNotFound,
+                 "there is no function \"" + std::string{name} + "\""};
   }
 
   std::vector<FunctionView> list_functions() override {
     auto snapshot = catalog_->current();
     std::vector<FunctionView> views;
-    for (const auto& name : snapshot->names()) views.push_back(view_of(*snapshot->find(name), *snapshot));
+    for (const auto& name : snapshot->names())
+      views.push_back(view_of(*snapshot->find(name), *snapshot));
     return views;
   }
 
@@ -261,7 +278,8 @@ class HostOfParts final : public Host {
     auto changes = co_await blocking_.run(loop_, look);
     adopt();
     std::vector<std::string> names;
-    for (auto* list : {&changes.added, &changes.changed, &changes.removed}) names.insert(names.end(), list->begin(), list->end());
+    for (auto* list : {&changes.added, &changes.changed, &changes.removed})
+      names.insert(names.end(), list->begin(), list->end());
     co_return names;
   }
 
@@ -273,7 +291,8 @@ class HostOfParts final : public Host {
 
   Status watch() {
     std::error_code ec;
-    auto watcher = catalog::Watcher::open(std::filesystem::absolute(config_.root, ec).lexically_normal(), clock_);
+    auto watcher = catalog::Watcher::open(
+        std::filesystem::absolute(config_.root, ec).lexically_normal(), clock_);
     if (!watcher) return std::move(watcher).error();
     watcher_ = std::move(*watcher);
     scope_.spawn(reload_on_change());
@@ -292,9 +311,11 @@ class HostOfParts final : public Host {
       auto changed = co_await reload_on_loop();
       if (!changed || !config_.on_log) continue;
       for (const auto& name : *changed)
-        logs_.write({clock_.unix_ms(), name, "", LogLevel::kInfo, LogStream::kLog, "reloaded", "", 0});
+        logs_.write(
+            {clock_.unix_ms(), name, "", LogLevel::kInfo, LogStream::kLog, "reloaded", "", 0});
       for (const auto& problem : catalog_->current()->problems)
-        logs_.write({clock_.unix_ms(), problem.function, "", LogLevel::kError, LogStream::kLog, problem.error.text(), "", 0});
+        logs_.write({clock_.unix_ms(), problem.function, "", LogLevel::kError, LogStream::kLog,
+                     problem.error.text(), "", 0});
     }
   }
 
@@ -335,9 +356,11 @@ class HostOfParts final : public Host {
 Result<std::unique_ptr<Host>> Host::open(HostConfig config) {
   auto places = host::find_places(config);
   if (!places) return std::move(places).error();
-  catalog::Config catalog_config{config.root, std::move(places->runtime_dirs), host::environment(), config.overrides};
+  catalog::Config catalog_config{config.root, std::move(places->runtime_dirs), host::environment(),
+                                 config.overrides};
   auto host = std::make_unique<HostOfParts>(std::move(config), std::move(places->data_dir));
-  if (Status opened = host->open_catalog(std::move(catalog_config)); !opened) return std::move(opened).error();
+  if (Status opened = host->open_catalog(std::move(catalog_config)); !opened)
+    return std::move(opened).error();
   return std::unique_ptr<Host>{std::move(host)};
 }
 

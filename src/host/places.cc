@@ -10,12 +10,14 @@ namespace {
 
 namespace fs = std::filesystem;
 
-// Folders of runtimes that came with the program: beside it in an installed tree, above it in a build tree.
+// Folders of runtimes that came with the program: beside it in an installed tree, above it in a
+// build tree.
 std::vector<fs::path> shipped_runtimes() {
   std::error_code ec;
   fs::path self = fs::read_symlink("/proc/self/exe", ec).parent_path();
   std::vector<fs::path> out;
-  for (const fs::path& candidate : {self / "runtimes", self / "../share/trivet/runtimes", fs::path{TRIVET_SOURCE_RUNTIMES}})
+  for (const fs::path& candidate :
+       {self / "runtimes", self / "../share/trivet/runtimes", fs::path{TRIVET_SOURCE_RUNTIMES}})
     if (fs::is_directory(candidate, ec)) out.push_back(candidate);
   return out;
 }
@@ -24,7 +26,10 @@ Status make_writable(const fs::path& dir) {
   std::error_code ec;
   fs::create_directories(dir, ec);
   if (ec || access(dir.c_str(), W_OK) != 0)
-    return Error{ErrorCode::kIo, "the data folder " + dir.string() + " cannot be written" + (ec ? ": " + ec.message() : ""), "choose another with --data"};
+    return Error{
+        ErrorCode::kIo,
+        "the data folder " + dir.string() + " cannot be written" + (ec ? ": " + ec.message() : ""),
+        "choose another with --data"};
   return {};
 }
 
@@ -60,7 +65,8 @@ std::map<std::string, std::string> environment() {
   for (char** e = environ; *e; ++e) {
     std::string_view pair{*e};
     size_t equals = pair.find('=');
-    if (equals != std::string_view::npos) out.emplace(pair.substr(0, equals), pair.substr(equals + 1));
+    if (equals != std::string_view::npos)
+      out.emplace(pair.substr(0, equals), pair.substr(equals + 1));
   }
   return out;
 }

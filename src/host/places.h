@@ -15,8 +15,9 @@ struct Places {
   std::filesystem::path data_dir;
 };
 
-// runtime_dirs: the config's, then TRIVET_RUNTIMES, then those beside the program or in its share folder. data_dir: the config's, else .trivet
-// beside the functions, else below the system's temporary folder when that cannot be written. kIo when a given folder cannot be written.
+// runtime_dirs: the config's, then TRIVET_RUNTIMES, then those beside the program or in its share
+// folder. data_dir: the config's, else .trivet beside the functions, else below the system's
+// temporary folder when that cannot be written. kIo when a given folder cannot be written.
 Result<Places> find_places(const HostConfig& config);
 std::map<std::string, std::string> environment();
 std::string search_path();

@@ -1,10 +1,12 @@
 #pragma once
-// BlockingPool: where work that blocks (hashing a tree, reading a thousand manifests) is done, off the loop.
+// BlockingPool: where work that blocks (hashing a tree, reading a thousand manifests) is done, off
+// the loop.
 //
 //   auto spec = co_await blocking.run(loop, [path] { return read_manifest(path); });
 //
-// The function runs on another thread and must not touch what the loop owns. Dropping the awaiting task leaves the
-// function to finish and throws its result away. Threads start on demand and are joined by the destructor, which waits for what runs.
+// The function runs on another thread and must not touch what the loop owns. Dropping the awaiting
+// task leaves the function to finish and throws its result away. Threads start on demand and are
+// joined by the destructor, which waits for what runs.
 
 #include <condition_variable>
 #include <deque>
@@ -46,8 +48,8 @@ Task<std::invoke_result_t<F>> BlockingPool::run(Loop& loop, F work) {
   using T = std::invoke_result_t<F>;
   struct State {
     explicit State(Loop& l) : done(l) {}
-    Event done;               // loop thread
-    std::optional<T> value;   // written by the worker, read by the loop after post()
+    Event done;              // loop thread
+    std::optional<T> value;  // written by the worker, read by the loop after post()
   };
   auto state = std::make_shared<State>(loop);
   submit([state, &loop, job = std::move(work)]() mutable {

@@ -28,7 +28,8 @@ void Waiter::suspend(std::coroutine_handle<> handle, Link* list) {
   if (deadline_ != kNever) loop_->schedule(*this);
 }
 
-Loop::Loop() : epoll_(epoll_create1(EPOLL_CLOEXEC)), wakeup_(eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC)) {
+Loop::Loop()
+    : epoll_(epoll_create1(EPOLL_CLOEXEC)), wakeup_(eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC)) {
   if (!epoll_ || !wakeup_) die("trivet: cannot create an event loop");
   epoll_event ev{};
   ev.events = EPOLLIN;
@@ -62,7 +63,8 @@ void Loop::post(std::function<void()> work) {
 void Loop::run_once(Instant until) {
   run_ready();
   event_next_ = 0;
-  event_count_ = epoll_wait(epoll_.get(), events_.data(), static_cast<int>(events_.size()), wait_ms(until));
+  event_count_ =
+      epoll_wait(epoll_.get(), events_.data(), static_cast<int>(events_.size()), wait_ms(until));
   if (event_count_ < 0) {
     if (errno != EINTR) die("trivet: epoll_wait");
     event_count_ = 0;
@@ -93,8 +95,9 @@ void Loop::run_posted() {
 }
 
 void Loop::run_ready() {
-  // One pass over what is ready now; what becomes ready meanwhile joins the end and is run too. A coroutine that
-  // never waits for anything outside would starve the loop: there is none, every cycle passes through I/O or a timer.
+  // One pass over what is ready now; what becomes ready meanwhile joins the end and is run too. A
+  // coroutine that never waits for anything outside would starve the loop: there is none, every
+  // cycle passes through I/O or a timer.
   while (ready_.linked()) {
     auto* waiter = static_cast<Waiter*>(ready_.next);
     waiter->unlink();
@@ -192,30 +195,6 @@ bool Event::wake_one() {
   if (!waiters_.linked()) return false;
   loop_.wake(static_cast<Waiter&>(*waiters_.next));
   return true;
-}
-
-Watch::Watch(Loop& loop, int fd, uint32_t events) : loop_(loop), fd_(fd) {
-  loop_.add(fd, events | EPOLLET, *this);
-}
-
-Watch::~Watch() { loop_.remove(fd_, *this); }
-
-void Watch::on_io(uint32_t events) {
-  auto wake_all = [this](Link& list) {
-    while (list.linked()) loop_.wake(static_cast<Waiter&>(*list.next));
-  };
-  if (events & (EPOLLRDHUP | EPOLLHUP | EPOLLERR)) {
-    hung_up_ = true;
-    if (hang_up_event_) hang_up_event_->set();
-  }
-  if (events & (EPOLLIN | EPOLLRDHUP | EPOLLHUP | EPOLLERR)) {
-    readable_ = true;
-    wake_all(readers_);
-  }
-  if (events & (EPOLLOUT | EPOLLHUP | EPOLLERR)) {
-    writable_ = true;
-    wake_all(writers_);
-  }
 }
 
 }  // namespace trivet::loop

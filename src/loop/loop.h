@@ -1,9 +1,10 @@
 #pragma once
 // The loop: one thread, one epoll, timers, and a list of coroutines that are ready to go on.
 //
-// Everything a host decides happens on its loop's thread, so the parts above need no locks. Other threads come in
-// through post(). Whatever waits is a Waiter: it knows its coroutine, the list it waits in and its deadline, and unhooks
-// itself from all of them when it is destroyed. That is why a dropped Task leaves nothing behind.
+// Everything a host decides happens on its loop's thread, so the parts above need no locks. Other
+// threads come in through post(). Whatever waits is a Waiter: it knows its coroutine, the list it
+// waits in and its deadline, and unhooks itself from all of them when it is destroyed. That is why
+// a dropped Task leaves nothing behind.
 
 #include <sys/epoll.h>
 
@@ -80,7 +81,8 @@ class Loop {
   Loop(const Loop&) = delete;
   Loop& operator=(const Loop&) = delete;
 
-  // Runs until stop(). run_once() handles what is due and waits at most until the next event, timer or `until`.
+  // Runs until stop(). run_once() handles what is due and waits at most until the next event, timer
+  // or `until`.
   void run();
   void run_once(Instant until = kNever);
   void stop();  // any thread
@@ -90,10 +92,12 @@ class Loop {
 
   Instant now() const { return RealClock{}.now(); }
 
-  // A Waiter's coroutine goes on after what is running now. Removes it from its list and the timers.
+  // A Waiter's coroutine goes on after what is running now. Removes it from its list and the
+  // timers.
   void wake(Waiter& waiter);
 
-  // Edge-triggered by default: pass EPOLLET in `events`. The handler must be removed before it dies.
+  // Edge-triggered by default: pass EPOLLET in `events`. The handler must be removed before it
+  // dies.
   void add(int fd, uint32_t events, IoHandler& handler);
   void remove(int fd, IoHandler& handler);
 
@@ -161,48 +165,5 @@ class Sleep : public Waiter {
 };
 inline auto Loop::sleep_until(Instant when) { return Sleep{*this, when}; }
 inline auto Loop::sleep(Duration d) { return Sleep{*this, after(now(), d)}; }
-
-// Readiness of one descriptor, edge-triggered. Does not own the descriptor; remove it (destroy the Watch) before closing.
-class Watch final : public IoHandler {
- public:
-  Watch(Loop& loop, int fd, uint32_t events = EPOLLIN | EPOLLOUT | EPOLLRDHUP);
-  ~Watch();
-  Watch(const Watch&) = delete;
-  Watch& operator=(const Watch&) = delete;
-
-  // Tell that a read or write met EAGAIN (or a short count): the next edge is news.
-  void drained() { readable_ = false; }
-  void filled() { writable_ = false; }
-  bool may_read() const { return readable_; }
-  bool may_write() const { return writable_; }
-  bool hung_up() const { return hung_up_; }
-
-  class Awaiter : public Waiter {
-   public:
-    Awaiter(Loop& loop, const bool& flag, Link& list, Instant deadline)
-        : Waiter(loop, deadline), flag_(flag), list_(list) {}
-    bool await_ready() const noexcept { return flag_; }
-    void await_suspend(std::coroutine_handle<> h) { suspend(h, &list_); }
-    bool await_resume() const noexcept { return !timed_out_; }
-
-   private:
-    const bool& flag_;
-    Link& list_;
-  };
-  // true: ready (or hung up, which a read will tell); false: the deadline passed. After it, try the operation.
-  Awaiter readable(Instant deadline = kNever) { return {loop_, readable_, readers_, deadline}; }
-  Awaiter writable(Instant deadline = kNever) { return {loop_, writable_, writers_, deadline}; }
-  // Also sets `event` when the peer closes its side or an error comes; nullptr ends that.
-  void tell_hang_up(Event* event) { hang_up_event_ = event; }
-
-  void on_io(uint32_t events) override;
-
- private:
-  Loop& loop_;
-  int fd_;
-  bool readable_ = true, writable_ = true, hung_up_ = false;
-  Link readers_, writers_;
-  Event* hang_up_event_ = nullptr;
-};
 
 }  // namespace trivet::loop

@@ -4,7 +4,8 @@
 //   Scope scope{loop};
 //   scope.spawn(serve(connection));       // starts now, runs to its first wait
 //   co_await scope.join(deadline);        // true when all have ended
-//   scope.cancel();                       // drops those that are left (also what the destructor does)
+//   scope.cancel();                       // drops those that are left (also what the destructor
+//   does)
 //
 // A task must not cancel or destroy the Scope that it runs in.
 

@@ -6,10 +6,11 @@
 //     ...
 //   }
 //
-// Dropping a Task that has not finished destroys its frame and, through it, everything it awaits: that is how a call is
-// cancelled. Awaitables of this folder unhook themselves when destroyed. A Task is awaited at most once and
-// belongs to one loop thread. Exceptions are bugs: one that leaves a coroutine ends the process.
-// Parameters are taken by value, or documented to outlive the task. Lambdas with captures must not be coroutines.
+// Dropping a Task that has not finished destroys its frame and, through it, everything it awaits:
+// that is how a call is cancelled. Awaitables of this folder unhook themselves when destroyed. A
+// Task is awaited at most once and belongs to one loop thread. Exceptions are bugs: one that leaves
+// a coroutine ends the process. Parameters are taken by value, or documented to outlive the task.
+// Lambdas with captures must not be coroutines.
 
 #include <coroutine>
 #include <exception>

@@ -1,5 +1,6 @@
 #pragma once
-// Where to listen or connect: "127.0.0.1:7007", "[::1]:0", "localhost:80", "unix:PATH", each with or without "http://".
+// Where to listen or connect: "127.0.0.1:7007", "[::1]:0", "localhost:80", "unix:PATH", each with
+// or without "http://".
 
 #include <sys/socket.h>
 
@@ -15,20 +16,22 @@ namespace trivet::net {
 struct Address {
   enum class Kind { kTcp, kUnix };
   Kind kind = Kind::kTcp;
-  std::string host;   // numeric or "localhost"; the path of a Unix socket
+  std::string host;  // numeric or "localhost"; the path of a Unix socket
   uint16_t port = 0;
 
   // kInvalidRequest with what is expected.
   static Result<Address> parse(std::string_view text);
-  std::string text() const;      // "127.0.0.1:7007", "unix:/run/x"
-  std::string url() const;       // "http://127.0.0.1:7007", "unix:/run/x"
-  bool is_loopback() const;      // a Unix socket counts
-  // Fills a socket address; the length, or kInvalidRequest for a host that is not numeric, a path that is too long.
+  std::string text() const;  // "127.0.0.1:7007", "unix:/run/x"
+  std::string url() const;   // "http://127.0.0.1:7007", "unix:/run/x"
+  bool is_loopback() const;  // a Unix socket counts
+  // Fills a socket address; the length, or kInvalidRequest for a host that is not numeric, a path
+  // that is too long.
   Result<socklen_t> to_sockaddr(sockaddr_storage& out) const;
 };
 
-// A listening, non-blocking socket. A Unix socket's stale file is replaced when nobody answers on it; its mode is 0600. kIo when
-// the address is in use, with a hint. `address.port` becomes the port that was chosen.
+// A listening, non-blocking socket. A Unix socket's stale file is replaced when nobody answers on
+// it; its mode is 0600. kIo when the address is in use, with a hint. `address.port` becomes the
+// port that was chosen.
 Result<os::Fd> listen_on(Address& address);
 
 // A connected, blocking socket. kUnavailable when nobody answers there.

@@ -14,7 +14,8 @@ namespace {
 constexpr size_t kReadSize = 16 * limits::kKiB;
 constexpr size_t kBufferKept = 64 * limits::kKiB;
 constexpr const char* kHeadTooLarge = "the header block is too large";
-constexpr size_t kSkipMost = 1 * limits::kMiB;  // of a body that the handler did not read; more closes the connection
+constexpr size_t kSkipMost =
+    1 * limits::kMiB;  // of a body that the handler did not read; more closes the connection
 
 }  // namespace
 
@@ -69,7 +70,8 @@ ssize_t Connection::read_now() {
       return -1;
     }
     if (n <= 0) return 0;
-    if (static_cast<size_t>(n) < room && !watch_.hung_up()) watch_.drained();  // a short read emptied the socket
+    if (static_cast<size_t>(n) < room && !watch_.hung_up())
+      watch_.drained();  // a short read emptied the socket
     end_ += static_cast<size_t>(n);
     return n;
   }
@@ -92,7 +94,8 @@ loop::Task<bool> Connection::read_head() {
   Instant deadline = after(loop().now(), server_.options_.keep_alive);
   bool begun = false;
   for (;;) {
-    while (!begun && (unread().starts_with("\r\n"))) consume(2);  // RFC 9112 2.2: an empty line before a request
+    while (!begun && (unread().starts_with("\r\n")))
+      consume(2);  // RFC 9112 2.2: an empty line before a request
     if (!begun && !unread().empty()) {
       begun = true;
       idle_ = false;
@@ -115,7 +118,8 @@ loop::Task<bool> Connection::read_head() {
     }
     if (!begun && closing_) co_return false;
     Got got = co_await fill(deadline);
-    if (got == Got::kTimeout && begun) co_await refuse(408, "the request's head did not come in time");
+    if (got == Got::kTimeout && begun)
+      co_await refuse(408, "the request's head did not come in time");
     if (got != Got::kData) co_return false;
   }
 }
@@ -130,7 +134,8 @@ loop::Task<> Connection::handle_request() {
     scope.spawn(run_handler(exchange));
     while (!handler_ended_) {
       co_await handled_.wait();
-      if (!handler_ended_ && watch_.hung_up()) break;  // the client has gone: leaving the scope drops the handler
+      if (!handler_ended_ && watch_.hung_up())
+        break;  // the client has gone: leaving the scope drops the handler
       handled_.reset();
     }
   }
@@ -169,7 +174,8 @@ loop::Task<bool> Connection::skip_body() {
 
 loop::Task<Status> Connection::send(std::string_view head, std::string_view body) {
   while (!head.empty() || !body.empty()) {
-    iovec parts[2] = {{const_cast<char*>(head.data()), head.size()}, {const_cast<char*>(body.data()), body.size()}};
+    iovec parts[2] = {{const_cast<char*>(head.data()), head.size()},
+                      {const_cast<char*>(body.data()), body.size()}};
     msghdr message{};
     message.msg_iov = head.empty() ? parts + 1 : parts;
     message.msg_iovlen = head.empty() || body.empty() ? 1 : 2;
@@ -197,8 +203,10 @@ loop::Task<Status> Connection::send(std::string_view head, std::string_view body
 loop::Task<> Connection::refuse(int status, std::string message) {
   close_ = true;
   Exchange exchange{*this};
-  std::string body = "{\"type\":\"about:blank\",\"title\":\"Invalid request\",\"status\":" + std::to_string(status) +
-                     ",\"code\":\"INVALID_REQUEST\",\"component\":\"gateway\",\"detail\":\"" + message + "\"}\n";
+  std::string body = "{\"type\":\"about:blank\",\"title\":\"Invalid request\",\"status\":" +
+                     std::to_string(status) +
+                     ",\"code\":\"INVALID_REQUEST\",\"component\":\"gateway\",\"detail\":\"" +
+                     message + "\"}\n";
   ReplyHeaders headers{{"content-type", "application/problem+json"}};
   co_await exchange.reply(status, headers, body);
 }

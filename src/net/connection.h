@@ -37,14 +37,14 @@ class Connection : public loop::Link {
   os::Fd fd_;
   loop::Watch watch_;
   HttpParser parser_{MessageKind::kRequest};
-  std::string in_;             // read from the socket; unread() is not used yet
+  std::string in_;  // read from the socket; unread() is not used yet
   size_t begin_ = 0, end_ = 0;
-  std::string out_;            // answers are built here
-  loop::Event handled_;        // the handler has ended, or the client has gone
+  std::string out_;      // answers are built here
+  loop::Event handled_;  // the handler has ended, or the client has gone
   bool handler_ended_ = false;
-  bool close_ = false;         // after the answer
-  bool idle_ = true;           // waits for a request
-  bool closing_ = false;       // close_when_idle() was asked
+  bool close_ = false;    // after the answer
+  bool idle_ = true;      // waits for a request
+  bool closing_ = false;  // close_when_idle() was asked
 };
 
 }  // namespace trivet::net

@@ -16,7 +16,10 @@ using View = boost::beast::string_view;
 std::string_view std_view(View v) { return {v.data(), v.size()}; }
 
 bool same_word(std::string_view a, std::string_view lower) {
-  return a.size() == lower.size() && std::equal(a.begin(), a.end(), lower.begin(), [](char x, char y) { return std::tolower(static_cast<unsigned char>(x)) == y; });
+  return a.size() == lower.size() &&
+         std::equal(a.begin(), a.end(), lower.begin(), [](char x, char y) {
+           return std::tolower(static_cast<unsigned char>(x)) == y;
+         });
 }
 
 // Collects what Beast finds, as ours.
@@ -47,11 +50,13 @@ class Collector final : public http::basic_parser<is_request> {
   void on_field_impl(http::field field, View name, View value, error_code&) override {
     // The name lies in storage_, which is ours to change.
     char* at = storage_.data() + (name.data() - storage_.data());
-    for (size_t i = 0; i < name.size(); ++i) at[i] = static_cast<char>(std::tolower(static_cast<unsigned char>(at[i])));
+    for (size_t i = 0; i < name.size(); ++i)
+      at[i] = static_cast<char>(std::tolower(static_cast<unsigned char>(at[i])));
     headers.push_back({std_view(name), std_view(value)});
     if (field == http::field::content_length) ++lengths;
     if (field == http::field::host) ++hosts;
-    if (field == http::field::expect) head.expects_continue = same_word(std_view(value), "100-continue");
+    if (field == http::field::expect)
+      head.expects_continue = same_word(std_view(value), "100-continue");
     if (field == http::field::transfer_encoding) {
       ++codings;
       bad_coding |= !same_word(std_view(value), "chunked");
@@ -120,10 +125,13 @@ std::optional<HttpFault> HttpParser::State::parse(std::optional<Parser>& parser)
   size_t used = parser->put(boost::asio::const_buffer(storage.data(), storage.size()), ec);
   headers.swap(parser->headers);
   if (ec && ec != http::error::need_more) return fault_of(ec);
-  if (!parser->is_header_done() || used != storage.size()) return HttpFault{400, "the header block is malformed"};
+  if (!parser->is_header_done() || used != storage.size())
+    return HttpFault{400, "the header block is malformed"};
   if (parser->lengths > 1) return HttpFault{400, "several Content-Length headers"};
-  if (parser->lengths > 0 && parser->codings > 0) return HttpFault{400, "both Content-Length and Transfer-Encoding"};
-  if (parser->codings > 1 || parser->bad_coding) return HttpFault{501, "the only transfer coding understood is chunked"};
+  if (parser->lengths > 0 && parser->codings > 0)
+    return HttpFault{400, "both Content-Length and Transfer-Encoding"};
+  if (parser->codings > 1 || parser->bad_coding)
+    return HttpFault{501, "the only transfer coding understood is chunked"};
   head = parser->head;
   head.headers = headers;
   head.keep_alive = parser->keep_alive();
@@ -144,10 +152,12 @@ std::optional<HttpFault> HttpParser::parse_head(std::string_view head) {
     s.done = bodiless || (s.head.content_length && *s.head.content_length == 0);
     return std::nullopt;
   }
-  if (size_t line = head.find("\r\n"); line > limits::kHttpTargetMax + 32) return HttpFault{414, "the request target is too long"};
+  if (size_t line = head.find("\r\n"); line > limits::kHttpTargetMax + 32)
+    return HttpFault{414, "the request target is too long"};
   if (auto fault = s.parse(s.request)) return fault;
   if (s.headers.size() > limits::kHttpHeaderCount) return HttpFault{431, "too many headers"};
-  if (s.request->hosts > 1 || (s.request->hosts == 0 && s.head.version_minor >= 1)) return HttpFault{400, "exactly one Host header is needed"};
+  if (s.request->hosts > 1 || (s.request->hosts == 0 && s.head.version_minor >= 1))
+    return HttpFault{400, "exactly one Host header is needed"};
   std::string_view target = s.head.target;
   if (target.starts_with("http://")) {  // absolute form
     size_t slash = target.find('/', 7);
@@ -155,7 +165,8 @@ std::optional<HttpFault> HttpParser::parse_head(std::string_view head) {
   }
   size_t question = target.find('?');
   s.head.path = target.substr(0, question);
-  s.head.query = question == std::string_view::npos ? std::string_view{} : target.substr(question + 1);
+  s.head.query =
+      question == std::string_view::npos ? std::string_view{} : target.substr(question + 1);
   s.done = !s.head.chunked && s.body_left == 0;
   return std::nullopt;
 }
@@ -182,10 +193,12 @@ Result<size_t> HttpParser::take_body(std::string_view bytes, std::string& out) {
     size_t used = 0;
     while (used < bytes.size() && !parser.is_done()) {
       error_code ec;
-      size_t n = parser.put(boost::asio::const_buffer(bytes.data() + used, bytes.size() - used), ec);
+      size_t n =
+          parser.put(boost::asio::const_buffer(bytes.data() + used, bytes.size() - used), ec);
       used += n;
       if (ec == http::error::need_more) break;
-      if (ec) return Error{ErrorCode::kInvalidRequest, "the chunked body is malformed: " + ec.message()};
+      if (ec)
+        return Error{ErrorCode::kInvalidRequest, "the chunked body is malformed: " + ec.message()};
       if (n == 0) break;
     }
     s.done = parser.is_done();

@@ -1,8 +1,10 @@
 #pragma once
-// HTTP/1.1 messages out of bytes; no I/O. Beast does the parsing, http_parser.cc is the only place that knows it.
+// HTTP/1.1 messages out of bytes; no I/O. Beast does the parsing, http_parser.cc is the only place
+// that knows it.
 //
-// The head of a message is parsed in one piece, once its last line has come; a body is taken in pieces. What could be read in two ways is
-// refused: both lengths, several lengths, folded lines, a bare line feed, an unknown transfer coding, no or two Hosts.
+// The head of a message is parsed in one piece, once its last line has come; a body is taken in
+// pieces. What could be read in two ways is refused: both lengths, several lengths, folded lines, a
+// bare line feed, an unknown transfer coding, no or two Hosts.
 
 #include <memory>
 #include <optional>
@@ -48,14 +50,16 @@ class HttpParser {
   ~HttpParser();
   HttpParser(HttpParser&&) noexcept;
 
-  // Length of the head at the front of `bytes`, its empty line included; 0 when it is not whole yet.
+  // Length of the head at the front of `bytes`, its empty line included; 0 when it is not whole
+  // yet.
   static size_t head_length(std::string_view bytes);
   // Parses exactly one head and makes ready for its body. nullopt: fine.
   std::optional<HttpFault> parse_head(std::string_view head);
   const MessageHead& head() const;
 
-  // The body. Takes what it can of `bytes`, appends decoded bytes to `out`, says how many it took. Call until body_done(). A response without a
-  // length ends with the connection: body_done() never becomes true.
+  // The body. Takes what it can of `bytes`, appends decoded bytes to `out`, says how many it took.
+  // Call until body_done(). A response without a length ends with the connection: body_done() never
+  // becomes true.
   Result<size_t> take_body(std::string_view bytes, std::string& out);
   bool body_done() const;
 

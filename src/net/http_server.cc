@@ -14,34 +14,59 @@ namespace trivet::net {
 namespace {
 
 constexpr int kAcceptsPerTurn = 64;
-constexpr size_t kCopyMost = 16 * limits::kKiB;  // a smaller body is copied behind its head: one buffer, one write
+constexpr size_t kCopyMost =
+    16 * limits::kKiB;  // a smaller body is copied behind its head: one buffer, one write
 
 std::string_view reason(int status) {
   switch (status) {
-    case 200: return "OK";
-    case 201: return "Created";
-    case 202: return "Accepted";
-    case 204: return "No Content";
-    case 301: return "Moved Permanently";
-    case 302: return "Found";
-    case 304: return "Not Modified";
-    case 400: return "Bad Request";
-    case 401: return "Unauthorized";
-    case 403: return "Forbidden";
-    case 404: return "Not Found";
-    case 405: return "Method Not Allowed";
-    case 408: return "Request Timeout";
-    case 413: return "Content Too Large";
-    case 414: return "URI Too Long";
-    case 422: return "Unprocessable Content";
-    case 429: return "Too Many Requests";
-    case 431: return "Request Header Fields Too Large";
-    case 500: return "Internal Server Error";
-    case 501: return "Not Implemented";
-    case 502: return "Bad Gateway";
-    case 503: return "Service Unavailable";
-    case 504: return "Gateway Timeout";
-    default: return "Status";
+    case 200:
+      return "OK";
+    case 201:
+      return "Created";
+    case 202:
+      return "Accepted";
+    case 204:
+      return "No Content";
+    case 301:
+      return "Moved Permanently";
+    case 302:
+      return "Found";
+    case 304:
+      return "Not Modified";
+    case 400:
+      return "Bad Request";
+    case 401:
+      return "Unauthorized";
+    case 403:
+      return "Forbidden";
+    case 404:
+      return "Not Found";
+    case 405:
+      return "Method Not Allowed";
+    case 408:
+      return "Request Timeout";
+    case 413:
+      return "Content Too Large";
+    case 414:
+      return "URI Too Long";
+    case 422:
+      return "Unprocessable Content";
+    case 429:
+      return "Too Many Requests";
+    case 431:
+      return "Request Header Fields Too Large";
+    case 500:
+      return "Internal Server Error";
+    case 501:
+      return "Not Implemented";
+    case 502:
+      return "Bad Gateway";
+    case 503:
+      return "Service Unavailable";
+    case 504:
+      return "Gateway Timeout";
+    default:
+      return "Status";
   }
 }
 
@@ -83,7 +108,8 @@ std::optional<std::string> Exchange::body_at_hand(size_t limit) {
 }
 
 loop::Task<Result<std::string>> Exchange::read_body(size_t limit) {
-  Error too_large{ErrorCode::kPayloadTooLarge, "the body is larger than " + std::to_string(limit) + " bytes"};
+  Error too_large{ErrorCode::kPayloadTooLarge,
+                  "the body is larger than " + std::to_string(limit) + " bytes"};
   if (request().content_length.value_or(0) > limit) co_return too_large;
   std::string body;
   for (;;) {
@@ -121,15 +147,20 @@ loop::Task<Result<std::string>> Exchange::read_some() {
     auto got = co_await c.fill(after(c.loop().now(), c.server_.options_.body_timeout));
     if (got == Connection::Got::kData) continue;
     c.close_ = true;
-    if (got == Connection::Got::kEnd) co_return Error{ErrorCode::kCancelled, "the client went away in the middle of the body"};
+    if (got == Connection::Got::kEnd)
+      co_return Error{ErrorCode::kCancelled, "the client went away in the middle of the body"};
     co_return Error{ErrorCode::kInvalidRequest, "the body did not come in time"};
   }
   co_return piece;
 }
 
-void Exchange::append_head(std::string& out, int status, const ReplyHeaders& headers, std::optional<uint64_t> length,
-                           bool chunked) {
-  out.append("HTTP/1.1 ").append(std::to_string(status)).append(" ").append(reason(status)).append("\r\n");
+void Exchange::append_head(std::string& out, int status, const ReplyHeaders& headers,
+                           std::optional<uint64_t> length, bool chunked) {
+  out.append("HTTP/1.1 ")
+      .append(std::to_string(status))
+      .append(" ")
+      .append(reason(status))
+      .append("\r\n");
   for (const auto& [name, value] : headers) {
     append_clean(out, name);
     out.append(": ");
@@ -161,10 +192,12 @@ loop::Task<Status> Exchange::reply(int status, const ReplyHeaders& headers, std:
   co_return co_await c.send(c.out_, body);
 }
 
-loop::Task<Status> Exchange::begin(int status, const ReplyHeaders& headers, std::optional<uint64_t> length) {
+loop::Task<Status> Exchange::begin(int status, const ReplyHeaders& headers,
+                                   std::optional<uint64_t> length) {
   Connection& c = connection_;
   replied_ = true;
-  chunked_ = !length && request().version_minor >= 1 && !bodiless(status) && request().method != "HEAD";
+  chunked_ =
+      !length && request().version_minor >= 1 && !bodiless(status) && request().method != "HEAD";
   if (!length && !chunked_) c.close_ = true;
   c.out_.clear();
   append_head(c.out_, status, headers, length, chunked_);
@@ -192,7 +225,9 @@ void Exchange::abort() { connection_.close_ = true; }
 
 // One listening socket.
 struct HttpServer::Listener final : loop::IoHandler {
-  Listener(HttpServer& owner, os::Fd socket) : server(owner), fd(std::move(socket)) { server.loop_.add(fd.get(), EPOLLIN, *this); }
+  Listener(HttpServer& owner, os::Fd socket) : server(owner), fd(std::move(socket)) {
+    server.loop_.add(fd.get(), EPOLLIN, *this);
+  }
   ~Listener() { server.loop_.remove(fd.get(), *this); }
   void on_io(uint32_t) override { server.accept_from(*this); }
   HttpServer& server;
@@ -215,7 +250,9 @@ Result<Address> HttpServer::listen(Address address) {
   return address;
 }
 
-void HttpServer::adopt(os::Fd listening) { listeners_.push_back(std::make_unique<Listener>(*this, std::move(listening))); }
+void HttpServer::adopt(os::Fd listening) {
+  listeners_.push_back(std::make_unique<Listener>(*this, std::move(listening)));
+}
 
 void HttpServer::accept_from(Listener& listener) {
   for (int i = 0; i < kAcceptsPerTurn; ++i) {
@@ -223,7 +260,8 @@ void HttpServer::accept_from(Listener& listener) {
     os::Fd fd{accept4(listener.fd.get(), nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC)};
     if (!fd) return;
     int on = 1;
-    setsockopt(fd.get(), IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);  // fails harmlessly on a Unix socket
+    setsockopt(fd.get(), IPPROTO_TCP, TCP_NODELAY, &on,
+               sizeof on);  // fails harmlessly on a Unix socket
     scope_.spawn(Connection::serve(*this, std::move(fd)));
   }
 }

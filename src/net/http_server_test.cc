@@ -61,7 +61,10 @@ class HttpServerTest : public ::testing::Test {
     return o;
   }
   os::Fd connect() { return std::move(*connect_to(where)); }
-  static void send(const os::Fd& fd, std::string_view text) { ASSERT_EQ(::send(fd.get(), text.data(), text.size(), MSG_NOSIGNAL), static_cast<ssize_t>(text.size())); }
+  static void send(const os::Fd& fd, std::string_view text) {
+    ASSERT_EQ(::send(fd.get(), text.data(), text.size(), MSG_NOSIGNAL),
+              static_cast<ssize_t>(text.size()));
+  }
   // Reads until `end` has come `count` times, or the connection ends.
   static std::string receive(const os::Fd& fd, std::string_view end, int count = 1) {
     timeval limit{5, 0};
@@ -108,7 +111,9 @@ TEST_F(HttpServerTest, pipelined_requests_are_answered_in_order) {
 
 TEST_F(HttpServerTest, chunked_bodies_come_in_and_go_out) {
   auto fd = connect();
-  send(fd, "POST /a HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n2\r\nde\r\n0\r\n\r\n");
+  send(fd,
+       "POST /a HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: "
+       "chunked\r\n\r\n3\r\nabc\r\n2\r\nde\r\n0\r\n\r\n");
   EXPECT_NE(receive(fd, "abcde").find("content-length: 5"), std::string::npos);
   send(fd, "GET /stream HTTP/1.1\r\nHost: x\r\n\r\n");
   EXPECT_NE(receive(fd, "0\r\n\r\n").find("3\r\none\r\n3\r\ntwo\r\n0\r\n\r\n"), std::string::npos);
@@ -169,8 +174,11 @@ struct BadRequest {
 
 TEST_F(HttpServerTest, what_could_be_read_in_two_ways_is_refused) {
   const std::vector<BadRequest> table{
-      {"two lengths", "POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\n", " 400 "},
-      {"length and coding", "POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n", " 400 "},
+      {"two lengths",
+       "POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\n", " 400 "},
+      {"length and coding",
+       "POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n",
+       " 400 "},
       {"unknown coding", "POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: gzip\r\n\r\n", " 501 "},
       {"folded line", "GET / HTTP/1.1\r\nHost: x\r\nA: b\r\n c\r\n\r\n", " 400 "},
       {"blank before colon", "GET / HTTP/1.1\r\nHost: x\r\nA : b\r\n\r\n", " 400 "},
@@ -179,7 +187,8 @@ TEST_F(HttpServerTest, what_could_be_read_in_two_ways_is_refused) {
       {"bad method", "G@T / HTTP/1.1\r\nHost: x\r\n\r\n", " 400 "},
       {"bad version", "GET / HTTP/3.0\r\nHost: x\r\n\r\n", " 505 "},
       {"long target", "GET /" + std::string(9000, 'a') + " HTTP/1.1\r\nHost: x\r\n\r\n", " 414 "},
-      {"large head", "GET / HTTP/1.1\r\nHost: x\r\nA: " + std::string(70'000, 'a') + "\r\n\r\n", " 431 "},
+      {"large head", "GET / HTTP/1.1\r\nHost: x\r\nA: " + std::string(70'000, 'a') + "\r\n\r\n",
+       " 431 "},
   };
   for (const auto& row : table) {
     auto fd = connect();

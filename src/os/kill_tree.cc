@@ -1,5 +1,6 @@
-// Finds what a process has started by reading /proc. A worker leads its own session, so most of it shares that session;
-// what called setsid() itself is found as a descendant, and an orphan of that kind by the cookie in its environment.
+// Finds what a process has started by reading /proc. A worker leads its own session, so most of it
+// shares that session; what called setsid() itself is found as a descendant, and an orphan of that
+// kind by the cookie in its environment.
 #include <dirent.h>
 #include <fcntl.h>
 #include <signal.h>
@@ -16,7 +17,8 @@
 namespace trivet::os {
 namespace {
 
-constexpr int kPasses = 8;  // a process may fork while we look: look again until nothing new is found
+constexpr int kPasses =
+    8;  // a process may fork while we look: look again until nothing new is found
 
 struct Process {
   pid_t pid = 0, parent = 0, group = 0, session = 0;
@@ -43,8 +45,8 @@ bool parse_stat(pid_t pid, Process& out) {
   size_t end_of_name = stat.rfind(')');
   if (end_of_name == std::string::npos) return false;
   out.pid = pid;
-  return std::sscanf(stat.c_str() + end_of_name + 1, " %c %d %d %d", &out.state, &out.parent, &out.group,
-                     &out.session) == 4;
+  return std::sscanf(stat.c_str() + end_of_name + 1, " %c %d %d %d", &out.state, &out.parent,
+                     &out.group, &out.session) == 4;
 }
 
 std::vector<Process> all_processes() {

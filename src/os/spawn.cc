@@ -12,8 +12,8 @@
 namespace trivet::os {
 namespace {
 
-// What the child needs, prepared before clone: between clone and exec nothing allocates. The child shares our memory,
-// so it reports its failure by writing here.
+// What the child needs, prepared before clone: between clone and exec nothing allocates. The child
+// shares our memory, so it reports its failure by writing here.
 struct ChildPlan {
   char* const* argv;
   char* const* env;
@@ -25,7 +25,8 @@ struct ChildPlan {
 };
 
 constexpr size_t kStackSize = 64 * 1024;
-constexpr int kFirstSpareFd = 64;  // sources are moved above every target before they are put in place
+constexpr int kFirstSpareFd =
+    64;  // sources are moved above every target before they are put in place
 constexpr size_t kMaxFds = 8;
 
 bool place_fds(const ChildPlan& plan) {
@@ -76,25 +77,27 @@ std::vector<char*> pointers(const std::vector<std::string>& strings) {
 }  // namespace
 
 Result<Child> spawn(const SpawnPlan& plan) {
-  if (plan.argv.empty() || plan.fds.size() > kMaxFds) return Error{ErrorCode::kInternal, "spawn: bad plan"};
+  if (plan.argv.empty() || plan.fds.size() > kMaxFds)
+    return Error{ErrorCode::kInternal, "spawn: bad plan"};
   auto argv = pointers(plan.argv);
   auto env = pointers(plan.env);
-  ChildPlan child{argv.data(), env.data(), plan.cwd.empty() ? nullptr : plan.cwd.c_str(), plan.fds.data(),
-                  plan.fds.size()};
+  ChildPlan child{argv.data(), env.data(), plan.cwd.empty() ? nullptr : plan.cwd.c_str(),
+                  plan.fds.data(), plan.fds.size()};
   alignas(16) char stack[kStackSize];  // ours: we are suspended until the child has exec'd
   sigset_t all, before;
   sigfillset(&all);
   pthread_sigmask(SIG_SETMASK, &all, &before);  // a handler must not run in the child on our memory
   int pidfd = -1;
-  pid_t pid = clone(run_child, stack + kStackSize, CLONE_VM | CLONE_VFORK | CLONE_PIDFD | SIGCHLD, &child, &pidfd);
+  pid_t pid = clone(run_child, stack + kStackSize, CLONE_VM | CLONE_VFORK | CLONE_PIDFD | SIGCHLD,
+                    &child, &pidfd);
   int clone_errno = errno;
   pthread_sigmask(SIG_SETMASK, &before, nullptr);
   if (pid < 0) return io_error("cannot start " + plan.argv[0], clone_errno);
   Child started{pid, Fd{pidfd}};
   if (child.failure != 0) {
     reap(started);
-    return io_error("cannot start " + plan.argv[0] + " in " + (plan.cwd.empty() ? "." : plan.cwd) + " (" +
-                        child.step + ")",
+    return io_error("cannot start " + plan.argv[0] + " in " + (plan.cwd.empty() ? "." : plan.cwd) +
+                        " (" + child.step + ")",
                     child.failure);
   }
   return started;
@@ -102,7 +105,8 @@ Result<Child> spawn(const SpawnPlan& plan) {
 
 ExitStatus reap(const Child& child) {
   siginfo_t ended{};
-  while (waitid(P_PIDFD, static_cast<id_t>(child.pidfd.get()), &ended, WEXITED) != 0 && errno == EINTR) {
+  while (waitid(P_PIDFD, static_cast<id_t>(child.pidfd.get()), &ended, WEXITED) != 0 &&
+         errno == EINTR) {
   }
   if (ended.si_code == CLD_EXITED) return {ended.si_status, 0};
   return {-1, ended.si_status};

@@ -1,6 +1,6 @@
 #pragma once
-// Starts one process, cheaply whatever the size of ours: clone(CLONE_VM | CLONE_VFORK) shares the memory until exec.
-// The only code between clone and exec is in spawn.cc.
+// Starts one process, cheaply whatever the size of ours: clone(CLONE_VM | CLONE_VFORK) shares the
+// memory until exec. The only code between clone and exec is in spawn.cc.
 
 #include <sys/types.h>
 
@@ -14,10 +14,11 @@
 namespace trivet::os {
 
 struct SpawnPlan {
-  std::vector<std::string> argv;              // argv[0] is an absolute path; nothing is searched
-  std::vector<std::string> env;               // "KEY=value", the whole environment
-  std::string cwd;                            // empty = ours
-  std::vector<std::pair<int, int>> fds;       // {number in the child, our descriptor}; all others are closed by exec
+  std::vector<std::string> argv;  // argv[0] is an absolute path; nothing is searched
+  std::vector<std::string> env;   // "KEY=value", the whole environment
+  std::string cwd;                // empty = ours
+  std::vector<std::pair<int, int>>
+      fds;  // {number in the child, our descriptor}; all others are closed by exec
 };
 
 struct Child {
@@ -25,8 +26,9 @@ struct Child {
   Fd pidfd;  // readable when the process has ended
 };
 
-// The child leads a session of its own (its pid is its process group) and gets SIGKILL when the starting thread dies.
-// Every descriptor of ours must be close-on-exec. kIo with the path and errno's text when it cannot be started.
+// The child leads a session of its own (its pid is its process group) and gets SIGKILL when the
+// starting thread dies. Every descriptor of ours must be close-on-exec. kIo with the path and
+// errno's text when it cannot be started.
 Result<Child> spawn(const SpawnPlan& plan);
 
 // How a process ended: exactly one of code >= 0 or signal > 0.
@@ -38,8 +40,9 @@ struct ExitStatus {
 // Reaps an ended child; call once its pidfd is readable. Blocks otherwise.
 ExitStatus reap(const Child& child);
 
-// SIGKILL to the process and to everything that it started: its process group, its session, its descendants, and
-// orphans that carry `cookie` ("TRIVET_WORKER=...") in their environment. Call before reap(): a zombie keeps its pid.
+// SIGKILL to the process and to everything that it started: its process group, its session, its
+// descendants, and orphans that carry `cookie` ("TRIVET_WORKER=...") in their environment. Call
+// before reap(): a zombie keeps its pid.
 void kill_tree(pid_t pid, const std::string& cookie);
 // The process group only: enough after an ordinary exit, and cheap.
 void kill_group(pid_t pid);

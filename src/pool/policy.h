@@ -1,5 +1,6 @@
 #pragma once
-// What a pool decides, as pure functions of what it sees. No clock, no workers, no I/O: tests call these directly.
+// What a pool decides, as pure functions of what it sees. No clock, no workers, no I/O: tests call
+// these directly.
 
 #include <cstdint>
 
@@ -10,19 +11,21 @@ namespace trivet::pool {
 
 // What a pool sees of itself at one moment.
 struct Standing {
-  int workers = 0;      // started and not ended, whatever they do
-  int starting = 0;     // on their way
-  int free_slots = 0;   // calls that could be taken now
-  int waiting = 0;      // calls in the queue
-  int slots_each = 1;   // calls that one more worker would take
+  int workers = 0;         // started and not ended, whatever they do
+  int starting = 0;        // on their way
+  int free_slots = 0;      // calls that could be taken now
+  int waiting = 0;         // calls in the queue
+  int slots_each = 1;      // calls that one more worker would take
   bool held_back = false;  // the back-off forbids a start now
 };
 
-// How many workers to start now: enough for those who wait, never above max + overflow, at least `min` in all.
+// How many workers to start now: enough for those who wait, never above max + overflow, at least
+// `min` in all.
 int workers_to_start(const catalog::Scale& scale, const Standing& standing);
 
-// How long to wait before the next start after `failures` failures in a row (1 = the first). Doubles from backoff_min up to
-// backoff_max; `dice` in [0, 1) takes up to a quarter off, so that many pools do not start in step.
+// How long to wait before the next start after `failures` failures in a row (1 = the first).
+// Doubles from backoff_min up to backoff_max; `dice` in [0, 1) takes up to a quarter off, so that
+// many pools do not start in step.
 Duration backoff(const catalog::Restart& restart, int failures, double dice);
 
 // A worker with nothing to do, seen by the reaper.
@@ -33,6 +36,7 @@ struct IdleWorker {
 };
 enum class Fate { kKeep, kIdle, kSurplus, kRecycle };
 // `standing.workers` counts this one. Never applied to a worker that has a call.
-Fate fate(const catalog::Scale& scale, const catalog::Restart& restart, const Standing& standing, const IdleWorker& worker);
+Fate fate(const catalog::Scale& scale, const catalog::Restart& restart, const Standing& standing,
+          const IdleWorker& worker);
 
 }  // namespace trivet::pool

@@ -16,20 +16,23 @@ struct Member {
 
   int load() const { return worker->busy() + promised; }
   bool free(int64_t max_calls) const {
-    return worker->alive() && load() < worker->capacity() && (max_calls == 0 || granted < max_calls);
+    return worker->alive() && load() < worker->capacity() &&
+           (max_calls == 0 || granted < max_calls);
   }
 
   Pool* pool;  // null once the pool is gone
   std::unique_ptr<worker::Worker> worker;
-  Duration start;        // how long it took
-  int promised = 0;      // leases that have not begun their call
-  int64_t granted = 0;   // leases in all
+  Duration start;       // how long it took
+  int promised = 0;     // leases that have not begun their call
+  int64_t granted = 0;  // leases in all
   Instant last_used{};
 };
 
 // A call in the queue. Lives in the coroutine that waits; leaves the queue when that is dropped.
 struct Pool::Waiting {
-  Waiting(Pool& pool, Instant now) : owner(pool), since(now), event(pool.loop_) { owner.queue_.push_back(this); }
+  Waiting(Pool& pool, Instant now) : owner(pool), since(now), event(pool.loop_) {
+    owner.queue_.push_back(this);
+  }
   ~Waiting() { leave(); }
   void leave() {
     auto it = std::find(owner.queue_.begin(), owner.queue_.end(), this);
@@ -75,12 +78,15 @@ Pool::~Pool() {
 
 loop::Task<Result<Lease>> Pool::lease(Instant deadline) {
   if (draining_ && members_.empty() && starting_ == 0)
-    co_return Error{ErrorCode::kUnavailable, "this version of " + plan_.function + " is being replaced", "try again"};
+    co_return Error{ErrorCode::kUnavailable,
+                    "this version of " + plan_.function + " is being replaced", "try again"};
   if (queue_.empty())
     if (auto member = pick()) co_return grant(member, loop_.now());
   if (static_cast<int>(queue_.size()) >= plan_.scale.queue)
-    co_return overloaded(std::to_string(queue_.size()) + " calls of " + plan_.function + " are waiting already");
-  bool may_come = starting_ > 0 || std::any_of(members_.begin(), members_.end(), [](auto& m) { return m->worker->alive(); });
+    co_return overloaded(std::to_string(queue_.size()) + " calls of " + plan_.function +
+                         " are waiting already");
+  bool may_come = starting_ > 0 || std::any_of(members_.begin(), members_.end(),
+                                               [](auto& m) { return m->worker->alive(); });
   if (start_error_ && !may_come && loop_.now() < no_start_before_) co_return *start_error_;
 
   Waiting place{*this, loop_.now()};
@@ -95,15 +101,17 @@ loop::Task<Result<Lease>> Pool::lease(Instant deadline) {
 Error Pool::overloaded(std::string message) const {
   auto& refused = const_cast<PoolCounts&>(counts_).refused;
   ++refused;
-  return Error{ErrorCode::kOverloaded, std::move(message), "try again later, or raise scale.max or scale.queue"}.with(
-      "retry_after_s", "1");
+  return Error{ErrorCode::kOverloaded, std::move(message),
+               "try again later, or raise scale.max or scale.queue"}
+      .with("retry_after_s", "1");
 }
 
 std::shared_ptr<Member> Pool::pick() const {
   std::shared_ptr<Member> best;
   for (const auto& member : members_) {
     if (!member->free(plan_.restart.max_calls)) continue;
-    // The least loaded; among equals the one used last, whose caches are warm, so that the others may fall idle.
+    // The least loaded; among equals the one used last, whose caches are warm, so that the others
+    // may fall idle.
     bool better = !best || member->load() < best->load() ||
                   (member->load() == best->load() && member->last_used > best->last_used);
     if (better) best = member;
@@ -138,7 +146,8 @@ Standing Pool::standing() const {
   for (const auto& member : members_) {
     if (member->worker->ended()) continue;
     ++s.workers;
-    if (member->free(plan_.restart.max_calls)) s.free_slots += member->worker->capacity() - member->load();
+    if (member->free(plan_.restart.max_calls))
+      s.free_slots += member->worker->capacity() - member->load();
   }
   s.starting = starting_;
   s.waiting = static_cast<int>(queue_.size());
@@ -148,7 +157,8 @@ Standing Pool::standing() const {
 }
 
 void Pool::warm() {
-  if (plan_.scale.start == catalog::StartPolicy::kEager && plan_.scale.min == 0) plan_.scale.min = 1;
+  if (plan_.scale.start == catalog::StartPolicy::kEager && plan_.scale.min == 0)
+    plan_.scale.min = 1;
   start_wanted();
 }
 
@@ -182,7 +192,8 @@ void Pool::on_start_failed(Error error) {
   Duration delay = backoff(plan_.restart, failures_, static_cast<double>(random_() % 1000) / 1000);
   no_start_before_ = after(loop_.now(), delay);
   start_error_ = std::move(error);
-  bool others = starting_ > 0 || std::any_of(members_.begin(), members_.end(), [](auto& m) { return m->worker->alive(); });
+  bool others = starting_ > 0 || std::any_of(members_.begin(), members_.end(),
+                                             [](auto& m) { return m->worker->alive(); });
   if (!others) {
     for (Waiting* waiting : std::exchange(queue_, {})) {
       waiting->error = *start_error_;
@@ -194,7 +205,8 @@ void Pool::on_start_failed(Error error) {
 
 void Pool::on_free() {
   if (!queue_.empty()) serve_queue();
-  bool has_chore = draining_ || plan_.restart.max_calls > 0 || static_cast<int>(members_.size()) > plan_.scale.max;
+  bool has_chore = draining_ || plan_.restart.max_calls > 0 ||
+                   static_cast<int>(members_.size()) > plan_.scale.max;
   if (has_chore) chores_.set();
 }
 
@@ -219,8 +231,8 @@ Instant Pool::next_chore() const {
   if (no_start_before_ > now && (!queue_.empty() || plan_.scale.min > 0)) next = no_start_before_;
   for (const auto& member : members_) {
     if (!member->worker->alive()) continue;
-    // A busy worker counts as idle since its last lease: waking too early costs nothing, and a call that ends
-    // does not have to wake the housekeeper.
+    // A busy worker counts as idle since its last lease: waking too early costs nothing, and a call
+    // that ends does not have to wake the housekeeper.
     if (static_cast<int>(members_.size()) > plan_.scale.min)
       next = std::min(next, after(member->last_used, plan_.scale.idle));
     if (plan_.restart.max_age > Duration::zero())
@@ -230,16 +242,18 @@ Instant Pool::next_chore() const {
 }
 
 void Pool::bury_ended() {
-  auto ended = std::stable_partition(members_.begin(), members_.end(), [](auto& m) { return !m->worker->ended(); });
+  auto ended = std::stable_partition(members_.begin(), members_.end(),
+                                     [](auto& m) { return !m->worker->ended(); });
   for (auto it = ended; it != members_.end(); ++it) {
     EndReason reason = (*it)->worker->end_reason();
     ++counts_.ends[static_cast<size_t>(reason)];
-    bool bad = reason == EndReason::kCrashed || reason == EndReason::kProtocol || reason == EndReason::kExited;
+    bool bad = reason == EndReason::kCrashed || reason == EndReason::kProtocol ||
+               reason == EndReason::kExited;
     if (!bad) continue;
     // The first crash is forgiven; a row of them is held back longer and longer.
     if (++failures_ > 1)
-      no_start_before_ =
-          after(loop_.now(), backoff(plan_.restart, failures_ - 1, static_cast<double>(random_() % 1000) / 1000));
+      no_start_before_ = after(loop_.now(), backoff(plan_.restart, failures_ - 1,
+                                                    static_cast<double>(random_() % 1000) / 1000));
   }
   members_.erase(ended, members_.end());
 }
@@ -253,11 +267,12 @@ void Pool::retire_idle() {
       if (queue_.empty()) worker.stop(drain_reason_);
       continue;
     }
-    IdleWorker idle{loop_.now() - member->last_used, loop_.now() - worker.started(), member->granted};
+    IdleWorker idle{loop_.now() - member->last_used, loop_.now() - worker.started(),
+                    member->granted};
     Fate verdict = fate(plan_.scale, plan_.restart, now, idle);
     if (verdict == Fate::kKeep) continue;
     --now.workers;
-    worker.stop(verdict == Fate::kIdle       ? EndReason::kIdle
+    worker.stop(verdict == Fate::kIdle      ? EndReason::kIdle
                 : verdict == Fate::kSurplus ? EndReason::kSurplus
                                             : EndReason::kRecycled);
   }
@@ -274,7 +289,9 @@ void Pool::kill(EndReason reason) {
   for (auto& member : members_) member->worker->kill(reason);
 }
 
-bool Pool::drained() const { return draining_ && members_.empty() && starting_ == 0 && queue_.empty(); }
+bool Pool::drained() const {
+  return draining_ && members_.empty() && starting_ == 0 && queue_.empty();
+}
 
 int Pool::in_flight() const {
   int count = 0;
@@ -287,8 +304,11 @@ std::vector<WorkerView> Pool::workers() const {
   Instant now = loop_.now();
   for (const auto& member : members_) {
     const worker::Worker& w = *member->worker;
-    views.push_back({w.pid(), !w.alive() ? "stopping" : w.busy() > 0 ? "busy" : "idle", w.busy(), w.calls(),
-                     now - w.started(), now - member->last_used});
+    views.push_back({w.pid(),
+                     !w.alive()     ? "stopping"
+                     : w.busy() > 0 ? "busy"
+                                    : "idle",
+                     w.busy(), w.calls(), now - w.started(), now - member->last_used});
   }
   return views;
 }

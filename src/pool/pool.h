@@ -1,9 +1,10 @@
 #pragma once
 // Pool: keeps the right number of workers for one version of one function and lends them to calls.
 //
-// A call leases a worker, uses it, and gives it back by dropping the Lease. When none is free the call waits in a bounded
-// queue, first come first served, while the pool starts more as policy.h says. A housekeeping task buries workers that have
-// ended, retires idle ones and waits out the back-off. All on the loop's thread.
+// A call leases a worker, uses it, and gives it back by dropping the Lease. When none is free the
+// call waits in a bounded queue, first come first served, while the pool starts more as policy.h
+// says. A housekeeping task buries workers that have ended, retires idle ones and waits out the
+// back-off. All on the loop's thread.
 
 #include <array>
 #include <cstdint>
@@ -26,7 +27,8 @@ namespace trivet::pool {
 class WorkerFactory {
  public:
   virtual ~WorkerFactory() = default;
-  virtual loop::Task<Result<std::unique_ptr<worker::Worker>>> start(worker::WorkerObserver& observer) = 0;
+  virtual loop::Task<Result<std::unique_ptr<worker::Worker>>> start(
+      worker::WorkerObserver& observer) = 0;
 };
 
 // Counted over a pool's life.
@@ -79,13 +81,15 @@ class Pool final : public worker::WorkerObserver {
   Pool(loop::Loop& loop, Plan plan, std::unique_ptr<WorkerFactory> factory);
   ~Pool();
 
-  // Waits at most until `deadline`. kOverloaded (queue full, or no worker in time; detail retry_after_s), kUnavailable when drained, or why a worker
-  // could not be started. Dropping the task leaves the queue.
+  // Waits at most until `deadline`. kOverloaded (queue full, or no worker in time; detail
+  // retry_after_s), kUnavailable when drained, or why a worker could not be started. Dropping the
+  // task leaves the queue.
   loop::Task<Result<Lease>> lease(Instant deadline);
 
   // Starts what scale.min and scale.start ask for.
   void warm();
-  // Gives no new leases to new callers; those who wait are served; workers are stopped as they fall idle.
+  // Gives no new leases to new callers; those who wait are served; workers are stopped as they fall
+  // idle.
   void drain(worker::EndReason reason);
   void kill(worker::EndReason reason);
   bool drained() const;
@@ -124,7 +128,7 @@ class Pool final : public worker::WorkerObserver {
   std::deque<Waiting*> queue_;
   int starting_ = 0;
   int slots_each_ = 1;
-  int failures_ = 0;             // in a row: starts that failed, workers that crashed
+  int failures_ = 0;  // in a row: starts that failed, workers that crashed
   Instant no_start_before_{};
   std::optional<Error> start_error_;  // of the last start, when it failed
   bool draining_ = false;

@@ -16,7 +16,8 @@ void LogStore::write(LogLine line) {
   grown_.set();
 }
 
-std::vector<LogLine> LogStore::read(const LogFilter& filter, uint64_t& next, size_t most, uint64_t& missed) const {
+std::vector<LogLine> LogStore::read(const LogFilter& filter, uint64_t& next, size_t most,
+                                    uint64_t& missed) const {
   std::vector<LogLine> out;
   if (next < first_) {
     missed += first_ - next;
@@ -44,7 +45,9 @@ std::string to_json(const LogLine& line) {
     writer.raw("call_id", "null");
   else
     writer.text("call_id", line.call_id);
-  writer.text("level", name(line.level)).text("stream", name(line.stream)).text("message", line.message);
+  writer.text("level", name(line.level))
+      .text("stream", name(line.stream))
+      .text("message", line.message);
   if (!line.fields.empty()) writer.raw("fields", line.fields);
   writer.number("worker", int64_t{line.worker});
   writer.close();

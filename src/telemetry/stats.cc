@@ -35,7 +35,8 @@ ClientMetric histogram(const std::string& function, const Histogram& h) {
     below += static_cast<uint64_t>(h.counts[i]);
     metric.histogram.bucket.push_back({below, kBuckets[i]});
   }
-  metric.histogram.bucket.push_back({static_cast<uint64_t>(h.count), std::numeric_limits<double>::infinity()});
+  metric.histogram.bucket.push_back(
+      {static_cast<uint64_t>(h.count), std::numeric_limits<double>::infinity()});
   return metric;
 }
 
@@ -51,11 +52,14 @@ void Histogram::observe(Duration d) {
 
 std::string metrics_text(const Stats& stats, const std::vector<Sample>& samples) {
   auto calls = family("trivet_calls_total", "Calls that ended, by outcome", MetricType::Counter);
-  auto cold = family("trivet_cold_starts_total", "Calls that waited for a worker to start", MetricType::Counter);
+  auto cold = family("trivet_cold_starts_total", "Calls that waited for a worker to start",
+                     MetricType::Counter);
   auto in_flight = family("trivet_calls_in_flight", "Calls that run or wait", MetricType::Gauge);
   auto run = family("trivet_call_run_seconds", "Time in the worker", MetricType::Histogram);
-  auto queue = family("trivet_call_queue_seconds", "Time waiting for a worker", MetricType::Histogram);
-  auto start = family("trivet_call_start_seconds", "Time waiting for a worker to start", MetricType::Histogram);
+  auto queue =
+      family("trivet_call_queue_seconds", "Time waiting for a worker", MetricType::Histogram);
+  auto start = family("trivet_call_start_seconds", "Time waiting for a worker to start",
+                      MetricType::Histogram);
   for (const auto& [function, s] : stats.functions()) {
     auto outcome = [&](std::string_view name, int64_t count) {
       ClientMetric metric = labelled({{"function", function}, {"outcome", std::string{name}}});
@@ -76,7 +80,8 @@ std::string metrics_text(const Stats& stats, const std::vector<Sample>& samples)
   std::vector<MetricFamily> families{calls, cold, in_flight, run, queue, start};
   for (const auto& sample : samples) {
     if (families.back().name != sample.name)
-      families.push_back(family(sample.name, sample.help, sample.counter ? MetricType::Counter : MetricType::Gauge));
+      families.push_back(family(sample.name, sample.help,
+                                sample.counter ? MetricType::Counter : MetricType::Gauge));
     ClientMetric metric;
     if (!sample.label.empty()) metric = labelled({{sample.label, sample.label_value}});
     (sample.counter ? metric.counter.value : metric.gauge.value) = sample.value;

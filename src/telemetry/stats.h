@@ -1,6 +1,6 @@
 #pragma once
-// Counters of what the host does. Plain numbers on the loop's thread: a call costs a few additions; the text of /metrics is made when
-// somebody asks for it.
+// Counters of what the host does. Plain numbers on the loop's thread: a call costs a few additions;
+// the text of /metrics is made when somebody asks for it.
 
 #include <array>
 #include <cstdint>
@@ -13,8 +13,8 @@
 
 namespace trivet::telemetry {
 
-inline constexpr std::array<double, 14> kBuckets{0.0001, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025,
-                                                 0.05,   0.1,    0.25,  0.5,    1,     5,    30};  // seconds
+inline constexpr std::array<double, 14> kBuckets{
+    0.0001, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 5, 30};  // seconds
 
 struct Histogram {
   std::array<int64_t, kBuckets.size() + 1> counts{};  // the last: above every bucket

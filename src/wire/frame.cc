@@ -19,35 +19,54 @@ uint32_t get_u32(const char* at) {
   return uint32_t{b[0]} << 24 | uint32_t{b[1]} << 16 | uint32_t{b[2]} << 8 | uint32_t{b[3]};
 }
 
-Error refused(std::string why) { return {ErrorCode::kInvalidOutput, "frame refused: " + std::move(why)}; }
+Error refused(std::string why) {
+  return {ErrorCode::kInvalidOutput, "frame refused: " + std::move(why)};
+}
 
 }  // namespace
 
 std::string_view name(FrameType type) {
   switch (type) {
-    case FrameType::kLoad: return "LOAD";
-    case FrameType::kCall: return "CALL";
-    case FrameType::kChunk: return "CHUNK";
-    case FrameType::kCancel: return "CANCEL";
-    case FrameType::kPing: return "PING";
-    case FrameType::kAnswer: return "ANSWER";
-    case FrameType::kFork: return "FORK";
-    case FrameType::kDrain: return "DRAIN";
-    case FrameType::kCredit: return "CREDIT";
-    case FrameType::kHello: return "HELLO";
-    case FrameType::kReady: return "READY";
-    case FrameType::kReply: return "REPLY";
-    case FrameType::kError: return "ERROR";
-    case FrameType::kLog: return "LOG";
-    case FrameType::kPong: return "PONG";
-    case FrameType::kAsk: return "ASK";
-    case FrameType::kForked: return "FORKED";
+    case FrameType::kLoad:
+      return "LOAD";
+    case FrameType::kCall:
+      return "CALL";
+    case FrameType::kChunk:
+      return "CHUNK";
+    case FrameType::kCancel:
+      return "CANCEL";
+    case FrameType::kPing:
+      return "PING";
+    case FrameType::kAnswer:
+      return "ANSWER";
+    case FrameType::kFork:
+      return "FORK";
+    case FrameType::kDrain:
+      return "DRAIN";
+    case FrameType::kCredit:
+      return "CREDIT";
+    case FrameType::kHello:
+      return "HELLO";
+    case FrameType::kReady:
+      return "READY";
+    case FrameType::kReply:
+      return "REPLY";
+    case FrameType::kError:
+      return "ERROR";
+    case FrameType::kLog:
+      return "LOG";
+    case FrameType::kPong:
+      return "PONG";
+    case FrameType::kAsk:
+      return "ASK";
+    case FrameType::kForked:
+      return "FORKED";
   }
   return "UNKNOWN";
 }
 
-void append_frame_head(std::string& out, FrameType type, uint32_t call, std::string_view meta, size_t body_size,
-                       More more) {
+void append_frame_head(std::string& out, FrameType type, uint32_t call, std::string_view meta,
+                       size_t body_size, More more) {
   char head[limits::kFrameHeader] = {};
   put_u32(head, kMinLength + meta.size() + body_size);
   head[4] = static_cast<char>(type);
@@ -57,8 +76,8 @@ void append_frame_head(std::string& out, FrameType type, uint32_t call, std::str
   out.append(head, sizeof head).append(meta);
 }
 
-void append_frame(std::string& out, FrameType type, uint32_t call, std::string_view meta, std::string_view body,
-                  More more) {
+void append_frame(std::string& out, FrameType type, uint32_t call, std::string_view meta,
+                  std::string_view body, More more) {
   append_frame_head(out, type, call, meta, body.size(), more);
   out.append(body);
 }
@@ -94,7 +113,8 @@ Result<std::optional<Frame>> FrameDecoder::next() {
   failed_ = true;
   if (length < kMinLength) return refused("length " + std::to_string(length) + " is below 12");
   if (length > max_frame_)
-    return refused("length " + std::to_string(length) + " is over the limit of " + std::to_string(max_frame_));
+    return refused("length " + std::to_string(length) + " is over the limit of " +
+                   std::to_string(max_frame_));
   if (meta_length > limits::kFrameMetaMax || meta_length > length - kMinLength)
     return refused("meta length " + std::to_string(meta_length) + " does not fit");
   auto flags = static_cast<unsigned char>(head[5]);

@@ -22,7 +22,8 @@ size_t sequence_length(std::string_view s) {
   for (size_t i = 1; i < n; ++i)
     if ((byte(i) & 0xC0) != 0x80) return 0;
   unsigned char d = byte(1);
-  bool bad = (c == 0xE0 && d < 0xA0) || (c == 0xED && d > 0x9F) || (c == 0xF0 && d < 0x90) || (c == 0xF4 && d > 0x8F);
+  bool bad = (c == 0xE0 && d < 0xA0) || (c == 0xED && d > 0x9F) || (c == 0xF0 && d < 0x90) ||
+             (c == 0xF4 && d > 0x8F);
   return bad ? 0 : n;
 }
 
@@ -68,10 +69,12 @@ Result<json::value> parse_json(std::string_view text) {
   if (!ec && used < text.size()) {
     size_t rest = text.find_first_not_of(" \t\r\n", used);
     if (rest != std::string_view::npos)
-      return Error{ErrorCode::kInvalidInput, "extra bytes after the JSON document at offset " + std::to_string(rest)};
+      return Error{ErrorCode::kInvalidInput,
+                   "extra bytes after the JSON document at offset " + std::to_string(rest)};
   }
   if (!ec) parser.finish(ec);
-  if (ec) return Error{ErrorCode::kInvalidInput, ec.message() + " at offset " + std::to_string(used)};
+  if (ec)
+    return Error{ErrorCode::kInvalidInput, ec.message() + " at offset " + std::to_string(used)};
   return parser.release();
 }
 
@@ -101,11 +104,21 @@ void append_json_string(std::string& out, std::string_view text) {
     }
     ++i;
     switch (c) {
-      case '"': out.append("\\\""); break;
-      case '\\': out.append("\\\\"); break;
-      case '\n': out.append("\\n"); break;
-      case '\r': out.append("\\r"); break;
-      case '\t': out.append("\\t"); break;
+      case '"':
+        out.append("\\\"");
+        break;
+      case '\\':
+        out.append("\\\\");
+        break;
+      case '\n':
+        out.append("\\n");
+        break;
+      case '\r':
+        out.append("\\r");
+        break;
+      case '\t':
+        out.append("\\t");
+        break;
       default: {
         char escaped[8];
         std::snprintf(escaped, sizeof escaped, "\\u%04x", c);
@@ -116,7 +129,8 @@ void append_json_string(std::string& out, std::string_view text) {
   out.push_back('"');
 }
 
-std::string_view get_string(const json::object& object, std::string_view key, std::string_view otherwise) {
+std::string_view get_string(const json::object& object, std::string_view key,
+                            std::string_view otherwise) {
   const auto* value = object.if_contains(key);
   return value && value->is_string() ? std::string_view{value->as_string()} : otherwise;
 }
@@ -125,7 +139,8 @@ int64_t get_int(const json::object& object, std::string_view key, int64_t otherw
   const auto* value = object.if_contains(key);
   if (!value) return otherwise;
   if (value->is_int64()) return value->as_int64();
-  if (value->is_double() && std::abs(value->as_double()) < 9e15) return static_cast<int64_t>(value->as_double());
+  if (value->is_double() && std::abs(value->as_double()) < 9e15)
+    return static_cast<int64_t>(value->as_double());
   return otherwise;
 }
 

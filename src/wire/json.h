@@ -12,16 +12,20 @@ namespace trivet::wire {
 
 namespace json = boost::json;
 
-// Parses one document: depth at most 64, no comments, no trailing bytes, UTF-8 checked. kInvalidInput with the position otherwise.
+// Parses one document: depth at most 64, no comments, no trailing bytes, UTF-8 checked.
+// kInvalidInput with the position otherwise.
 Result<json::value> parse_json(std::string_view text);
-std::string to_text(const json::value& value);          // compact
-std::string to_pretty_text(const json::value& value);   // two spaces, sorted as inserted, newline at the end
+std::string to_text(const json::value& value);  // compact
+std::string to_pretty_text(
+    const json::value& value);  // two spaces, sorted as inserted, newline at the end
 
 // Appends `text` as a JSON string with its quotes. Invalid UTF-8 becomes U+FFFD.
 void append_json_string(std::string& out, std::string_view text);
 
-// Members of an object by key with a default: for meta objects from outside, where any member may be missing or of another type.
-std::string_view get_string(const json::object& object, std::string_view key, std::string_view otherwise = {});
+// Members of an object by key with a default: for meta objects from outside, where any member may
+// be missing or of another type.
+std::string_view get_string(const json::object& object, std::string_view key,
+                            std::string_view otherwise = {});
 int64_t get_int(const json::object& object, std::string_view key, int64_t otherwise = 0);
 const json::object* get_object(const json::object& object, std::string_view key);
 const json::array* get_array(const json::object& object, std::string_view key);

@@ -1,8 +1,8 @@
 #pragma once
 // Lines out of a stream of bytes: for stdout and stderr, and for JSON lines. Pure.
 //
-// A line ends at '\n' ('\r\n' loses the '\r' too). A line over the limit is cut there and marked; the rest of it is skipped, so memory
-// stays bounded whatever comes in.
+// A line ends at '\n' ('\r\n' loses the '\r' too). A line over the limit is cut there and marked;
+// the rest of it is skipped, so memory stays bounded whatever comes in.
 
 #include <cstddef>
 #include <optional>
@@ -29,8 +29,8 @@ class LineSplitter {
   Line emit(std::string_view text);
 
   size_t max_line_;
-  std::string held_;     // unread bytes
-  size_t at_ = 0;        // where they begin in held_
+  std::string held_;       // unread bytes
+  size_t at_ = 0;          // where they begin in held_
   bool skipping_ = false;  // inside a line that was cut
 };
 

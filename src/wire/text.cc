@@ -36,7 +36,9 @@ constexpr double kLargest = 9e18;
 // Takes "<digits>[.<digits>]<letters>" off the front.
 bool take_number(std::string_view& text, double& value, std::string& unit) {
   size_t digits = 0;
-  while (digits < text.size() && (std::isdigit(static_cast<unsigned char>(text[digits])) || text[digits] == '.')) ++digits;
+  while (digits < text.size() &&
+         (std::isdigit(static_cast<unsigned char>(text[digits])) || text[digits] == '.'))
+    ++digits;
   if (digits == 0 || digits > 20) return false;
   auto [end, failed] = std::from_chars(text.data(), text.data() + digits, value);
   if (failed != std::errc{} || end != text.data() + digits) return false;
@@ -57,7 +59,8 @@ int64_t factor_of(const std::array<Unit, N>& units, std::string_view name) {
 }
 
 Error not_a(std::string_view what, std::string_view text, std::string_view examples) {
-  return {ErrorCode::kInvalidInput, "\"" + std::string{text.substr(0, 40)} + "\" is not a " + std::string{what},
+  return {ErrorCode::kInvalidInput,
+          "\"" + std::string{text.substr(0, 40)} + "\" is not a " + std::string{what},
           "write it like " + std::string{examples}};
 }
 
@@ -125,7 +128,8 @@ std::vector<std::string> expand_braces(std::string_view glob) {
     std::string_view options = glob.substr(open + 1, close - open - 1);
     for (size_t start = 0; start <= options.size() && next.size() < kMostAlternatives;) {
       size_t comma = std::min(options.find(',', start), options.size());
-      for (const auto& prefix : done) next.push_back(prefix + std::string{options.substr(start, comma - start)});
+      for (const auto& prefix : done)
+        next.push_back(prefix + std::string{options.substr(start, comma - start)});
       start = comma + 1;
     }
     done = std::move(next);
@@ -215,6 +219,12 @@ bool glob_match(std::string_view glob, std::string_view path) {
   return false;
 }
 
+bool is_no_source(std::string_view name) {
+  return name.empty() || name[0] == '.' ||
+         name == "node_modules" ||  // NOLINT: npm's folder, whatever runs it
+         name == "__pycache__" || name.back() == '~' || name.ends_with(".swp");
+}
+
 bool is_utf8(std::string_view bytes) {
   size_t i = 0;
   while (i < bytes.size()) {
@@ -225,7 +235,9 @@ bool is_utf8(std::string_view bytes) {
       if ((static_cast<unsigned char>(bytes[i + k]) & 0xC0) != 0x80) return false;
     if (n > 2) {
       auto d = static_cast<unsigned char>(bytes[i + 1]);
-      if ((c == 0xE0 && d < 0xA0) || (c == 0xED && d > 0x9F) || (c == 0xF0 && d < 0x90) || (c == 0xF4 && d > 0x8F)) return false;
+      if ((c == 0xE0 && d < 0xA0) || (c == 0xED && d > 0x9F) || (c == 0xF0 && d < 0x90) ||
+          (c == 0xF4 && d > 0x8F))
+        return false;
     }
     i += n;
   }

@@ -10,12 +10,12 @@
 
 namespace trivet::wire {
 
-// "30s", "5m", "100ms", "1h30m", "250us", or a bare number of seconds ("30", "0.5"). Units: us ms s m h d.
-// Error kInvalidInput says what is expected. Negative and overflowing values are refused.
+// "30s", "5m", "100ms", "1h30m", "250us", or a bare number of seconds ("30", "0.5"). Units: us ms s
+// m h d. Error kInvalidInput says what is expected. Negative and overflowing values are refused.
 Result<Duration> parse_duration(std::string_view text);
 
-// "256MiB", "128mb", "1gb", "64KiB", "512", "10k": bytes; KB, MB, GB are 1024-based like KiB, MiB, GiB; case does not matter.
-// `bare_unit` multiplies a number without a unit (Alyx memory: MiB).
+// "256MiB", "128mb", "1gb", "64KiB", "512", "10k": bytes; KB, MB, GB are 1024-based like KiB, MiB,
+// GiB; case does not matter. `bare_unit` multiplies a number without a unit (Alyx memory: MiB).
 Result<size_t> parse_size(std::string_view text, size_t bare_unit = 1);
 
 // "1.5s", "250ms", "5m": the shortest exact form, for people and for `--output json` stability.
@@ -25,13 +25,18 @@ std::string format_size(size_t bytes);  // "32MiB"
 // ^[a-z][a-z0-9_-]{0,62}$
 bool is_function_name(std::string_view name);
 
-// The candidate nearest to `word` (edit distance at most a third of its length, at least 1), or empty.
+// The candidate nearest to `word` (edit distance at most a third of its length, at least 1), or
+// empty.
 template <class Range>
 std::string nearest(std::string_view word, const Range& candidates);
 size_t edit_distance(std::string_view a, std::string_view b);
 
-// True when `path` ("a/b.go") matches `glob`: * within a segment, ** over segments, ?, [a-z], {a,b}.
+// True when `path` ("a/b.go") matches `glob`: * within a segment, ** over segments, ?, [a-z],
+// {a,b}.
 bool glob_match(std::string_view glob, std::string_view path);
+
+// A folder or file whose content is nobody's source: hidden, fetched, cached, or an editor's.
+bool is_no_source(std::string_view name);
 
 bool is_utf8(std::string_view bytes);
 

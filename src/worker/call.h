@@ -1,8 +1,8 @@
 #pragma once
 // Call and Reply: one invocation, in and out, whatever way it came in.
 //
-// Both are values that belong to one loop thread. A body is either whole (the string) or goes on in a stream; streams
-// are pulled, so a slow receiver slows the sender.
+// Both are values that belong to one loop thread. A body is either whole (the string) or goes on in
+// a stream; streams are pulled, so a slow receiver slows the sender.
 
 #include <memory>
 #include <optional>
@@ -19,7 +19,8 @@ namespace trivet::worker {
 
 using HeaderList = std::vector<std::pair<std::string, std::string>>;
 
-// Pieces of a body in order; an empty piece is the end. Dropping a stream before its end abandons it.
+// Pieces of a body in order; an empty piece is the end. Dropping a stream before its end abandons
+// it.
 class BodyStream {
  public:
   virtual ~BodyStream() = default;
@@ -30,22 +31,22 @@ class BodyStream {
 struct RequestHead {
   std::string method = "POST";
   std::string path = "/";
-  std::string query;      // raw, without '?'
+  std::string query;  // raw, without '?'
   std::string scheme = "http";
   std::string host;
-  HeaderList headers;     // lower-case names, in order
+  HeaderList headers;  // lower-case names, in order
 };
 
 struct Call {
   std::string id;
   std::string function;
-  std::string input;                          // the body, or its beginning when `rest` is set
-  std::unique_ptr<BodyStream> rest;           // the rest of the body
-  std::optional<RequestHead> request;         // when it came as HTTP
-  std::string auth;                           // a JSON object, or empty: nobody is known
-  std::string public_url;                     // of this host, for one-shot functions that call back; may be empty
-  std::string internal_token;                 // likewise
-  Instant deadline = kNever;                  // set by the dispatcher when the function starts to run
+  std::string input;                   // the body, or its beginning when `rest` is set
+  std::unique_ptr<BodyStream> rest;    // the rest of the body
+  std::optional<RequestHead> request;  // when it came as HTTP
+  std::string auth;                    // a JSON object, or empty: nobody is known
+  std::string public_url;      // of this host, for one-shot functions that call back; may be empty
+  std::string internal_token;  // likewise
+  Instant deadline = kNever;   // set by the dispatcher when the function starts to run
   int64_t deadline_unix_ms = 0;
 };
 
@@ -56,9 +57,9 @@ struct Timing {
 
 struct Reply {
   int status = 200;
-  HeaderList headers;                  // as the function set them
-  std::string body;                    // whole, or its beginning when `rest` is set
-  std::unique_ptr<BodyStream> rest;    // holds the worker until it ends
+  HeaderList headers;                // as the function set them
+  std::string body;                  // whole, or its beginning when `rest` is set
+  std::unique_ptr<BodyStream> rest;  // holds the worker until it ends
   Timing timing;
 };
 

@@ -73,8 +73,10 @@ void FrameWriter::send(std::string_view head, std::string_view body) {
   if (!fd_) return;
   size_t written = 0;
   if (queue_.empty()) {
-    iovec parts[2] = {{const_cast<char*>(head.data()), head.size()}, {const_cast<char*>(body.data()), body.size()}};
-    ssize_t n = body.empty() ? write(fd_.get(), head.data(), head.size()) : writev(fd_.get(), parts, 2);
+    iovec parts[2] = {{const_cast<char*>(head.data()), head.size()},
+                      {const_cast<char*>(body.data()), body.size()}};
+    ssize_t n =
+        body.empty() ? write(fd_.get(), head.data(), head.size()) : writev(fd_.get(), parts, 2);
     if (n < 0 && errno != EAGAIN && errno != EINTR) return close();
     written = n < 0 ? 0 : static_cast<size_t>(n);
   }

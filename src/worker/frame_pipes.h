@@ -1,5 +1,6 @@
 #pragma once
-// The two ends of a worker's frame pipes: a reader that hands out whole frames, a writer that never blocks.
+// The two ends of a worker's frame pipes: a reader that hands out whole frames, a writer that never
+// blocks.
 
 #include <sys/uio.h>
 
@@ -47,8 +48,8 @@ class FrameWriter final : public loop::IoHandler {
  public:
   FrameWriter(loop::Loop& loop, os::Fd fd) : loop_(loop), fd_(std::move(fd)) {}
   ~FrameWriter();
-  // Writes now as far as the pipe takes it and keeps the rest. `head` is a frame, or its beginning with `body` after it.
-  // A broken pipe is silent: the process's end tells.
+  // Writes now as far as the pipe takes it and keeps the rest. `head` is a frame, or its beginning
+  // with `body` after it. A broken pipe is silent: the process's end tells.
   void send(std::string_view head, std::string_view body = {});
   void close();
   void on_io(uint32_t events) override;

@@ -23,7 +23,11 @@ static_assert(kReasons.size() == static_cast<size_t>(EndReason::kShutdown) + 1);
 std::string_view name(EndReason reason) { return kReasons[static_cast<size_t>(reason)]; }
 
 Framed::Framed(Surroundings around, LaunchPlan plan)
-    : around_(around), plan_(std::move(plan)), ready_(around.loop), calm_(around.loop), scope_(around.loop) {
+    : around_(around),
+      plan_(std::move(plan)),
+      ready_(around.loop),
+      calm_(around.loop),
+      scope_(around.loop) {
   calm_.set();
 }
 
@@ -52,7 +56,8 @@ Status Framed::launch() {
   os::Fd in_read{in[0]}, in_write{in[1]};
   if (pipe2(out, O_CLOEXEC) != 0) return io_error("cannot make a pipe", errno);
   os::Fd out_read{out[0]}, out_write{out[1]};
-  for (int fd : {in_write.get(), out_read.get()}) fcntl(fd, F_SETFL, fcntl(fd, F_GETFL) | O_NONBLOCK);
+  for (int fd : {in_write.get(), out_read.get()})
+    fcntl(fd, F_SETFL, fcntl(fd, F_GETFL) | O_NONBLOCK);
 
   Process::Plan plan;
   plan.function = plan_.function;
@@ -74,7 +79,8 @@ Error Framed::start_failure() {
   auto failure = [this]() -> Error {
     if (load_error_) return *load_error_;
     if (end_reason_ == EndReason::kProtocol)
-      return {ErrorCode::kLoadFailed, "the worker of " + plan_.function + " broke the protocol at its start: " + garbage_};
+      return {ErrorCode::kLoadFailed,
+              "the worker of " + plan_.function + " broke the protocol at its start: " + garbage_};
     if (end_reason_ == EndReason::kStartTimeout)
       return {ErrorCode::kLoadFailed,
               "the worker of " + plan_.function + " was not ready after " +
@@ -82,8 +88,8 @@ Error Framed::start_failure() {
               "raise limits.start_timeout, or do less while the module is loaded"};
     Error error = crash_error(process_->obituary());
     error.code = ErrorCode::kLoadFailed;
-    error.message = "the worker of " + plan_.function + " ended with " + process_->obituary().status.text() +
-                    " while it loaded " + plan_.entrypoint;
+    error.message = "the worker of " + plan_.function + " ended with " +
+                    process_->obituary().status.text() + " while it loaded " + plan_.entrypoint;
     return error;
   }();
   bool has_stderr = false;
@@ -121,7 +127,8 @@ void Framed::kill(EndReason reason) {
 void Framed::on_eof(bool mid_frame) {
   if (state_ == State::kEnded) return;
   if (mid_frame) garbage_ = "its last frame was incomplete";
-  if (state_ == State::kReady) state_ = State::kStopping;  // no reply can come any more: no new calls
+  if (state_ == State::kReady)
+    state_ = State::kStopping;  // no reply can come any more: no new calls
   struct Linger {
     static loop::Task<> run(Framed& self) {
       co_await self.around_.loop.sleep(kExitGrace);
@@ -168,7 +175,8 @@ Error Framed::ending_error() const {
     return {ErrorCode::kFunctionCrashed, "the worker was ended during the call"};
   Error error = crash_error(process_->obituary());
   if (end_reason_ == EndReason::kTimeout)
-    error.message = "the worker was killed during the call because another call on it passed its deadline";
+    error.message =
+        "the worker was killed during the call because another call on it passed its deadline";
   else if (!garbage_.empty())
     error.message += "; " + garbage_;
   return error;

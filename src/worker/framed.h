@@ -1,9 +1,11 @@
 #pragma once
-// Framed: a worker process that stays and speaks the frame (docs/formats/frame.md) on its fd 3 and 4.
+// Framed: a worker process that stays and speaks the frame (docs/formats/frame.md) on its fd 3
+// and 4.
 //
-// start() returns when the worker has said READY. Calls in flight are kept by id; ids are never reused, so a late reply can
-// only ever be dropped. Anything that is not the frame ends the worker, with a sentence that says what it was.
-// Files: framed.cc is its life (start, stop, end), framed_calls.cc its calls, in_flight.h one call.
+// start() returns when the worker has said READY. Calls in flight are kept by id; ids are never
+// reused, so a late reply can only ever be dropped. Anything that is not the frame ends the worker,
+// with a sentence that says what it was. Files: framed.cc is its life (start, stop, end),
+// framed_calls.cc its calls, in_flight.h one call.
 
 #include <map>
 #include <memory>
@@ -33,8 +35,9 @@ using InFlightPtr = std::shared_ptr<InFlight>;
 
 class Framed final : public Worker, private FrameReceiver {
  public:
-  // kRuntimeNotAvailable or kIo when the process cannot be started, kLoadFailed when user code does not load, kFunctionCrashed
-  // when it ends before READY, kFunctionTimeout when it is not READY within plan.start_timeout.
+  // kRuntimeNotAvailable or kIo when the process cannot be started, kLoadFailed when user code does
+  // not load, kFunctionCrashed when it ends before READY, kFunctionTimeout when it is not READY
+  // within plan.start_timeout.
   static loop::Task<Result<std::unique_ptr<Worker>>> start(Surroundings around, LaunchPlan plan);
   ~Framed() override;
 
@@ -97,9 +100,9 @@ class Framed final : public Worker, private FrameReceiver {
   std::unique_ptr<FrameReader> reader_;
   std::unique_ptr<FrameWriter> writer_;
   std::map<uint32_t, InFlightPtr> calls_;
-  std::string out_;          // frames are built here
-  loop::Event ready_;        // READY, a load error, or the end
-  loop::Event calm_;         // no calls in flight
+  std::string out_;    // frames are built here
+  loop::Event ready_;  // READY, a load error, or the end
+  loop::Event calm_;   // no calls in flight
   std::optional<Error> load_error_;
   loop::Scope scope_;
 };

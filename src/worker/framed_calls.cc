@@ -1,4 +1,5 @@
-// Framed's calls: what is written for one, what comes back, and what happens when nobody waits for it any more.
+// Framed's calls: what is written for one, what comes back, and what happens when nobody waits for
+// it any more.
 #include <algorithm>
 
 #include "wire/json.h"
@@ -62,7 +63,8 @@ class ReplyStream final : public BodyStream {
       bool in_time = co_await flight_->more.wait(flight_->deadline);
       if (in_time) continue;
       flight_->give_up(true);
-      flight_->end_stream(Error{ErrorCode::kFunctionTimeout, "the reply's stream passed the call's deadline"});
+      flight_->end_stream(
+          Error{ErrorCode::kFunctionTimeout, "the reply's stream passed the call's deadline"});
     }
     if (flight_->pieces.empty()) {
       if (flight_->stream_error) co_return *flight_->stream_error;
@@ -120,9 +122,10 @@ loop::Task<Result<Reply>> Framed::invoke(Call& call) {
 
 void Framed::send_call(const InFlight& flight, const Call& call) {
   out_.clear();
-  wire::append_frame_head(out_, FrameType::kCall, flight.id, call_meta(call, plan_.sees_request), call.input.size(),
-                          call.rest ? wire::More::kYes : wire::More::kNo);
-  constexpr size_t kCopyMost = 4 * limits::kKiB;  // one write of one buffer is cheaper than writev up to about here
+  wire::append_frame_head(out_, FrameType::kCall, flight.id, call_meta(call, plan_.sees_request),
+                          call.input.size(), call.rest ? wire::More::kYes : wire::More::kNo);
+  constexpr size_t kCopyMost =
+      4 * limits::kKiB;  // one write of one buffer is cheaper than writev up to about here
   if (call.input.size() <= kCopyMost) {
     out_.append(call.input);
     writer_->send(out_);
@@ -160,7 +163,8 @@ loop::Task<> Framed::send_rest(InFlightPtr flight, BodyStream& rest) {
   }
 }
 
-// Nobody waits for the call any more. The worker still owes an answer and is not free until it gives it.
+// Nobody waits for the call any more. The worker still owes an answer and is not free until it
+// gives it.
 void Framed::give_up(InFlight& flight, bool timed_out) {
   flight.given_up = true;
   auto found = calls_.find(flight.id);
@@ -204,7 +208,8 @@ Error Framed::timeout_error(const Call&) const {
   Error error{ErrorCode::kFunctionTimeout, plan_.function + " did not answer before its deadline",
               "raise limits.timeout, or make it faster"};
   process_->pump();
-  if (!process_->stderr_tail().empty()) error.details.emplace_back("stderr", std::string{process_->stderr_tail()});
+  if (!process_->stderr_tail().empty())
+    error.details.emplace_back("stderr", std::string{process_->stderr_tail()});
   return error;
 }
 
@@ -226,21 +231,26 @@ void Framed::on_frame(const wire::Frame& frame) {
     case FrameType::kPong:
       return;
     default:
-      return on_garbage({ErrorCode::kInvalidOutput, "frame of unexpected type " + std::string{wire::name(frame.type)} +
-                                                        " (" + std::to_string(static_cast<int>(frame.type)) + ")"});
+      return on_garbage({ErrorCode::kInvalidOutput,
+                         "frame of unexpected type " + std::string{wire::name(frame.type)} + " (" +
+                             std::to_string(static_cast<int>(frame.type)) + ")"});
   }
 }
 
 void Framed::on_hello(const wire::Frame& frame) {
   auto meta = wire::parse_json(frame.meta);
-  if (!meta || !meta->is_object()) return on_garbage({ErrorCode::kInvalidOutput, "HELLO without a JSON object"});
+  if (!meta || !meta->is_object())
+    return on_garbage({ErrorCode::kInvalidOutput, "HELLO without a JSON object"});
   const auto& hello = meta->as_object();
   if (int64_t version = wire::get_int(hello, "protocol"); version != 1)
-    return on_garbage({ErrorCode::kInvalidOutput, "HELLO for protocol " + std::to_string(version) + ", not 1"});
+    return on_garbage(
+        {ErrorCode::kInvalidOutput, "HELLO for protocol " + std::to_string(version) + ", not 1"});
   int64_t offered = wire::get_int(hello, "concurrency", 1);
-  capacity_ = offered <= 0 ? plan_.concurrency : static_cast<int>(std::min<int64_t>(offered, plan_.concurrency));
+  capacity_ = offered <= 0 ? plan_.concurrency
+                           : static_cast<int>(std::min<int64_t>(offered, plan_.concurrency));
   if (const auto* features = wire::get_array(hello, "features"))
-    for (const auto& feature : *features) hears_cancel_ |= feature.is_string() && feature.as_string() == "cancel";
+    for (const auto& feature : *features)
+      hears_cancel_ |= feature.is_string() && feature.as_string() == "cancel";
 }
 
 void Framed::on_log(const wire::Frame& frame) {
@@ -248,11 +258,13 @@ void Framed::on_log(const wire::Frame& frame) {
   line.time_ms = around_.clock.unix_ms();
   line.function = plan_.function;
   line.worker = pid();
-  if (auto found = calls_.find(frame.call); found != calls_.end()) line.call_id = found->second->call_id;
+  if (auto found = calls_.find(frame.call); found != calls_.end())
+    line.call_id = found->second->call_id;
   if (auto meta = wire::parse_json(frame.meta); meta && meta->is_object()) {
     line.level = log_level(wire::get_string(meta->as_object(), "level", "info"));
     if (line.call_id.empty()) line.call_id = wire::get_string(meta->as_object(), "id");
-    if (const auto* fields = wire::get_object(meta->as_object(), "fields")) line.fields = wire::to_text(*fields);
+    if (const auto* fields = wire::get_object(meta->as_object(), "fields"))
+      line.fields = wire::to_text(*fields);
   }
   line.message = frame.body.substr(0, limits::kLogLineMax);
   around_.logs.write(std::move(line));
@@ -268,8 +280,9 @@ void Framed::on_call_frame(const wire::Frame& frame) {
   auto found = calls_.find(frame.call);
   if (found == calls_.end()) {
     if (frame.call != 0 && frame.call < next_id_) return;  // late: its call was settled
-    return on_garbage({ErrorCode::kInvalidOutput, std::string{wire::name(frame.type)} + " for unknown call " +
-                                                      std::to_string(frame.call)});
+    return on_garbage(
+        {ErrorCode::kInvalidOutput,
+         std::string{wire::name(frame.type)} + " for unknown call " + std::to_string(frame.call)});
   }
   InFlightPtr flight = found->second;
   switch (frame.type) {
@@ -281,20 +294,24 @@ void Framed::on_call_frame(const wire::Frame& frame) {
       return on_error(*flight, frame);
     default: {  // CREDIT
       auto meta = wire::parse_json(frame.meta);
-      if (!meta || !meta->is_object()) return on_garbage({ErrorCode::kInvalidOutput, "CREDIT without a JSON object"});
+      if (!meta || !meta->is_object())
+        return on_garbage({ErrorCode::kInvalidOutput, "CREDIT without a JSON object"});
       int64_t bytes = wire::get_int(meta->as_object(), "bytes");
-      flight->credit += static_cast<size_t>(std::clamp<int64_t>(bytes, 0, static_cast<int64_t>(limits::kPayloadMax)));
+      flight->credit += static_cast<size_t>(
+          std::clamp<int64_t>(bytes, 0, static_cast<int64_t>(limits::kPayloadMax)));
       flight->credited.set();
     }
   }
 }
 
 void Framed::on_reply(InFlight& flight, const wire::Frame& frame) {
-  if (flight.streaming) return on_garbage({ErrorCode::kInvalidOutput, "a second REPLY for one call"});
+  if (flight.streaming)
+    return on_garbage({ErrorCode::kInvalidOutput, "a second REPLY for one call"});
   Reply reply;
   if (!frame.meta.empty()) {
     auto meta = wire::parse_json(frame.meta);
-    if (!meta || !meta->is_object()) return on_garbage({ErrorCode::kInvalidOutput, "REPLY with meta that is not an object"});
+    if (!meta || !meta->is_object())
+      return on_garbage({ErrorCode::kInvalidOutput, "REPLY with meta that is not an object"});
     int64_t status = wire::get_int(meta->as_object(), "status", 200);
     if (status < 100 || status > 599) status = 500;
     reply.status = static_cast<int>(status);
@@ -302,7 +319,8 @@ void Framed::on_reply(InFlight& flight, const wire::Frame& frame) {
       for (const auto& pair : *headers)
         if (pair.is_array() && pair.as_array().size() == 2 && pair.as_array()[0].is_string() &&
             pair.as_array()[1].is_string())
-          reply.headers.emplace_back(pair.as_array()[0].as_string(), pair.as_array()[1].as_string());
+          reply.headers.emplace_back(pair.as_array()[0].as_string(),
+                                     pair.as_array()[1].as_string());
   }
   reply.body = frame.body;
   flight.streaming = frame.more == wire::More::kYes;
@@ -338,15 +356,19 @@ void Framed::on_error(InFlight& flight, const wire::Frame& frame) {
 // The worker's ERROR as ours: message, type and stack as the language gave them.
 Error Framed::error_from(const wire::Frame& frame) const {
   auto parsed = wire::parse_json(frame.meta);
-  if (!parsed || !parsed->is_object()) return {ErrorCode::kFunctionError, "the function failed without saying why"};
+  if (!parsed || !parsed->is_object())
+    return {ErrorCode::kFunctionError, "the function failed without saying why"};
   const auto& meta = parsed->as_object();
   ErrorCode code = code_from_name(wire::get_string(meta, "code", "FUNCTION_ERROR"));
-  constexpr ErrorCode kAllowed[] = {ErrorCode::kFunctionError, ErrorCode::kInvalidInput, ErrorCode::kInvalidOutput,
-                                    ErrorCode::kLoadFailed, ErrorCode::kCancelled};
-  if (std::find(std::begin(kAllowed), std::end(kAllowed), code) == std::end(kAllowed)) code = ErrorCode::kFunctionError;
+  constexpr ErrorCode kAllowed[] = {ErrorCode::kFunctionError, ErrorCode::kInvalidInput,
+                                    ErrorCode::kInvalidOutput, ErrorCode::kLoadFailed,
+                                    ErrorCode::kCancelled};
+  if (std::find(std::begin(kAllowed), std::end(kAllowed), code) == std::end(kAllowed))
+    code = ErrorCode::kFunctionError;
   Error error{code, std::string{wire::get_string(meta, "message", "no message")}};
   for (const char* key : {"type", "stack"})
-    if (auto value = wire::get_string(meta, key); !value.empty()) error.details.emplace_back(key, std::string{value});
+    if (auto value = wire::get_string(meta, key); !value.empty())
+      error.details.emplace_back(key, std::string{value});
   return error;
 }
 

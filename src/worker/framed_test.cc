@@ -2,15 +2,16 @@
 
 #include <gtest/gtest.h>
 
-#include <fstream>
 #include <filesystem>
+#include <fstream>
 
 #include "loop/scope.h"
 
 namespace trivet::worker {
 namespace {
 
-// A worker in a shell-free way: a tiny framed program would need a language; these tests use /bin/sh and printf only.
+// A worker in a shell-free way: a tiny framed program would need a language; these tests use
+// /bin/sh and printf only.
 struct Lines final : LogSink {
   std::vector<LogLine> all;
   void write(LogLine line) override { all.push_back(std::move(line)); }
@@ -51,10 +52,15 @@ class FramedTest : public ::testing::Test {
     out.emplace(co_await std::move(task));
   }
   // READY, then the reply `body` to call 1, then whatever comes.
-  static std::string replying(const std::string& body, const std::string& then = "cat <&3 >/dev/null") {
+  static std::string replying(const std::string& body,
+                              const std::string& then = "cat <&3 >/dev/null") {
     std::string length = octal(12 + body.size());
-    return "printf '\\000\\000\\000\\014\\102\\000\\000\\000\\000\\000\\000\\000\\000\\000\\000\\000' >&4; head -c 40 <&3 >/dev/null; "
-           "printf '\\000\\000\\000" + length + "\\103\\000\\000\\000\\000\\000\\000\\001\\000\\000\\000\\000" + body + "' >&4; " + then;
+    return "printf "
+           "'\\000\\000\\000\\014\\102\\000\\000\\000\\000\\000\\000\\000\\000\\000\\000\\000' "
+           ">&4; head -c 40 <&3 >/dev/null; "
+           "printf '\\000\\000\\000" +
+           length + "\\103\\000\\000\\000\\000\\000\\000\\001\\000\\000\\000\\000" + body +
+           "' >&4; " + then;
   }
   static std::string octal(size_t n) {
     char text[8];
@@ -62,7 +68,8 @@ class FramedTest : public ::testing::Test {
     return text;
   }
   static constexpr const char* kReady =
-      "printf '\\000\\000\\000\\014\\102\\000\\000\\000\\000\\000\\000\\000\\000\\000\\000\\000' >&4; ";
+      "printf '\\000\\000\\000\\014\\102\\000\\000\\000\\000\\000\\000\\000\\000\\000\\000\\000' "
+      ">&4; ";
 
   loop::Loop loop;
   RealClock clock;
@@ -81,7 +88,8 @@ TEST_F(FramedTest, reply_reaches_its_caller) {
 }
 
 TEST_F(FramedTest, exit_during_a_call_is_a_crash_with_code_and_stderr) {
-  auto worker = start(shell(std::string{kReady} + "head -c 40 <&3 >/dev/null; echo oh no >&2; exit 3"));
+  auto worker =
+      start(shell(std::string{kReady} + "head -c 40 <&3 >/dev/null; echo oh no >&2; exit 3"));
   ASSERT_TRUE(worker.ok());
   auto reply = invoke(**worker, call);
   ASSERT_FALSE(reply.ok());
@@ -105,16 +113,21 @@ TEST_F(FramedTest, deadline_kills_a_worker_that_cannot_be_cancelled) {
 }
 
 TEST_F(FramedTest, garbage_ends_the_worker_and_says_what_it_was) {
-  auto worker = start(shell(std::string{kReady} + "head -c 40 <&3 >/dev/null; printf 'GARBAGE GARBAGE GARBAGE' >&4; sleep 1000"));
+  auto worker =
+      start(shell(std::string{kReady} +
+                  "head -c 40 <&3 >/dev/null; printf 'GARBAGE GARBAGE GARBAGE' >&4; sleep 1000"));
   ASSERT_TRUE(worker.ok());
   auto reply = invoke(**worker, call);
   ASSERT_FALSE(reply.ok());
   EXPECT_EQ(reply.error().code, ErrorCode::kInvalidOutput);
-  EXPECT_NE(reply.error().message.find("over the limit"), std::string::npos) << reply.error().message;
+  EXPECT_NE(reply.error().message.find("over the limit"), std::string::npos)
+      << reply.error().message;
 }
 
 TEST_F(FramedTest, half_a_frame_then_death_is_a_crash) {
-  auto worker = start(shell(std::string{kReady} + "head -c 40 <&3 >/dev/null; printf '\\000\\000\\000\\024\\103\\000\\000' >&4; exit 0"));
+  auto worker = start(
+      shell(std::string{kReady} +
+            "head -c 40 <&3 >/dev/null; printf '\\000\\000\\000\\024\\103\\000\\000' >&4; exit 0"));
   ASSERT_TRUE(worker.ok());
   auto reply = invoke(**worker, call);
   ASSERT_FALSE(reply.ok());
@@ -123,12 +136,16 @@ TEST_F(FramedTest, half_a_frame_then_death_is_a_crash) {
 }
 
 TEST_F(FramedTest, reply_for_a_call_never_made_is_garbage) {
-  auto worker = start(shell(std::string{kReady} + "head -c 40 <&3 >/dev/null; "
-      "printf '\\000\\000\\000\\014\\103\\000\\000\\000\\000\\000\\000\\143\\000\\000\\000\\000' >&4; sleep 1000"));
+  auto worker = start(shell(
+      std::string{kReady} +
+      "head -c 40 <&3 >/dev/null; "
+      "printf '\\000\\000\\000\\014\\103\\000\\000\\000\\000\\000\\000\\143\\000\\000\\000\\000' "
+      ">&4; sleep 1000"));
   ASSERT_TRUE(worker.ok());
   auto reply = invoke(**worker, call);
   ASSERT_FALSE(reply.ok());
-  EXPECT_NE(reply.error().message.find("unknown call 99"), std::string::npos) << reply.error().message;
+  EXPECT_NE(reply.error().message.find("unknown call 99"), std::string::npos)
+      << reply.error().message;
 }
 
 TEST_F(FramedTest, end_before_ready_is_a_load_failure_with_stderr) {
@@ -143,7 +160,8 @@ TEST_F(FramedTest, silence_before_ready_ends_at_the_start_timeout) {
   plan.start_timeout = 20ms;
   auto worker = start(plan);
   ASSERT_FALSE(worker.ok());
-  EXPECT_NE(worker.error().message.find("not ready after 20 ms"), std::string::npos) << worker.error().message;
+  EXPECT_NE(worker.error().message.find("not ready after 20 ms"), std::string::npos)
+      << worker.error().message;
 }
 
 TEST_F(FramedTest, a_program_that_does_not_exist_is_said_by_name) {
@@ -164,8 +182,11 @@ TEST_F(FramedTest, stop_drains_and_names_its_reason) {
 }
 
 TEST_F(FramedTest, lines_printed_before_the_reply_belong_to_the_call) {
-  auto worker = start(shell(std::string{kReady} + "head -c 40 <&3 >/dev/null; echo said; "
-      "printf '\\000\\000\\000\\014\\103\\000\\000\\000\\000\\000\\000\\001\\000\\000\\000\\000' >&4; sleep 1000"));
+  auto worker = start(shell(
+      std::string{kReady} +
+      "head -c 40 <&3 >/dev/null; echo said; "
+      "printf '\\000\\000\\000\\014\\103\\000\\000\\000\\000\\000\\000\\001\\000\\000\\000\\000' "
+      ">&4; sleep 1000"));
   ASSERT_TRUE(worker.ok());
   call.id = "c1";
   auto reply = invoke(**worker, call);

@@ -1,6 +1,7 @@
 #pragma once
-// InFlight: one call that a framed worker has. Shared by the worker, the coroutine that waits and the reply's stream;
-// whoever is last lets go. `worker` is null once the worker has nothing more to do with it.
+// InFlight: one call that a framed worker has. Shared by the worker, the coroutine that waits and
+// the reply's stream; whoever is last lets go. `worker` is null once the worker has nothing more to
+// do with it.
 
 #include <deque>
 #include <optional>
@@ -14,16 +15,22 @@ namespace trivet::worker {
 
 struct InFlight {
   InFlight(loop::Loop& loop, Framed& owner, uint32_t number, const Call& call)
-      : worker(&owner), id(number), call_id(call.id), deadline(call.deadline), done(loop), more(loop), credited(loop),
+      : worker(&owner),
+        id(number),
+        call_id(call.id),
+        deadline(call.deadline),
+        done(loop),
+        more(loop),
+        credited(loop),
         settled(loop) {}
 
   Framed* worker;
   uint32_t id;
   std::string call_id;
   Instant deadline;
-  bool given_up = false;   // nobody waits for it any more
+  bool given_up = false;  // nobody waits for it any more
 
-  loop::Event done;        // `outcome` is there
+  loop::Event done;  // `outcome` is there
   std::optional<Result<Reply>> outcome;
 
   // Reply stream: pieces that came and were not taken yet.
@@ -38,7 +45,7 @@ struct InFlight {
   size_t credit = limits::kStreamCredit;
   loop::Event credited;
 
-  loop::Event settled;     // the worker owes nothing more
+  loop::Event settled;  // the worker owes nothing more
 
   void finish(Result<Reply> result) {
     if (outcome) return;

@@ -1,5 +1,6 @@
 #pragma once
-// LaunchPlan: everything a worker needs to start, worked out before by dispatch. No questions are asked later.
+// LaunchPlan: everything a worker needs to start, worked out before by dispatch. No questions are
+// asked later.
 
 #include <map>
 #include <string>
@@ -13,13 +14,14 @@ namespace trivet::worker {
 struct LaunchPlan {
   std::string function;
   std::string runtime;
-  std::vector<std::string> argv;            // argv[0] absolute
-  std::vector<std::string> env;             // "KEY=value": of the process
-  std::string dir;                          // current directory
+  std::vector<std::string> argv;  // argv[0] absolute
+  std::vector<std::string> env;   // "KEY=value": of the process
+  std::string dir;                // current directory
   std::string entrypoint, handler, interface;
-  std::map<std::string, std::string> function_env;  // travels in LOAD (framed) or in the request and the environment (one-shot)
+  std::map<std::string, std::string>
+      function_env;  // travels in LOAD (framed) or in the request and the environment (one-shot)
   int concurrency = 1;
-  bool sees_request = false;                // the interface gets method, path and headers
+  bool sees_request = false;  // the interface gets method, path and headers
   size_t payload_bytes = limits::kPayloadDefault;
   Duration start_timeout = limits::kStartTimeoutDefault;
 };

@@ -40,7 +40,8 @@ struct InputFeed final : loop::IoHandler {
 
 Error invalid_output(std::string message, std::string_view out, std::string_view err) {
   Error error{ErrorCode::kInvalidOutput, std::move(message),
-              "print exactly one JSON object {\"success\", \"output\"} on stdout, and everything else on stderr"};
+              "print exactly one JSON object {\"success\", \"output\"} on stdout, and everything "
+              "else on stderr"};
   error.details.emplace_back("stdout", std::string{out.substr(0, kShown)});
   if (!err.empty()) error.details.emplace_back("stderr", std::string{err});
   return error;
@@ -80,7 +81,8 @@ Oneshot::Oneshot(Surroundings around, LaunchPlan plan)
 
 loop::Task<Result<Reply>> Oneshot::invoke(Call& call) {
   Busy busy{*this};
-  if (Status whole = co_await gather(call, plan_.payload_bytes); !whole) co_return std::move(whole).error();
+  if (Status whole = co_await gather(call, plan_.payload_bytes); !whole)
+    co_return std::move(whole).error();
   if (!call.input.empty())
     if (auto parsed = wire::parse_json(call.input); !parsed)
       co_return Error{ErrorCode::kInvalidInput, "the body is not JSON: " + parsed.error().message};
@@ -106,12 +108,14 @@ loop::Task<Result<Reply>> Oneshot::invoke(Call& call) {
     process_->pump();
     Error error{ErrorCode::kFunctionTimeout, plan_.function + " did not answer before its deadline",
                 "raise limits.timeout, or make it faster"};
-    if (!process_->stderr_tail().empty()) error.details.emplace_back("stderr", std::string{process_->stderr_tail()});
+    if (!process_->stderr_tail().empty())
+      error.details.emplace_back("stderr", std::string{process_->stderr_tail()});
     co_return error;
   }
   const Obituary& obituary = process_->obituary();
   if (process_->overflowed())
-    co_return Error{ErrorCode::kPayloadTooLarge, plan_.function + " printed more than limits.payload on stdout"};
+    co_return Error{ErrorCode::kPayloadTooLarge,
+                    plan_.function + " printed more than limits.payload on stdout"};
   if (obituary.status.code != 0) {
     Error error = crash_error(obituary);
     error.message = "function " + plan_.function + " ended with " + obituary.status.text();
@@ -119,8 +123,9 @@ loop::Task<Result<Reply>> Oneshot::invoke(Call& call) {
   }
   StdioResponse response = read_stdio_response(process_->whole_stdout(), obituary.stderr_tail);
   for (auto& log : response.logs) {
-    LogLine line{around_.clock.unix_ms(), plan_.function, call.id, log.level, LogStream::kLog,
-                 std::move(log.message), std::move(log.fields), process_->pid()};
+    LogLine line{
+        around_.clock.unix_ms(), plan_.function,        call.id,        log.level, LogStream::kLog,
+        std::move(log.message),  std::move(log.fields), process_->pid()};
     around_.logs.write(std::move(line));
   }
   co_return std::move(response.reply);
@@ -145,11 +150,14 @@ std::string stdio_request(const LaunchPlan& plan, const Call& call) {
   env_writer.close();
   wire::ObjectWriter context_writer{context};
   if (!call.auth.empty()) context_writer.raw("auth", call.auth);
-  context_writer.raw("env", env).text("alyx_url", call.public_url).text("internal_token", call.internal_token);
+  context_writer.raw("env", env)
+      .text("alyx_url", call.public_url)
+      .text("internal_token", call.internal_token);
   context_writer.close();
   wire::ObjectWriter writer{out};
   writer.text("request_id", call.id).text("function", plan.function);
-  writer.raw("input", call.input.empty() ? "{}" : std::string_view{call.input}).raw("context", context);
+  writer.raw("input", call.input.empty() ? "{}" : std::string_view{call.input})
+      .raw("context", context);
   writer.close();
   out.push_back('\n');
   return out;
@@ -159,10 +167,12 @@ StdioResponse read_stdio_response(std::string_view out, std::string_view err) {
   auto parsed = wire::parse_json(out);
   if (!parsed)
     return {invalid_output(out.empty() ? "the function printed nothing on stdout"
-                                       : "what the function printed on stdout is not JSON: " + parsed.error().message,
+                                       : "what the function printed on stdout is not JSON: " +
+                                             parsed.error().message,
                            out, err),
             {}};
-  if (!parsed->is_object()) return {invalid_output("what the function printed is JSON, but not an object", out, err), {}};
+  if (!parsed->is_object())
+    return {invalid_output("what the function printed is JSON, but not an object", out, err), {}};
   const auto& object = parsed->as_object();
   const auto* success = object.if_contains("success");
   if (!success || !success->is_bool())
@@ -173,9 +183,10 @@ StdioResponse read_stdio_response(std::string_view out, std::string_view err) {
     for (const auto& entry : *logs) {
       if (!entry.is_object()) continue;
       const auto* fields = entry.as_object().if_contains("data");
-      response.logs.push_back({log_level(wire::get_string(entry.as_object(), "level", "info")),
-                               std::string{wire::get_string(entry.as_object(), "message")},
-                               fields && fields->is_object() ? wire::to_text(*fields) : std::string{}});
+      response.logs.push_back(
+          {log_level(wire::get_string(entry.as_object(), "level", "info")),
+           std::string{wire::get_string(entry.as_object(), "message")},
+           fields && fields->is_object() ? wire::to_text(*fields) : std::string{}});
     }
   if (success->as_bool()) {
     Reply reply;
@@ -189,7 +200,8 @@ StdioResponse read_stdio_response(std::string_view out, std::string_view err) {
     error.message = std::string{wire::get_string(*reason, "message", error.message)};
     if (auto code = wire::get_string(*reason, "code"); !code.empty())
       error.details.emplace_back("function_code", std::string{code});
-    if (const auto* details = reason->if_contains("details")) error.details.emplace_back("function_details", wire::to_text(*details));
+    if (const auto* details = reason->if_contains("details"))
+      error.details.emplace_back("function_details", wire::to_text(*details));
   } else if (auto text = wire::get_string(object, "error"); !text.empty()) {
     error.message = std::string{text};
   }

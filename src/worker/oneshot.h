@@ -1,9 +1,11 @@
 #pragma once
-// Oneshot: a slot that starts one process per call and speaks the stdio protocol with it (INTERFACES: the Alyx form).
+// Oneshot: a slot that starts one process per call and speaks the stdio protocol with it
+// (INTERFACES: the Alyx form).
 //
-// One JSON request on stdin, then end of file; one JSON response on stdout. The body of a call is the request's `input` and is pasted
-// in as it is, so it is parsed once, by the function. A non-zero exit, a signal, and output that is not the
-// protocol are errors that carry exit code, stdout and stderr.
+// One JSON request on stdin, then end of file; one JSON response on stdout. The body of a call is
+// the request's `input` and is pasted in as it is, so it is parsed once, by the function. A
+// non-zero exit, a signal, and output that is not the protocol are errors that carry exit code,
+// stdout and stderr.
 
 #include <memory>
 

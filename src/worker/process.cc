@@ -70,7 +70,8 @@ struct Process::Exit final : loop::IoHandler {
   bool watching = true;
 };
 
-Process::Process(loop::Loop& loop, const Clock& clock, LogSink& logs, std::function<void(Process&)> ended)
+Process::Process(loop::Loop& loop, const Clock& clock, LogSink& logs,
+                 std::function<void(Process&)> ended)
     : loop_(loop), clock_(clock), logs_(logs), ended_(std::move(ended)), cookie_(next_cookie()) {}
 
 Process::~Process() {
@@ -80,8 +81,8 @@ Process::~Process() {
   }
 }
 
-Result<std::unique_ptr<Process>> Process::start(loop::Loop& loop, const Clock& clock, LogSink& logs, Plan plan,
-                                                std::function<void(Process&)> ended) {
+Result<std::unique_ptr<Process>> Process::start(loop::Loop& loop, const Clock& clock, LogSink& logs,
+                                                Plan plan, std::function<void(Process&)> ended) {
   std::unique_ptr<Process> p{new Process(loop, clock, logs, std::move(ended))};
   p->owner_.function = std::move(plan.function);
   p->capture_ = plan.stdout_capture;
@@ -195,7 +196,8 @@ void Process::on_exit() {
 }
 
 Error crash_error(const Obituary& obituary) {
-  Error error{ErrorCode::kFunctionCrashed, "the worker ended with " + obituary.status.text() + " during the call",
+  Error error{ErrorCode::kFunctionCrashed,
+              "the worker ended with " + obituary.status.text() + " during the call",
               "read stderr below; `trivet logs` has the rest"};
   if (obituary.status.signal > 0)
     error.details.emplace_back("signal", os::signal_name(obituary.status.signal));

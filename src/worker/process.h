@@ -1,9 +1,10 @@
 #pragma once
 // Process: a child with its output read as log lines and its end observed.
 //
-// stdout and stderr are pipes. Lines go to the LogSink with the id of the call that the worker is on; the last part of
-// stderr is kept for the obituary. The end is known from the pidfd, the whole tree is killed before the child is reaped,
-// and what it still had in its pipes is read first: nothing it said is lost.
+// stdout and stderr are pipes. Lines go to the LogSink with the id of the call that the worker is
+// on; the last part of stderr is kept for the obituary. The end is known from the pidfd, the whole
+// tree is killed before the child is reaped, and what it still had in its pipes is read first:
+// nothing it said is lost.
 
 #include <functional>
 #include <memory>
@@ -22,7 +23,8 @@ struct Obituary {
   os::ExitStatus status;
   std::string stderr_tail;
 };
-// The error of a call that was running: kFunctionCrashed with exit_code or signal and stderr as details.
+// The error of a call that was running: kFunctionCrashed with exit_code or signal and stderr as
+// details.
 Error crash_error(const Obituary& obituary);
 
 // Who the output belongs to. `call_id` may change between calls.
@@ -44,8 +46,8 @@ class Process {
     bool merge_output = false;  // stdout joins stderr, in order: for build steps
   };
   // `ended` is called once, from the loop, after the child is reaped.
-  static Result<std::unique_ptr<Process>> start(loop::Loop& loop, const Clock& clock, LogSink& logs, Plan plan,
-                                                std::function<void(Process&)> ended);
+  static Result<std::unique_ptr<Process>> start(loop::Loop& loop, const Clock& clock, LogSink& logs,
+                                                Plan plan, std::function<void(Process&)> ended);
   ~Process();
 
   int pid() const { return child_.pid; }
@@ -57,7 +59,8 @@ class Process {
   bool overflowed() const { return overflowed_; }
   std::string_view stderr_tail() const { return stderr_tail_; }
 
-  // Reads what is in the pipes now, so that lines printed before a reply are attributed to its call.
+  // Reads what is in the pipes now, so that lines printed before a reply are attributed to its
+  // call.
   void pump();
   // SIGKILL to the whole tree; `ended` follows.
   void kill();

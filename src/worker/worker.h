@@ -1,8 +1,8 @@
 #pragma once
 // Worker: one live instance that answers calls. The pool knows no more of it than this.
 //
-// Two transports implement it: Framed (a process that stays, docs/formats/frame.md) and Oneshot (a slot that starts a
-// process per call). All on the loop's thread.
+// Two transports implement it: Framed (a process that stays, docs/formats/frame.md) and Oneshot (a
+// slot that starts a process per call). All on the loop's thread.
 
 #include <string>
 #include <string_view>
@@ -32,7 +32,8 @@ enum class EndReason {
 };
 std::string_view name(EndReason reason);  // "start_timeout"
 
-// What the pool hears from its workers. A worker reports its end exactly once, after its process is reaped.
+// What the pool hears from its workers. A worker reports its end exactly once, after its process is
+// reaped.
 class WorkerObserver {
  public:
   virtual void on_free() = 0;  // some worker can take a call again
@@ -46,10 +47,11 @@ class Worker {
  public:
   virtual ~Worker() = default;
 
-  // Runs one call. Precondition: alive() and busy() < capacity(). `call` must outlive the task. The reply's stream, when there is one, keeps
-  // the worker busy until it ends or is dropped. Failures: kFunctionError, kFunctionCrashed, kFunctionTimeout, kInvalidOutput,
-  // kInvalidInput, kLoadFailed, kIo. Dropping the task abandons the call: the worker is told, and is not free
-  // until it has answered or is killed at the call's deadline.
+  // Runs one call. Precondition: alive() and busy() < capacity(). `call` must outlive the task. The
+  // reply's stream, when there is one, keeps the worker busy until it ends or is dropped. Failures:
+  // kFunctionError, kFunctionCrashed, kFunctionTimeout, kInvalidOutput, kInvalidInput, kLoadFailed,
+  // kIo. Dropping the task abandons the call: the worker is told, and is not free until it has
+  // answered or is killed at the call's deadline.
   virtual loop::Task<Result<Reply>> invoke(Call& call) = 0;
 
   virtual int capacity() const = 0;   // calls it takes at once
@@ -61,7 +63,8 @@ class Worker {
   virtual Instant started() const = 0;
   virtual EndReason end_reason() const = 0;  // meaningful when ended
 
-  // Lets calls in flight finish, then ends the process; kills it when it is not gone limits::kStopGrace after its last call.
+  // Lets calls in flight finish, then ends the process; kills it when it is not gone
+  // limits::kStopGrace after its last call.
   virtual void stop(EndReason reason) = 0;
   // Ends the process and all it started, now. Calls in flight fail.
   virtual void kill(EndReason reason) = 0;

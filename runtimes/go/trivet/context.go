@@ -74,4 +74,6 @@ type failure struct{ code, message string }
 
 func (f *failure) Error() string { return f.message }
 
-func failed(code, format string, args ...any) error { return &failure{code, fmt.Sprintf(format, args...)} }
+func failed(code, format string, args ...any) error {
+	return &failure{code, fmt.Sprintf(format, args...)}
+}

@@ -2,7 +2,6 @@ package trivet
 
 import (
 	"encoding/binary"
-	"io"
 	"os"
 	"sync"
 	"syscall"
@@ -21,8 +20,10 @@ type frame struct {
 	meta, body  []byte
 }
 
-// The two pipes. Reads come from one goroutine, with raw blocking system calls: the poller of os.File costs a wake-up per frame.
+// The two pipes. One goroutine reads, through the runtime's poller: a raw blocking read would keep a thread, and each call would have to be handed
+// to another one (measured: 100 us a call instead of 19).
 type pipes struct {
+	file    *os.File
 	in      []byte
 	begin   int
 	writing sync.Mutex
@@ -57,15 +58,9 @@ func (p *pipes) need(size int) error {
 			copy(grown, p.in)
 			p.in = grown
 		}
-		n, err := syscall.Read(fdIn, p.in[have:cap(p.in)])
-		if err == syscall.EINTR {
-			continue
-		}
+		n, err := p.file.Read(p.in[have:cap(p.in)])
 		if err != nil {
 			return err
-		}
-		if n == 0 {
-			return io.EOF
 		}
 		p.in = p.in[:have+n]
 	}

@@ -133,7 +133,9 @@ func (Responder) Binary(body []byte, options ...Option) Response {
 	return r
 }
 
-func (r Responder) Text(text string, options ...Option) Response { return r.Binary([]byte(text), options...) }
+func (r Responder) Text(text string, options ...Option) Response {
+	return r.Binary([]byte(text), options...)
+}
 
 func (r Responder) JSON(value any, options ...Option) Response {
 	text, err := json.Marshal(value)

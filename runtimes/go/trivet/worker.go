@@ -48,7 +48,9 @@ func Serve(function any) {
 	for _, fd := range []int{fdIn, fdOut} {
 		syscall.CloseOnExec(fd)
 	}
+	_ = syscall.SetNonblock(fdIn, true)
 	w := &worker{flights: map[uint32]*flight{}, function: function}
+	w.file = os.NewFile(fdIn, "frames")
 	hello := fmt.Sprintf(`{"protocol":1,"runtime":"go","version":%q,"concurrency":0,"features":["cancel","stream"]}`, strings.TrimPrefix(runtime.Version(), "go"))
 	w.write(tHello, 0, []byte(hello), nil, false)
 	for {
@@ -264,4 +266,3 @@ func trimmed(stack string) string {
 	}
 	return stack
 }
-

@@ -1,4 +1,5 @@
-// Administration: what exists, what lives, what was logged. JSON by views.cc; logs as server-sent events.
+// Administration: what exists, what lives, what was logged. JSON by views.cc; logs as server-sent
+// events.
 #include <boost/json.hpp>
 
 #include "gateway/gateway.h"
@@ -11,7 +12,8 @@ namespace {
 constexpr size_t kLinesPerTurn = 500;
 constexpr auto kHeartbeat = 15s;
 
-loop::Task<Status> reply_text(net::Exchange& exchange, int status, std::string type, std::string body) {
+loop::Task<Status> reply_text(net::Exchange& exchange, int status, std::string type,
+                              std::string body) {
   net::ReplyHeaders headers{{"content-type", std::move(type)}};
   co_return co_await exchange.reply(status, headers, body);
 }
@@ -22,7 +24,8 @@ std::string query_value(std::string_view query, std::string_view key) {
     std::string_view pair = query.substr(0, end);
     query.remove_prefix(std::min(query.size(), end + 1));
     size_t equals = pair.find('=');
-    if (pair.substr(0, equals) == key) return equals == std::string_view::npos ? "" : std::string{pair.substr(equals + 1)};
+    if (pair.substr(0, equals) == key)
+      return equals == std::string_view::npos ? "" : std::string{pair.substr(equals + 1)};
   }
   return {};
 }
@@ -34,8 +37,11 @@ loop::Task<> stream_logs(Gateway& gateway, net::Exchange& exchange) {
   std::string tail = query_value(query, "tail");
   bool follow = query_value(query, "follow") != "0";
   telemetry::LogStore& logs = gateway.sources().logs;
-  uint64_t next = logs.tail(filter, tail.empty() ? limits::kLogStoreLines : static_cast<size_t>(std::atoll(tail.c_str())));
-  net::ReplyHeaders headers{{"content-type", "text/event-stream"}, {"cache-control", "no-store"}, {"x-accel-buffering", "no"}};
+  uint64_t next = logs.tail(filter, tail.empty() ? limits::kLogStoreLines
+                                                 : static_cast<size_t>(std::atoll(tail.c_str())));
+  net::ReplyHeaders headers{{"content-type", "text/event-stream"},
+                            {"cache-control", "no-store"},
+                            {"x-accel-buffering", "no"}};
   Status sent = co_await exchange.begin(200, headers, std::nullopt);
   while (sent) {
     uint64_t missed = 0;
@@ -73,14 +79,17 @@ loop::Task<> handle_admin(Gateway& gateway, net::Exchange& exchange, std::string
     co_await reply_text(exchange, 200, "text/plain; charset=utf-8", "ok\n");
   } else if (path == "/readyz") {
     bool ready = !gateway.dispatcher().draining();
-    co_await reply_text(exchange, ready ? 200 : 503, "text/plain; charset=utf-8", ready ? "ready\n" : "draining\n");
+    co_await reply_text(exchange, ready ? 200 : 503, "text/plain; charset=utf-8",
+                        ready ? "ready\n" : "draining\n");
   } else if (path == "/metrics") {
-    co_await reply_text(exchange, 200, "text/plain; version=0.0.4; charset=utf-8", metrics_view(gateway.sources()));
+    co_await reply_text(exchange, 200, "text/plain; version=0.0.4; charset=utf-8",
+                        metrics_view(gateway.sources()));
   } else if (path == "/openapi.json") {
     co_await reply_text(exchange, 200, "application/json", std::string{openapi_json()});
   } else if (path == "/") {
     co_await reply_text(exchange, 200, "text/plain; charset=utf-8",
-                        "trivet serves functions at /function/NAME.\nFunctions: /v1/functions   Workers: /v1/workers   API: /openapi.json\n");
+                        "trivet serves functions at /function/NAME.\nFunctions: /v1/functions   "
+                        "Workers: /v1/workers   API: /openapi.json\n");
   } else if (path == "/v1/logs") {
     co_await stream_logs(gateway, exchange);
   } else {

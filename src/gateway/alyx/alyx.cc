@@ -2,9 +2,9 @@
 //
 //   GET  /api/functions            {"functions": [{"name", "runtime"}], "count"}
 //   GET  /api/functions/{name}     one function
-//   POST /api/functions/{name}     {"success", "output" | "error", "duration_ms"}; a function that fails is still 200
-//   POST /api/functions/reload     {"success", "count", "message"}
-//   GET  /api/functions/stats      {"pools": {...}}
+//   POST /api/functions/{name}     {"success", "output" | "error", "duration_ms"}; a function that
+//   fails is still 200 POST /api/functions/reload     {"success", "count", "message"} GET
+//   /api/functions/stats      {"pools": {...}}
 #include <boost/json.hpp>
 
 #include "base/ids.h"
@@ -25,7 +25,8 @@ loop::Task<Status> reply_json(net::Exchange& exchange, int status, json::value b
   co_return co_await exchange.reply(status, headers, text);
 }
 
-loop::Task<Status> reply_error(net::Exchange& exchange, int status, std::string code, std::string message) {
+loop::Task<Status> reply_error(net::Exchange& exchange, int status, std::string code,
+                               std::string message) {
   json::object body{{"error", message}, {"code", code}, {"message", message}};
   co_return co_await reply_json(exchange, status, std::move(body));
 }
@@ -65,7 +66,8 @@ loop::Task<> invoke(Gateway& gateway, net::Exchange& exchange, std::string funct
   if (!body->empty()) {
     auto parsed = wire::parse_json(*body);
     if (!parsed || !parsed->is_object()) {
-      co_await reply_error(exchange, 400, "INVALID_JSON", parsed ? "the body is not a JSON object" : parsed.error().message);
+      co_await reply_error(exchange, 400, "INVALID_JSON",
+                           parsed ? "the body is not a JSON object" : parsed.error().message);
       co_return;
     }
   }
@@ -83,7 +85,8 @@ loop::Task<> invoke(Gateway& gateway, net::Exchange& exchange, std::string funct
   uint64_t next = gateway.sources().logs.tail(filter, limits::kQueueDefault), missed = 0;
   for (const auto& line : gateway.sources().logs.read(filter, next, limits::kQueueDefault, missed))
     if (line.stream == LogStream::kLog)
-      logs.push_back(json::object{{"level", name(line.level)}, {"message", line.message}, {"timestamp", line.time_ms}});
+      logs.push_back(json::object{
+          {"level", name(line.level)}, {"message", line.message}, {"timestamp", line.time_ms}});
 
   json::object out{{"success", reply.ok()}};
   if (reply) {

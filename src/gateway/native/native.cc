@@ -1,5 +1,6 @@
-// The native way in: ANY /function/{name}[/path]. For `json` the body is the input and the reply's body the output; interfaces that see the
-// request get method, path, query and headers, and their status, headers and body pass back as they are.
+// The native way in: ANY /function/{name}[/path]. For `json` the body is the input and the reply's
+// body the output; interfaces that see the request get method, path, query and headers, and their
+// status, headers and body pass back as they are.
 #include <cstdio>
 
 #include "base/ids.h"
@@ -10,7 +11,8 @@
 namespace trivet::gateway {
 namespace {
 
-constexpr size_t kBodyAtOnce = 64 * limits::kKiB;  // a longer body is passed on in pieces as it comes
+constexpr size_t kBodyAtOnce =
+    64 * limits::kKiB;  // a longer body is passed on in pieces as it comes
 
 // The rest of a request's body, pulled by the worker.
 class RequestBody final : public worker::BodyStream {
@@ -21,7 +23,8 @@ class RequestBody final : public worker::BodyStream {
     if (!piece) co_return piece;
     seen_ += piece->size();
     if (seen_ > limit_)
-      co_return Error{ErrorCode::kPayloadTooLarge, "the body is larger than limits.payload, " + wire::format_size(limit_)};
+      co_return Error{ErrorCode::kPayloadTooLarge,
+                      "the body is larger than limits.payload, " + wire::format_size(limit_)};
     co_return piece;
   }
 
@@ -32,7 +35,8 @@ class RequestBody final : public worker::BodyStream {
 
 // Headers of one hop are not the function's business.
 bool passes(std::string_view name) {
-  for (std::string_view hop : {"connection", "keep-alive", "transfer-encoding", "upgrade", "te", "trailer", "proxy-connection", "content-length", "date"})
+  for (std::string_view hop : {"connection", "keep-alive", "transfer-encoding", "upgrade", "te",
+                               "trailer", "proxy-connection", "content-length", "date"})
     if (name == hop) return false;
   return true;
 }
@@ -45,13 +49,15 @@ worker::RequestHead request_head(const net::Request& request, std::string path) 
   head.host = request.header("host").value_or("localhost");
   head.scheme = request.header("x-forwarded-proto").value_or("http");
   for (const auto& header : request.headers)
-    if (passes(header.name) || header.name == "content-length") head.headers.emplace_back(header.name, header.value);
+    if (passes(header.name) || header.name == "content-length")
+      head.headers.emplace_back(header.name, header.value);
   return head;
 }
 
 std::string server_timing(const worker::Timing& timing) {
   char text[96];
-  int n = std::snprintf(text, sizeof text, "queue;dur=%.3f, start;dur=%.3f, run;dur=%.3f", to_ms(timing.queue), to_ms(timing.start), to_ms(timing.run));
+  int n = std::snprintf(text, sizeof text, "queue;dur=%.3f, start;dur=%.3f, run;dur=%.3f",
+                        to_ms(timing.queue), to_ms(timing.start), to_ms(timing.run));
   return {text, static_cast<size_t>(n)};
 }
 
@@ -86,11 +92,13 @@ loop::Task<> stream_reply(net::Exchange& exchange, worker::Reply reply, std::str
 
 }  // namespace
 
-loop::Task<> handle_native(Gateway& gateway, net::Exchange& exchange, std::string function, std::string path) {
+loop::Task<> handle_native(Gateway& gateway, net::Exchange& exchange, std::string function,
+                           std::string path) {
   const net::Request& request = exchange.request();
   worker::Call call;
   auto given_id = request.header("x-call-id");
-  call.id = given_id && is_call_id(*given_id) ? std::string{*given_id} : new_call_id(gateway.sources().clock.unix_ms());
+  call.id = given_id && is_call_id(*given_id) ? std::string{*given_id}
+                                              : new_call_id(gateway.sources().clock.unix_ms());
   call.function = std::move(function);
   std::string call_id = call.id;
 
@@ -101,7 +109,9 @@ loop::Task<> handle_native(Gateway& gateway, net::Exchange& exchange, std::strin
   }
   bool long_body = request.chunked || request.content_length.value_or(0) > kBodyAtOnce;
   if (request.content_length.value_or(0) > payload) {
-    Error error{ErrorCode::kPayloadTooLarge, "the body has " + std::to_string(*request.content_length) + " bytes, limits.payload is " + wire::format_size(payload)};
+    Error error{ErrorCode::kPayloadTooLarge,
+                "the body has " + std::to_string(*request.content_length) +
+                    " bytes, limits.payload is " + wire::format_size(payload)};
     co_await reply_problem(exchange, std::move(error), call_id);
     co_return;
   }
