@@ -20,7 +20,7 @@ def pytest_runtest_logreport(report):
 def pytest_collection_modifyitems(items):
     for item in items:
         runtime = getattr(item, "callspec", None) and item.callspec.params.get("runtime")
-        if runtime:
+        if isinstance(runtime, str):
             item.user_properties.append(("runtime", runtime))
 
 
