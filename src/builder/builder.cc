@@ -86,8 +86,8 @@ loop::Task<Result<Artifact>> Builder::build_now(catalog::FunctionPtr spec,
                                                 catalog::RuntimePtr runtime) {
   Artifact artifact{{}, spec->entrypoint, true};
   if (spec->build) {
-    if (Status built = co_await run_user_command(*spec, *runtime); !built)
-      co_return std::move(built).error();
+    Status built = co_await run_user_command(*spec, *runtime);
+    if (!built) co_return std::move(built).error();
     if (!spec->build->output.empty()) artifact.entrypoint = spec->build->output;
   }
   if (!runtime->build_steps.empty()) {
@@ -122,8 +122,8 @@ loop::Task<Status> Builder::run_user_command(const catalog::FunctionSpec& spec,
         "install it, or give an absolute path"};
   std::vector<std::string> argv{program};
   argv.insert(argv.end(), spec.build->args.begin(), spec.build->args.end());
-  if (Status ran = co_await run_step(spec, spec.build->command, std::move(argv)); !ran)
-    co_return ran;
+  Status ran = co_await run_step(spec, spec.build->command, std::move(argv));
+  if (!ran) co_return ran;
   if (!output.empty() && !fs::exists(spec.dir / output, ec))
     co_return Error{ErrorCode::kBuildFailed, "the build of " + spec.name + " made no " + output,
                     "check build.output"};

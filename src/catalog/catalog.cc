@@ -73,6 +73,7 @@ RuntimePtr Catalog::probed(const RuntimePtr& runtime) {
   auto& slot = probed_[runtime->name];
   if (!slot) {
     auto copy = std::make_shared<RuntimeSpec>(*runtime);
+    copy->reason.clear();
     prober_.probe(*copy);
     slot = std::move(copy);
   }

@@ -161,7 +161,8 @@ void Dispatcher::adopt(catalog::SnapshotPtr snapshot) {
   }
   struct Warm {
     static loop::Task<> run(ServedPtr served) {
-      if (co_await served->prepare()) served->pool()->warm();
+      Status prepared = co_await served->prepare();
+      if (prepared) served->pool()->warm();
     }
   };
   for (const auto& [name, spec] : snapshot_->functions) {
@@ -184,7 +185,8 @@ void Dispatcher::retire(ServedPtr served, EndReason reason) {
 }
 
 loop::Task<> Dispatcher::retire_when_prepared(ServedPtr served, EndReason reason) {
-  if (co_await served->prepare()) retire(served, reason);
+  Status prepared = co_await served->prepare();
+  if (prepared) retire(served, reason);
 }
 
 loop::Task<> Dispatcher::bury(ServedPtr served) {

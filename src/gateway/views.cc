@@ -20,7 +20,7 @@ json::object problem_row(const catalog::Problem& problem) {
                    {"code", traits(problem.error.code).name},
                    {"message", problem.error.message},
                    {"hint", problem.error.hint}};
-  row["function"] = problem.function.empty() ? json::value{nullptr} : json::value{problem.function};
+  row["function"] = problem.function.empty() ? json::value(nullptr) : json::value(problem.function);
   return row;
 }
 
@@ -114,7 +114,7 @@ Result<json::value> function_view(const ViewSources& from, std::string_view name
   row["stats"] = calls_row(from.stats.of(spec->name));
   if (!spec->sample_input.empty())
     if (auto sample = wire::parse_json(spec->sample_input)) row["sample_input"] = *sample;
-  return json::value{std::move(row)};
+  return json::value(std::move(row));
 }
 
 json::value runtimes_view(const ViewSources& from) {

@@ -61,8 +61,7 @@ void Loop::post(std::function<void()> work) {
 }
 
 void Loop::run_once(Instant until) {
-  run_ready();
-  event_next_ = 0;
+  event_next_ = 0;  // what is ready already is run at the end: the wait is then zero
   event_count_ =
       epoll_wait(epoll_.get(), events_.data(), static_cast<int>(events_.size()), wait_ms(until));
   if (event_count_ < 0) {

@@ -81,8 +81,8 @@ Oneshot::Oneshot(Surroundings around, LaunchPlan plan)
 
 loop::Task<Result<Reply>> Oneshot::invoke(Call& call) {
   Busy busy{*this};
-  if (Status whole = co_await gather(call, plan_.payload_bytes); !whole)
-    co_return std::move(whole).error();
+  Status whole = co_await gather(call, plan_.payload_bytes);
+  if (!whole) co_return std::move(whole).error();
   if (!call.input.empty())
     if (auto parsed = wire::parse_json(call.input); !parsed)
       co_return Error{ErrorCode::kInvalidInput, "the body is not JSON: " + parsed.error().message};

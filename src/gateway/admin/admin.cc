@@ -78,9 +78,9 @@ loop::Task<> handle_admin(Gateway& gateway, net::Exchange& exchange, std::string
   } else if (path == "/healthz") {
     co_await reply_text(exchange, 200, "text/plain; charset=utf-8", "ok\n");
   } else if (path == "/readyz") {
-    bool ready = !gateway.dispatcher().draining();
-    co_await reply_text(exchange, ready ? 200 : 503, "text/plain; charset=utf-8",
-                        ready ? "ready\n" : "draining\n");
+    int status = gateway.dispatcher().draining() ? 503 : 200;
+    std::string body = status == 200 ? "ready\n" : "draining\n";
+    co_await reply_text(exchange, status, "text/plain; charset=utf-8", std::move(body));
   } else if (path == "/metrics") {
     co_await reply_text(exchange, 200, "text/plain; version=0.0.4; charset=utf-8",
                         metrics_view(gateway.sources()));

@@ -53,7 +53,7 @@ json::value describe(const catalog::FunctionSpec& spec) {
                    {"memory", 0},
                    {"env", std::move(env)}};
   auto sample = wire::parse_json(spec.sample_input);
-  row["sample_input"] = sample ? *sample : json::value{nullptr};
+  row["sample_input"] = sample ? *sample : json::value(nullptr);
   return row;
 }
 
@@ -66,8 +66,8 @@ loop::Task<> invoke(Gateway& gateway, net::Exchange& exchange, std::string funct
   if (!body->empty()) {
     auto parsed = wire::parse_json(*body);
     if (!parsed || !parsed->is_object()) {
-      co_await reply_error(exchange, 400, "INVALID_JSON",
-                           parsed ? "the body is not a JSON object" : parsed.error().message);
+      std::string why = parsed ? "the body is not a JSON object" : parsed.error().message;
+      co_await reply_error(exchange, 400, "INVALID_JSON", std::move(why));
       co_return;
     }
   }
@@ -91,7 +91,7 @@ loop::Task<> invoke(Gateway& gateway, net::Exchange& exchange, std::string funct
   json::object out{{"success", reply.ok()}};
   if (reply) {
     auto output = wire::parse_json(reply->body);
-    out["output"] = output ? *output : json::value{reply->body};
+    out["output"] = output ? *output : json::value(reply->body);
   } else {
     const Error& error = reply.error();
     if (error.code == ErrorCode::kFunctionNotFound) {
