@@ -195,6 +195,7 @@ class Worker:
         sys.path.append(plan["dir"])  # last: a file json.py must not hide the standard library
         path = os.path.join(plan["dir"], plan["entrypoint"])
         sys.argv = [path]
+        sys.dont_write_bytecode = True  # cached bytecode knows seconds only: a second edit within one would not be seen
         spec = importlib.util.spec_from_file_location("function", path)
         if spec is None:
             raise Failure("LOAD_FAILED", "%s is not a Python file" % plan["entrypoint"])
