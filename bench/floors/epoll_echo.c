@@ -1,5 +1,5 @@
-// The floor of an HTTP server: one epoll, one read and one write per request, nothing else. Echoes a request's body
-// when Content-Length gives it; knows no chunks, no limits, no timeouts.
+// The floor of an HTTP server: one epoll, one read and one write per request, nothing else. Echoes
+// a request's body when Content-Length gives it; knows no chunks, no limits, no timeouts.
 //
 //   cc -O2 epoll_echo.c -o epoll_echo && ./epoll_echo 7100
 #define _GNU_SOURCE
@@ -58,8 +58,9 @@ static int serve(struct connection* c) {
     const char* body;
     size_t size, whole = whole_request(c, &body, &size);
     if (whole == 0) return c->used == sizeof c->bytes - 1 ? -1 : 0;
-    int head = snprintf(out, 256,
-                        "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: %zu\r\n\r\n", size);
+    int head = snprintf(
+        out, 256,
+        "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: %zu\r\n\r\n", size);
     memcpy(out + head, body, size);
     if (write_all(c->fd, out, (size_t)head + size) != 0) return -1;
     memmove(c->bytes, c->bytes + whole, c->used - whole);
