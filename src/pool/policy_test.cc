@@ -1,0 +1,55 @@
+#include "pool/policy.h"
+
+#include <gtest/gtest.h>
+
+namespace trivet::pool {
+namespace {
+
+catalog::Scale scale(int min, int max, int overflow) {
+  catalog::Scale s;
+  s.min = min;
+  s.max = max;
+  s.overflow = overflow;
+  return s;
+}
+
+TEST(Policy, starts_as_many_workers_as_calls_wait_for) {
+  EXPECT_EQ(workers_to_start(scale(0, 8, 0), {.waiting = 3}), 3);
+  EXPECT_EQ(workers_to_start(scale(0, 8, 0), {.starting = 2, .waiting = 3}), 1);
+  EXPECT_EQ(workers_to_start(scale(0, 8, 0), {.waiting = 10, .slots_each = 4}), 3);
+  EXPECT_EQ(workers_to_start(scale(0, 8, 0), {}), 0);
+}
+
+TEST(Policy, never_goes_above_max_and_overflow) {
+  EXPECT_EQ(workers_to_start(scale(0, 2, 1), {.waiting = 100}), 3);
+  EXPECT_EQ(workers_to_start(scale(0, 2, 1), {.workers = 3, .waiting = 100}), 0);
+}
+
+TEST(Policy, keeps_the_minimum_unless_held_back) {
+  EXPECT_EQ(workers_to_start(scale(2, 8, 0), {}), 2);
+  EXPECT_EQ(workers_to_start(scale(2, 8, 0), {.held_back = true}), 0);
+}
+
+TEST(Policy, backoff_doubles_up_to_its_maximum_and_dice_only_shorten_it) {
+  catalog::Restart restart;
+  EXPECT_EQ(backoff(restart, 1, 0), 100ms);
+  EXPECT_EQ(backoff(restart, 3, 0), 400ms);
+  EXPECT_EQ(backoff(restart, 40, 0), 30s);
+  EXPECT_LT(backoff(restart, 3, 0.99), 400ms);
+  EXPECT_GT(backoff(restart, 3, 0.99), 299ms);
+}
+
+TEST(Policy, an_idle_worker_meets_its_fate) {
+  catalog::Restart restart;
+  catalog::Scale s = scale(1, 2, 1);
+  s.idle = 1s;
+  EXPECT_EQ(fate(s, restart, {.workers = 2}, {.idle = 2s}), Fate::kIdle);
+  EXPECT_EQ(fate(s, restart, {.workers = 1}, {.idle = 2s}), Fate::kKeep);
+  EXPECT_EQ(fate(s, restart, {.workers = 3}, {}), Fate::kSurplus);
+  EXPECT_EQ(fate(s, restart, {.workers = 3, .waiting = 1}, {}), Fate::kKeep);
+  restart.max_calls = 5;
+  EXPECT_EQ(fate(s, restart, {.workers = 1}, {.calls = 5}), Fate::kRecycle);
+}
+
+}  // namespace
+}  // namespace trivet::pool
