@@ -57,6 +57,8 @@ worker::Worker& Lease::begin() {
   return *member_->worker;
 }
 
+bool Lease::usable() const { return member_->worker->alive(); }
+
 void Lease::succeeded() {
   if (member_->pool) member_->pool->failures_ = 0;
 }
@@ -89,13 +91,16 @@ loop::Task<Result<Lease>> Pool::lease(Instant deadline) {
                                                [](auto& m) { return m->worker->alive(); });
   if (start_error_ && !may_come && loop_.now() < no_start_before_) co_return *start_error_;
 
-  Waiting place{*this, loop_.now()};
-  start_wanted();
-  bool in_time = co_await place.event.wait(deadline);
-  place.leave();
-  if (!in_time) co_return overloaded("no worker of " + plan_.function + " became free in time");
-  if (place.error) co_return std::move(*place.error);
-  co_return std::move(*place.lease);
+  for (Instant since = loop_.now();;) {
+    Waiting place{*this, since};
+    start_wanted();
+    bool in_time = co_await place.event.wait(deadline);
+    place.leave();
+    if (!in_time) co_return overloaded("no worker of " + plan_.function + " became free in time");
+    if (place.error) co_return std::move(*place.error);
+    if (place.lease->usable()) co_return std::move(*place.lease);
+    // The worker ended between the grant and now: its call has not begun, so it waits for another.
+  }
 }
 
 Error Pool::overloaded(std::string message) const {

@@ -60,6 +60,8 @@ class Lease {
   worker::Worker& begin();
   Duration queued() const { return queued_; }
   Duration started() const { return started_; }  // zero: the worker was warm
+  // False when the worker has ended since it was lent.
+  bool usable() const;
   // The call's outcome, for the back-off: a success ends a row of failures.
   void succeeded();
 
