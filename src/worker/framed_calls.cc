@@ -186,7 +186,8 @@ loop::Task<> Framed::kill_unless_settled(InFlightPtr flight, Instant when) {
 }
 
 void Framed::settle(InFlight& flight) {
-  process_->pump();  // what it printed before the reply is in the pipes: attribute it while the call is known
+  process_->pump();  // what it printed before the reply is in the pipes: attribute it while the
+                     // call is known
   flight.worker = nullptr;
   flight.settled.set();
   calls_.erase(flight.id);
