@@ -1,11 +1,13 @@
 #include "net/address.h"
 
 #include <arpa/inet.h>
+#include <fcntl.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
-#include <sys/stat.h>
+#include <poll.h>
 #include <sys/un.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <charconv>
 #include <cstring>
@@ -14,7 +16,6 @@ namespace trivet::net {
 namespace {
 
 constexpr std::string_view kUnix = "unix:";
-constexpr int kBacklog = 1024;
 
 Error bad(std::string_view text, std::string_view why) {
   return {ErrorCode::kInvalidRequest,
@@ -28,10 +29,20 @@ bool strip(std::string_view& text, std::string_view prefix) {
   return true;
 }
 
-// A Unix socket's file that nobody listens on is left over from a crash.
-bool is_stale(const Address& address) {
-  auto connected = connect_to(address);
-  return !connected.ok();
+// Waits for a connect() under way: 0 or what it failed with.
+int outcome_of_connect(const os::Fd& fd, Duration timeout) {
+  Instant deadline = after(RealClock{}.now(), timeout);
+  for (;;) {
+    pollfd asked{fd.get(), POLLOUT, 0};
+    auto left = std::chrono::ceil<std::chrono::milliseconds>(deadline - RealClock{}.now()).count();
+    int n = ::poll(&asked, 1, static_cast<int>(std::clamp<int64_t>(left, 0, INT32_MAX)));
+    if (n < 0 && errno == EINTR) continue;
+    if (n <= 0) return ETIMEDOUT;
+    int reason = 0;
+    socklen_t size = sizeof reason;
+    getsockopt(fd.get(), SOL_SOCKET, SO_ERROR, &reason, &size);
+    return reason;
+  }
 }
 
 }  // namespace
@@ -49,6 +60,8 @@ Result<Address> Address::parse(std::string_view text) {
   std::string_view host = rest.substr(0, colon), digits = rest.substr(colon + 1);
   if (host.size() > 2 && host.front() == '[' && host.back() == ']')
     host = host.substr(1, host.size() - 2);
+  else if (host.find(':') != std::string_view::npos)
+    return bad(text, "an IPv6 host needs brackets");
   uint16_t port = 0;
   auto [end, failed] = std::from_chars(digits.data(), digits.data() + digits.size(), port);
   if (failed != std::errc{} || end != digits.data() + digits.size() || digits.empty())
@@ -96,51 +109,37 @@ Result<socklen_t> Address::to_sockaddr(sockaddr_storage& out) const {
   return static_cast<socklen_t>(sizeof v6);
 }
 
-Result<os::Fd> listen_on(Address& address) {
+Address from_sockaddr(const sockaddr_storage& from) {
+  if (from.ss_family == AF_UNIX) {
+    const auto& un = reinterpret_cast<const sockaddr_un&>(from);
+    return {Address::Kind::kUnix,
+            std::string{un.sun_path, strnlen(un.sun_path, sizeof un.sun_path)}, 0};
+  }
+  char text[INET6_ADDRSTRLEN] = "";
+  if (from.ss_family == AF_INET) {
+    const auto& v4 = reinterpret_cast<const sockaddr_in&>(from);
+    inet_ntop(AF_INET, &v4.sin_addr, text, sizeof text);
+    return {Address::Kind::kTcp, text, ntohs(v4.sin_port)};
+  }
+  const auto& v6 = reinterpret_cast<const sockaddr_in6&>(from);
+  inet_ntop(AF_INET6, &v6.sin6_addr, text, sizeof text);
+  return {Address::Kind::kTcp, text, ntohs(v6.sin6_port)};
+}
+
+Result<os::Fd> connect_to(const Address& address, Duration timeout) {
   sockaddr_storage where;
   auto length = address.to_sockaddr(where);
   if (!length) return std::move(length).error();
   os::Fd fd{socket(where.ss_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0)};
   if (!fd) return io_error("cannot make a socket", errno);
-  int on = 1;
-  bool is_unix = address.kind == Address::Kind::kUnix;
-  if (!is_unix) setsockopt(fd.get(), SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
-  struct stat file {};
-  if (is_unix && stat(address.host.c_str(), &file) == 0 && S_ISSOCK(file.st_mode) &&
-      is_stale(address))
-    unlink(address.host.c_str());
-  mode_t before = is_unix ? umask(0177) : 0;
-  int bound = bind(fd.get(), reinterpret_cast<sockaddr*>(&where), *length);
-  int failure = errno;
-  if (is_unix) umask(before);
-  if (bound != 0 || listen(fd.get(), kBacklog) != 0) {
-    Error error = io_error("cannot listen on " + address.text(), bound != 0 ? failure : errno);
-    error.hint =
-        failure == EADDRINUSE
-            ? "another program listens there: stop it, or choose another address with --listen"
-            : "choose another address with --listen";
-    return error;
-  }
-  if (!is_unix) {
-    socklen_t size = sizeof where;
-    getsockname(fd.get(), reinterpret_cast<sockaddr*>(&where), &size);
-    address.port =
-        ntohs(where.ss_family == AF_INET ? reinterpret_cast<sockaddr_in&>(where).sin_port
-                                         : reinterpret_cast<sockaddr_in6&>(where).sin6_port);
-  }
-  return fd;
-}
-
-Result<os::Fd> connect_to(const Address& address) {
-  sockaddr_storage where;
-  auto length = address.to_sockaddr(where);
-  if (!length) return std::move(length).error();
-  os::Fd fd{socket(where.ss_family, SOCK_STREAM | SOCK_CLOEXEC, 0)};
-  if (!fd) return io_error("cannot make a socket", errno);
-  if (connect(fd.get(), reinterpret_cast<sockaddr*>(&where), *length) != 0)
+  int reason = 0;
+  if (connect(fd.get(), reinterpret_cast<sockaddr*>(&where), *length) != 0) reason = errno;
+  if (reason == EINPROGRESS || reason == EINTR) reason = outcome_of_connect(fd, timeout);
+  if (reason != 0)
     return Error{ErrorCode::kUnavailable,
-                 "no server answers at " + address.text() + ": " + std::strerror(errno),
+                 "no server answers at " + address.text() + ": " + std::strerror(reason),
                  "start one with `trivet serve`, or name it with --server"};
+  fcntl(fd.get(), F_SETFL, fcntl(fd.get(), F_GETFL) & ~O_NONBLOCK);
   int on = 1;
   if (address.kind == Address::Kind::kTcp)
     setsockopt(fd.get(), IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);

@@ -8,6 +8,7 @@
 #include <string>
 #include <string_view>
 
+#include "base/clock.h"
 #include "base/result.h"
 #include "os/fd.h"
 
@@ -29,12 +30,10 @@ struct Address {
   Result<socklen_t> to_sockaddr(sockaddr_storage& out) const;
 };
 
-// A listening, non-blocking socket. A Unix socket's stale file is replaced when nobody answers on
-// it; its mode is 0600. kIo when the address is in use, with a hint. `address.port` becomes the
-// port that was chosen.
-Result<os::Fd> listen_on(Address& address);
+// The address in a socket address that the system filled; a Unix socket without a path has none.
+Address from_sockaddr(const sockaddr_storage& from);
 
-// A connected, blocking socket. kUnavailable when nobody answers there.
-Result<os::Fd> connect_to(const Address& address);
+// A connected, blocking socket. kUnavailable when nobody answers there, or not within `timeout`.
+Result<os::Fd> connect_to(const Address& address, Duration timeout = Duration::max());
 
 }  // namespace trivet::net

@@ -1,29 +1,57 @@
 #include "net/connection.h"
 
-#include <netinet/in.h>
-#include <netinet/tcp.h>
-#include <sys/socket.h>
-#include <sys/uio.h>
-
-#include <algorithm>
-#include <cerrno>
+#include "wire/json.h"
 
 namespace trivet::net {
 namespace {
 
-constexpr size_t kReadSize = 16 * limits::kKiB;
-constexpr size_t kBufferKept = 64 * limits::kKiB;
-constexpr const char* kHeadTooLarge = "the header block is too large";
-constexpr size_t kSkipMost =
-    1 * limits::kMiB;  // of a body that the handler did not read; more closes the connection
+constexpr int kRequestsPerTurn = 32;  // of one client that sends ahead, before others get a turn
+constexpr auto kIdleTrim = 1s;        // an idle connection gives its memory back then
+constexpr auto kLinger = 1s;
+constexpr size_t kLingerMost = 4 * limits::kMiB;
+
+ErrorCode code_of(int status) {
+  switch (status) {
+    case 413:
+    case 414:
+    case 431:
+      return ErrorCode::kPayloadTooLarge;
+    case 500:
+      return ErrorCode::kInternal;
+    case 501:
+    case 505:
+      return ErrorCode::kNotSupported;
+    default:
+      return ErrorCode::kInvalidRequest;
+  }
+}
+
+std::string problem(const HttpFault& fault) {
+  const ErrorTraits& row = traits(code_of(fault.status));
+  std::string out;
+  wire::ObjectWriter writer{out};
+  writer.text("type", "about:blank")
+      .text("title", row.title)
+      .number("status", int64_t{fault.status})
+      .text("detail", fault.message)
+      .text("code", row.name)
+      .text("component", "gateway");
+  writer.close();
+  return out + "\n";
+}
 
 }  // namespace
 
 Connection::Connection(HttpServer& server, os::Fd fd)
-    : server_(server), fd_(std::move(fd)), watch_(server.loop_, fd_.get()), handled_(server.loop_) {
+    : server_(server),
+      stream_(server.loop_, std::move(fd)),
+      changed_(server.loop_),
+      closing_(server.draining_) {
   server_.connections_.append(*this);
-  watch_.tell_hang_up(&handled_);
+  stream_.tell_hang_up(&changed_);
 }
+
+Connection::~Connection() { server_.on_room(); }
 
 loop::Task<> Connection::serve(HttpServer& server, os::Fd fd) {
   Connection connection{server, std::move(fd)};
@@ -31,184 +59,168 @@ loop::Task<> Connection::serve(HttpServer& server, os::Fd fd) {
 }
 
 loop::Task<> Connection::run() {
-  while (!close_ && !server_.draining_) {
-    bool got_one = co_await read_head();
-    if (!got_one) break;
-    co_await handle_request();
+  loop::Scope scope{loop()};
+  scope.spawn(serve_requests());
+  Instant patience = kNever;  // with a client that closed its side during request `since`
+  size_t since = 0;
+  while (scope.size() > 0) {
+    bool told = co_await changed_.wait(patience);
+    changed_.reset();
+    if (scope.size() == 0) break;
+    bool patient = patience != kNever && since == answered_;
+    if (!handling_) {
+      patience = kNever;
+      continue;
+    }
+    Stream::Peer peer = stream_.peer();
+    bool gone = peer == Stream::Peer::kGone || (patient && !told);
+    if (gone) co_return;  // drops the handler
+    if (peer == Stream::Peer::kThere || patient) continue;
+    patience = after(loop().now(), options().half_close_grace);
+    since = answered_;
   }
-  ::shutdown(fd_.get(), SHUT_WR);
+  if (linger_) co_await linger();
 }
 
 void Connection::close_when_idle() {
   closing_ = true;
-  if (idle_) ::shutdown(fd_.get(), SHUT_RDWR);  // wakes the read, which sees the end
+  if (!idle_ || stream_.may_read()) return;
+  stream_.end();  // wakes the read, which sees the end
 }
 
-void Connection::consume(size_t count) {
-  begin_ += count;
-  if (begin_ != end_) return;
-  begin_ = end_ = 0;
-  if (in_.size() > kBufferKept) std::string{}.swap(in_);
-}
-
-// One read without waiting: bytes, 0 at the end, -1 when there is nothing now.
-ssize_t Connection::read_now() {
-  if (in_.size() - end_ < kReadSize) {
-    if (begin_ > 0) {
-      in_.erase(0, begin_);
-      end_ -= begin_;
-      begin_ = 0;
+loop::Task<> Connection::serve_requests() {
+  for (int in_a_row = 0; !close_;) {
+    Head head = read_head();
+    if (head == Head::kWhole) {
+      co_await answer();
+      if (++in_a_row % kRequestsPerTurn == 0) co_await loop().sleep_until(Instant{});
+    } else if (head == Head::kRefused) {
+      co_await refuse(std::move(fault_));
+    } else {
+      if (idle_ && closing_) break;
+      bool more = co_await wait_for_more();
+      if (!more) break;
     }
-    in_.resize(std::max(in_.size(), end_ + kReadSize));
   }
-  for (;;) {
-    size_t room = in_.size() - end_;
-    ssize_t n = ::recv(fd_.get(), in_.data() + end_, room, 0);
-    if (n < 0 && errno == EINTR) continue;
-    if (n < 0 && (errno == EAGAIN || errno == EWOULDBLOCK)) {
-      watch_.drained();
-      return -1;
-    }
-    if (n <= 0) return 0;
-    if (static_cast<size_t>(n) < room && !watch_.hung_up())
-      watch_.drained();  // a short read emptied the socket
-    end_ += static_cast<size_t>(n);
-    return n;
-  }
+  changed_.set();
 }
 
-loop::Task<Connection::Got> Connection::fill(Instant deadline) {
-  for (;;) {
-    if (!watch_.may_read()) {
-      bool in_time = co_await watch_.readable(deadline);
-      if (!in_time) co_return Got::kTimeout;
-    }
-    ssize_t n = read_now();
-    if (n > 0) co_return Got::kData;
-    if (n == 0) co_return Got::kEnd;
+// Parses the next head if all of it has come.
+Connection::Head Connection::read_head() {
+  while (idle_ && stream_.unread().starts_with("\r\n"))
+    stream_.consume(2);  // RFC 9112 2.2: empty lines before a request
+  std::string_view unread = stream_.unread();
+  if (unread.empty() || unread == "\r") return Head::kPartial;
+  size_t length = HttpParser::head_length(unread, seen_);
+  if (length == 0) parser_.reset();
+  auto fault =
+      length == 0 ? HttpParser::early_fault(unread) : parser_.parse_head(unread.substr(0, length));
+  if (fault) {
+    fault_ = std::move(*fault);
+    return Head::kRefused;
   }
+  if (length == 0) {
+    if (idle_) head_deadline_ = after(loop().now(), options().header_timeout);
+    idle_ = false;
+    seen_ = unread.size();
+    return Head::kPartial;
+  }
+  stream_.consume(length);
+  seen_ = 0;
+  idle_ = false;
+  return Head::kWhole;
 }
 
-loop::Task<bool> Connection::read_head() {
-  idle_ = true;
-  Instant deadline = after(loop().now(), server_.options_.keep_alive);
-  bool begun = false;
-  for (;;) {
-    while (!begun && (unread().starts_with("\r\n")))
-      consume(2);  // RFC 9112 2.2: an empty line before a request
-    if (!begun && !unread().empty()) {
-      begun = true;
-      idle_ = false;
-      deadline = after(loop().now(), server_.options_.header_timeout);
+// More of the next request's head. false: the connection ends.
+loop::Task<bool> Connection::wait_for_more() {
+  Instant deadline = head_deadline_;
+  if (idle_) {
+    Instant now = loop().now();
+    deadline = after(now, options().keep_alive);
+    Instant trim = after(now, kIdleTrim);
+    if (trim < deadline && !stream_.may_read()) {
+      bool soon = co_await stream_.readable(trim);
+      if (!soon) stream_.trim();
     }
-    if (size_t length = HttpParser::head_length(unread())) {
-      if (length > limits::kHttpHeaderMax) {
-        co_await refuse(431, kHeadTooLarge);
-        co_return false;
-      }
-      auto fault = parser_.parse_head(unread().substr(0, length));
-      consume(length);
-      if (!fault) co_return true;
-      co_await refuse(fault->status, fault->message);
-      co_return false;
-    }
-    if (unread().size() > limits::kHttpHeaderMax) {
-      co_await refuse(431, kHeadTooLarge);
-      co_return false;
-    }
-    if (!begun && closing_) co_return false;
-    Got got = co_await fill(deadline);
-    if (got == Got::kTimeout && begun)
-      co_await refuse(408, "the request's head did not come in time");
-    if (got != Got::kData) co_return false;
   }
+  Stream::Got got = co_await stream_.read(deadline);
+  if (got == Stream::Got::kNothing && !idle_) {
+    HttpFault fault{408, "the request's head did not come in time"};
+    co_await refuse(std::move(fault));
+  }
+  co_return got == Stream::Got::kBytes;
 }
 
-loop::Task<> Connection::handle_request() {
-  Exchange exchange{*this};
+// One request, from its head to the end of its body.
+loop::Task<> Connection::answer() {
   close_ = !parser_.head().keep_alive || closing_;
-  handler_ended_ = false;
-  handled_.reset();
-  {
-    loop::Scope scope{loop()};
-    scope.spawn(run_handler(exchange));
-    while (!handler_ended_) {
-      co_await handled_.wait();
-      if (!handler_ended_ && watch_.hung_up())
-        break;  // the client has gone: leaving the scope drops the handler
-      handled_.reset();
-    }
-  }
-  if (!handler_ended_) {
-    close_ = true;
-    co_return;
-  }
-  if (!exchange.replied()) {
-    co_await refuse(500, "the request was not answered");
+  Exchange exchange{*this};
+  handling_ = true;
+  if (stream_.hung_up()) changed_.set();
+  co_await server_.handler_.handle(exchange);
+  handling_ = false;
+  ++answered_;
+  if (!exchange.replied_) {
+    HttpFault fault{500, "the request was not answered"};
+    co_await refuse(std::move(fault));
   } else if (!exchange.finished_) {
     close_ = true;
   }
-  if (close_ || parser_.body_done()) co_return;
-  bool skipped = co_await skip_body();
-  if (!skipped) close_ = true;
-}
-
-loop::Task<> Connection::run_handler(Exchange& exchange) {
-  co_await server_.handler_.handle(exchange);
-  handler_ended_ = true;
-  handled_.set();
+  if (!close_ && !parser_.body_done()) {
+    bool skipped = co_await skip_body();
+    close_ = !skipped;
+  }
+  linger_ |= close_ && (!parser_.body_done() || !stream_.unread().empty());
+  idle_ = true;
 }
 
 loop::Task<bool> Connection::skip_body() {
-  std::string ignored;
-  while (!parser_.body_done() && ignored.size() < kSkipMost) {
-    auto taken = parser_.take_body(unread(), ignored);
+  std::string piece;
+  for (size_t skipped = 0; !parser_.body_done(); skipped += piece.size()) {
+    if (skipped > kSkipMost) co_return false;
+    piece.clear();
+    auto taken = take_body(piece);
     if (!taken) co_return false;
-    consume(*taken);
     if (*taken > 0) continue;
-    Got got = co_await fill(after(loop().now(), server_.options_.body_timeout));
-    if (got != Got::kData) co_return false;
+    Stream::Got got = co_await stream_.read(after(loop().now(), options().body_timeout));
+    if (got != Stream::Got::kBytes) co_return false;
   }
-  co_return parser_.body_done();
+  co_return true;
 }
 
-loop::Task<Status> Connection::send(std::string_view head, std::string_view body) {
-  while (!head.empty() || !body.empty()) {
-    iovec parts[2] = {{const_cast<char*>(head.data()), head.size()},
-                      {const_cast<char*>(body.data()), body.size()}};
-    msghdr message{};
-    message.msg_iov = head.empty() ? parts + 1 : parts;
-    message.msg_iovlen = head.empty() || body.empty() ? 1 : 2;
-    ssize_t n = ::sendmsg(fd_.get(), &message, MSG_NOSIGNAL);
-    if (n < 0 && errno == EINTR) continue;
-    if (n < 0 && errno != EAGAIN) {
-      close_ = true;
-      co_return Error{ErrorCode::kCancelled, "the client went away"};
-    }
-    if (n < 0) {
-      watch_.filled();
-      bool in_time = co_await watch_.writable(after(loop().now(), server_.options_.body_timeout));
-      if (in_time) continue;
-      close_ = true;
-      co_return Error{ErrorCode::kCancelled, "the client does not read"};
-    }
-    auto sent = static_cast<size_t>(n);
-    size_t of_head = std::min(sent, head.size());
-    head.remove_prefix(of_head);
-    body.remove_prefix(sent - of_head);
-  }
-  co_return Status{};
+// What has come of the body, at most one piece of it; says how many bytes were used.
+Result<size_t> Connection::take_body(std::string& piece) {
+  auto taken = parser_.take_body(stream_.unread().substr(0, limits::kFrameChunk), piece);
+  if (taken) stream_.consume(*taken);
+  return taken;
 }
 
-loop::Task<> Connection::refuse(int status, std::string message) {
-  close_ = true;
+loop::Task<Status> Connection::send(Stream::Parts parts) {
+  Status sent = co_await stream_.send(parts, options().body_timeout);
+  if (!sent) close_ = true;
+  co_return sent;
+}
+
+// Our own answer to what cannot be served; the connection ends with it.
+loop::Task<> Connection::refuse(HttpFault fault) {
+  close_ = linger_ = true;
   Exchange exchange{*this};
-  std::string body = "{\"type\":\"about:blank\",\"title\":\"Invalid request\",\"status\":" +
-                     std::to_string(status) +
-                     ",\"code\":\"INVALID_REQUEST\",\"component\":\"gateway\",\"detail\":\"" +
-                     message + "\"}\n";
   ReplyHeaders headers{{"content-type", "application/problem+json"}};
-  co_await exchange.reply(status, headers, body);
+  std::string body = problem(fault);
+  co_await exchange.reply(fault.status, headers, body);
+}
+
+// Closing while bytes come in makes the system reset the connection, and the client may lose our
+// answer with it: first let it see the end and hear it out for a moment.
+loop::Task<> Connection::linger() {
+  stream_.end_sending();
+  Instant deadline = after(loop().now(), kLinger);
+  for (size_t heard = 0; heard < kLingerMost;) {
+    stream_.consume(stream_.unread().size());
+    Stream::Got got = co_await stream_.read(deadline);
+    if (got != Stream::Got::kBytes) break;
+    heard += stream_.unread().size();
+  }
 }
 
 }  // namespace trivet::net

@@ -1,50 +1,59 @@
 #pragma once
-// One client's connection: its socket, what it sent and was not used yet, and the request it is on.
+// One client's connection: its stream, and the request it is on.
+//
+// Two coroutines: one serves request after request, the other stands beside it and drops it, with
+// the handler that it is in, when the client goes away.
 
 #include <string>
 
 #include "net/http_server.h"
+#include "net/stream.h"
 
 namespace trivet::net {
 
 class Connection : public loop::Link {
  public:
-  Connection(HttpServer& server, os::Fd fd);
-
-  // Serves request after request until the connection ends.
+  // Serves until the connection ends.
   static loop::Task<> serve(HttpServer& server, os::Fd fd);
+  Connection(HttpServer& server, os::Fd fd);
+  ~Connection();
+
   // Ends it now when it waits for a request; else after the answer.
   void close_when_idle();
 
  private:
   friend class Exchange;
-  enum class Got { kData, kEnd, kTimeout };
+  static constexpr size_t kSkipMost = 1 * limits::kMiB;  // of a body nobody read; more closes
+  enum class Head { kPartial, kWhole, kRefused };
 
   loop::Task<> run();
-  loop::Task<bool> read_head();
-  loop::Task<> handle_request();
-  loop::Task<> run_handler(Exchange& exchange);
+  loop::Task<> serve_requests();
+  loop::Task<bool> wait_for_more();
+  Head read_head();
+  loop::Task<> answer();
   loop::Task<bool> skip_body();
-  loop::Task<Got> fill(Instant deadline);
-  ssize_t read_now();
-  loop::Task<Status> send(std::string_view head, std::string_view body);
-  loop::Task<> refuse(int status, std::string message);
+  Result<size_t> take_body(std::string& piece);
+  loop::Task<Status> send(Stream::Parts parts);
+  loop::Task<> refuse(HttpFault fault);
+  loop::Task<> linger();
   loop::Loop& loop() { return server_.loop_; }
-  std::string_view unread() const { return {in_.data() + begin_, end_ - begin_}; }
-  void consume(size_t count);
+  const HttpOptions& options() const { return server_.options_; }
 
   HttpServer& server_;
-  os::Fd fd_;
-  loop::Watch watch_;
+  Stream stream_;
   HttpParser parser_{MessageKind::kRequest};
-  std::string in_;  // read from the socket; unread() is not used yet
-  size_t begin_ = 0, end_ = 0;
-  std::string out_;      // answers are built here
-  loop::Event handled_;  // the handler has ended, or the client has gone
-  bool handler_ended_ = false;
-  bool close_ = false;    // after the answer
-  bool idle_ = true;      // waits for a request
-  bool closing_ = false;  // close_when_idle() was asked
+  HttpFault fault_;                 // why a head was refused
+  std::string out_;                 // heads and small answers are built here
+  std::string peer_;                // filled when asked for
+  loop::Event changed_;             // the client hung up, or the last request was served
+  Instant head_deadline_ = kNever;  // of the request whose first byte has come
+  size_t seen_ = 0;                 // bytes of a partial head that hold no end
+  size_t answered_ = 0;
+  bool idle_ = true;       // waits for a request's first byte
+  bool handling_ = false;  // a handler runs
+  bool close_ = false;     // after the answer
+  bool closing_ = false;   // close_when_idle() was asked
+  bool linger_ = false;    // the client may still be sending when we close
 };
 
 }  // namespace trivet::net

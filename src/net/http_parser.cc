@@ -6,6 +6,8 @@
 
 #include <algorithm>
 
+#include "net/chunked.h"
+
 namespace trivet::net {
 namespace {
 
@@ -13,13 +15,18 @@ namespace http = boost::beast::http;
 using boost::beast::error_code;
 using View = boost::beast::string_view;
 
+// A method and a version stand in the line beside the target.
+constexpr size_t kRequestLineMost = limits::kHttpTargetMax + 32;
+
 std::string_view std_view(View v) { return {v.data(), v.size()}; }
 
+// Headers are ASCII, whatever the locale.
+char to_lower(char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; }
+bool is_digit(char c) { return c >= '0' && c <= '9'; }
+
 bool same_word(std::string_view a, std::string_view lower) {
-  return a.size() == lower.size() &&
-         std::equal(a.begin(), a.end(), lower.begin(), [](char x, char y) {
-           return std::tolower(static_cast<unsigned char>(x)) == y;
-         });
+  return std::equal(a.begin(), a.end(), lower.begin(), lower.end(),
+                    [](char x, char y) { return to_lower(x) == y; });
 }
 
 // Collects what Beast finds, as ours.
@@ -34,8 +41,7 @@ class Collector final : public http::basic_parser<is_request> {
   MessageHead head;
   std::vector<Header> headers;
   int lengths = 0, codings = 0, hosts = 0;
-  bool bad_coding = false;
-  std::string* out = nullptr;
+  bool bad_coding = false, bad_length = false;
 
  private:
   void on_request_impl(http::verb, View method, View target, int version, error_code&) override {
@@ -47,16 +53,22 @@ class Collector final : public http::basic_parser<is_request> {
     head.status = code;
     head.version_minor = version % 10;
   }
-  void on_field_impl(http::field field, View name, View value, error_code&) override {
+  void on_field_impl(http::field field, View name, View value, error_code& ec) override {
+    if (headers.size() == limits::kHttpHeaderCount) {
+      ec = http::error::header_limit;
+      return;
+    }
     // The name lies in storage_, which is ours to change.
     char* at = storage_.data() + (name.data() - storage_.data());
-    for (size_t i = 0; i < name.size(); ++i)
-      at[i] = static_cast<char>(std::tolower(static_cast<unsigned char>(at[i])));
+    for (size_t i = 0; i < name.size(); ++i) at[i] = to_lower(at[i]);
     headers.push_back({std_view(name), std_view(value)});
-    if (field == http::field::content_length) ++lengths;
     if (field == http::field::host) ++hosts;
     if (field == http::field::expect)
       head.expects_continue = same_word(std_view(value), "100-continue");
+    if (field == http::field::content_length) {
+      ++lengths;
+      bad_length |= !std::all_of(value.begin(), value.end(), is_digit);
+    }
     if (field == http::field::transfer_encoding) {
       ++codings;
       bad_coding |= !same_word(std_view(value), "chunked");
@@ -64,24 +76,52 @@ class Collector final : public http::basic_parser<is_request> {
   }
   void on_header_impl(error_code&) override {}
   void on_body_init_impl(const boost::optional<uint64_t>&, error_code&) override {}
-  size_t on_body_impl(View body, error_code&) override {
-    out->append(body.data(), body.size());
-    return body.size();
-  }
+  size_t on_body_impl(View body, error_code&) override { return body.size(); }
   void on_chunk_header_impl(uint64_t, View, error_code&) override {}
-  size_t on_chunk_body_impl(uint64_t, View body, error_code&) override {
-    out->append(body.data(), body.size());
-    return body.size();
-  }
+  size_t on_chunk_body_impl(uint64_t, View body, error_code&) override { return body.size(); }
   void on_finish_impl(error_code&) override {}
 
   std::string& storage_;
 };
 
-HttpFault fault_of(const error_code& ec) {
+// "GET / HTTP/3.0": well-formed, of a version that is not ours.
+bool is_other_version(std::string_view head) {
+  std::string_view line = head.substr(0, head.find("\r\n"));
+  size_t first = line.find(' '), last = line.rfind(' ');
+  return first != last && line.find(' ', first + 1) == last &&
+         line.substr(last + 1).starts_with("HTTP/");
+}
+
+HttpFault fault_of(const error_code& ec, std::string_view head) {
+  if (ec == http::error::bad_version && is_other_version(head))
+    return {505, "only HTTP/1.0 and HTTP/1.1 are spoken here"};
   if (ec == http::error::header_limit) return {431, "the header block is too large"};
-  if (ec == http::error::bad_version) return {505, "only HTTP/1.0 and HTTP/1.1 are spoken here"};
-  return {400, ec.message()};
+  return {400, "the message is malformed: " + ec.message()};
+}
+
+// Line ends that other servers may read in another way than we do.
+std::optional<HttpFault> line_fault(std::string_view bytes) {
+  for (size_t at = bytes.find('\n'); at != std::string_view::npos; at = bytes.find('\n', at + 1)) {
+    if (at == 0 || bytes[at - 1] != '\r') return HttpFault{400, "a line that ends without CR LF"};
+    if (at + 1 < bytes.size() && (bytes[at + 1] == ' ' || bytes[at + 1] == '\t'))
+      return HttpFault{400, "a folded header line"};
+  }
+  return std::nullopt;
+}
+
+// Path and query of a target in origin, absolute or asterisk form; false for any other.
+bool split_target(MessageHead& head) {
+  std::string_view target = head.target;
+  for (std::string_view scheme : {"http://", "https://"}) {
+    if (!target.starts_with(scheme)) continue;
+    size_t slash = target.find_first_of("/?", scheme.size());
+    target = slash == std::string_view::npos ? "/" : target.substr(slash);
+  }
+  size_t question = target.find('?');
+  head.path = target.substr(0, question);
+  if (question != std::string_view::npos) head.query = target.substr(question + 1);
+  if (head.path.empty()) head.path = "/";
+  return head.path.front() == '/' || (head.target == "*" && head.method == "OPTIONS");
 }
 
 }  // namespace
@@ -98,6 +138,7 @@ struct HttpParser::State {
   std::optional<Collector<false>> response;
   std::vector<Header> headers;
   uint64_t body_left = 0;  // when the length is known: no parser takes part
+  ChunkReader chunks;
   bool done = true;
 };
 
@@ -111,9 +152,22 @@ std::optional<std::string_view> MessageHead::header(std::string_view lower_name)
   return std::nullopt;
 }
 
-size_t HttpParser::head_length(std::string_view bytes) {
-  size_t end = bytes.find("\r\n\r\n");
+size_t HttpParser::head_length(std::string_view bytes, size_t seen) {
+  size_t end = bytes.find("\r\n\r\n", seen < 3 ? 0 : seen - 3);
   return end == std::string_view::npos ? 0 : end + 4;
+}
+
+std::optional<HttpFault> HttpParser::early_fault(std::string_view bytes) {
+  size_t line = bytes.find("\r\n");
+  if (std::min(line, bytes.size()) > kRequestLineMost)
+    return HttpFault{414, "the request target is longer than " +
+                              std::to_string(limits::kHttpTargetMax) + " bytes"};
+  if (bytes.size() > limits::kHttpHeaderMax)
+    return HttpFault{431, "the header block is larger than " +
+                              std::to_string(limits::kHttpHeaderMax) + " bytes"};
+  if (!bytes.empty() && (bytes[0] <= ' ' || bytes[0] >= 0x7F))
+    return HttpFault{400, "this is not HTTP; TLS is not spoken here"};
+  return line_fault(bytes);
 }
 
 template <class Parser>
@@ -124,14 +178,17 @@ std::optional<HttpFault> HttpParser::State::parse(std::optional<Parser>& parser)
   error_code ec;
   size_t used = parser->put(boost::asio::const_buffer(storage.data(), storage.size()), ec);
   headers.swap(parser->headers);
-  if (ec && ec != http::error::need_more) return fault_of(ec);
+  if (ec && ec != http::error::need_more) return fault_of(ec, storage);
   if (!parser->is_header_done() || used != storage.size())
     return HttpFault{400, "the header block is malformed"};
-  if (parser->lengths > 1) return HttpFault{400, "several Content-Length headers"};
+  if (parser->lengths > 1 || parser->bad_length)
+    return HttpFault{400, "more than one Content-Length"};
   if (parser->lengths > 0 && parser->codings > 0)
     return HttpFault{400, "both Content-Length and Transfer-Encoding"};
   if (parser->codings > 1 || parser->bad_coding)
     return HttpFault{501, "the only transfer coding understood is chunked"};
+  if (parser->codings > 0 && parser->head.version_minor == 0)
+    return HttpFault{400, "HTTP/1.0 knows no Transfer-Encoding"};
   head = parser->head;
   head.headers = headers;
   head.keep_alive = parser->keep_alive();
@@ -143,32 +200,33 @@ std::optional<HttpFault> HttpParser::State::parse(std::optional<Parser>& parser)
 
 std::optional<HttpFault> HttpParser::parse_head(std::string_view head) {
   State& s = *state_;
-  s.storage.assign(head);
-  if (head.find("\n ") != std::string_view::npos || head.find("\n\t") != std::string_view::npos)
-    return HttpFault{400, "a folded header line"};
+  reset();
   if (s.kind == MessageKind::kResponse) {
+    if (auto fault = line_fault(head)) return fault;
+    s.storage.assign(head);
     if (auto fault = s.parse(s.response)) return fault;
     bool bodiless = s.head.status == 204 || s.head.status == 304 || s.head.status / 100 == 1;
     s.done = bodiless || (s.head.content_length && *s.head.content_length == 0);
     return std::nullopt;
   }
-  if (size_t line = head.find("\r\n"); line > limits::kHttpTargetMax + 32)
-    return HttpFault{414, "the request target is too long"};
-  if (auto fault = s.parse(s.request)) return fault;
-  if (s.headers.size() > limits::kHttpHeaderCount) return HttpFault{431, "too many headers"};
+  if (auto fault = early_fault(head)) return fault;
+  s.storage.assign(head);
+  if (auto fault = s.parse(s.request)) {
+    reset();
+    return fault;
+  }
   if (s.request->hosts > 1 || (s.request->hosts == 0 && s.head.version_minor >= 1))
     return HttpFault{400, "exactly one Host header is needed"};
-  std::string_view target = s.head.target;
-  if (target.starts_with("http://")) {  // absolute form
-    size_t slash = target.find('/', 7);
-    target = slash == std::string_view::npos ? "/" : target.substr(slash);
-  }
-  size_t question = target.find('?');
-  s.head.path = target.substr(0, question);
-  s.head.query =
-      question == std::string_view::npos ? std::string_view{} : target.substr(question + 1);
+  if (!split_target(s.head)) return HttpFault{400, "the request target does not begin with /"};
   s.done = !s.head.chunked && s.body_left == 0;
   return std::nullopt;
+}
+
+void HttpParser::reset() {
+  state_->head = {};
+  state_->body_left = 0;
+  state_->chunks = {};
+  state_->done = true;
 }
 
 const MessageHead& HttpParser::head() const { return state_->head; }
@@ -188,23 +246,9 @@ Result<size_t> HttpParser::take_body(std::string_view bytes, std::string& out) {
     out.append(bytes.substr(0, n));
     return n;
   }
-  auto feed = [&](auto& parser) -> Result<size_t> {
-    parser.out = &out;
-    size_t used = 0;
-    while (used < bytes.size() && !parser.is_done()) {
-      error_code ec;
-      size_t n =
-          parser.put(boost::asio::const_buffer(bytes.data() + used, bytes.size() - used), ec);
-      used += n;
-      if (ec == http::error::need_more) break;
-      if (ec)
-        return Error{ErrorCode::kInvalidRequest, "the chunked body is malformed: " + ec.message()};
-      if (n == 0) break;
-    }
-    s.done = parser.is_done();
-    return used;
-  };
-  return s.kind == MessageKind::kRequest ? feed(*s.request) : feed(*s.response);
+  auto taken = s.chunks.take(bytes, out);
+  s.done = s.chunks.done();
+  return taken;
 }
 
 }  // namespace trivet::net

@@ -3,10 +3,10 @@
 //
 // A connection reads a request's head, hands an Exchange to the handler, and goes on with the next
 // request when it has been answered: keep-alive and pipelining, answers in order. When the client
-// closes its side while a handler runs, the handler's task is dropped, which cancels its call
-// (nginx and Go do the same). All on the loop's thread.
+// goes away while a handler runs, the handler's task is dropped, which cancels its call. A client
+// that closed only its sending side looks the same as one that is gone until an answer is sent, so
+// it is given HttpOptions::half_close_grace. All on the loop's thread.
 
-#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -17,7 +17,6 @@
 #include "loop/loop.h"
 #include "loop/scope.h"
 #include "loop/task.h"
-#include "loop/watch.h"
 #include "net/address.h"
 #include "net/http_parser.h"
 
@@ -28,9 +27,12 @@ using ReplyHeaders = std::vector<std::pair<std::string, std::string>>;
 
 struct HttpOptions {
   Duration header_timeout =
-      limits::kHttpHeaderTimeout;  // from a request's first byte to the end of its head
+      limits::kHttpHeaderTimeout;  // from a request's first byte to its head's end
   Duration body_timeout = limits::kHttpBodyIdleTimeout;  // between two pieces of a body, either way
   Duration keep_alive = limits::kHttpKeepAlive;
+  // How long a handler goes on for a client that closed its sending side; Duration::max(): till its
+  // end.
+  Duration half_close_grace = limits::kHttpHalfCloseGrace;
   size_t max_connections = limits::kHttpConnections;  // more wait in the backlog
 };
 
@@ -41,20 +43,22 @@ class Exchange {
  public:
   explicit Exchange(Connection& connection) : connection_(connection) {}
   const Request& request() const;
+  std::string_view peer() const;  // "127.0.0.1:51234", "unix"
 
   // The whole body. kPayloadTooLarge as soon as it is known to be over `limit`, kInvalidRequest
   // when it is malformed or too slow, kCancelled when the client went away.
   loop::Task<Result<std::string>> read_body(size_t limit);
-  // The next piece, empty at the end. The same errors.
+  // The next piece (at most limits::kFrameChunk), empty at the end. The same errors.
   loop::Task<Result<std::string>> read_some();
-  // The whole body without waiting, when all of it has come already and is within the limit.
+  // The whole body without waiting, when all of it has come already and is within the limit. Not
+  // for chunked bodies.
   std::optional<std::string> body_at_hand(size_t limit);
 
-  // The whole answer at once. Content-Length, Date and Connection are added; HEAD, 204 and 304 go
-  // without a body.
+  // The whole answer at once. Content-Length, Date and Connection are added, and are not taken from
+  // `headers`, apart from "connection: close"; HEAD, 204 and 304 go without a body.
   loop::Task<Status> reply(int status, const ReplyHeaders& headers, std::string_view body);
   // A streamed answer: begin, write..., finish. Chunked, or ended by closing for HTTP/1.0. Each
-  // piece is sent at once.
+  // piece is sent at once. A body that is not `length` bytes long closes the connection.
   loop::Task<Status> begin(int status, const ReplyHeaders& headers, std::optional<uint64_t> length);
   loop::Task<Status> write(std::string_view piece);
   loop::Task<Status> finish();
@@ -66,14 +70,17 @@ class Exchange {
 
  private:
   friend class Connection;
-  void append_head(std::string& out, int status, const ReplyHeaders& headers,
-                   std::optional<uint64_t> length, bool chunked);
+  std::string& head_text(int status, const ReplyHeaders& headers, std::optional<uint64_t> length);
+  void append_headers(std::string& out, const ReplyHeaders& headers);
+  void settle_keep_alive();
 
   Connection& connection_;
   bool replied_ = false;   // a head was sent
   bool finished_ = false;  // the whole answer was sent
   bool chunked_ = false;
-  bool continued_ = false;  // 100 Continue was sent
+  bool bodiless_ = false;         // of a HEAD request, or a status without a body
+  bool continued_ = false;        // 100 Continue was sent
+  std::optional<uint64_t> left_;  // of a streamed answer with a length
 };
 
 class HttpHandler {
@@ -85,6 +92,8 @@ class HttpHandler {
   ~HttpHandler() = default;
 };
 
+class Listener;
+
 class HttpServer {
  public:
   HttpServer(loop::Loop& loop, HttpHandler& handler, HttpOptions options);
@@ -92,8 +101,9 @@ class HttpServer {
 
   // The address with the port that was chosen. kIo when it cannot be had.
   Result<Address> listen(Address address);
-  // Takes a listening socket that somebody else opened (socket activation).
-  void adopt(os::Fd listening);
+  // Takes a listening socket that somebody else opened (socket activation): the address it listens
+  // on. kInvalidRequest when it is not one.
+  Result<Address> adopt(os::Fd listening);
   void stop_accepting();
   // Stops accepting, closes idle connections, waits for answers that are under way until the
   // deadline, then drops them.
@@ -103,8 +113,8 @@ class HttpServer {
  private:
   friend class Connection;
   friend class Exchange;
-  struct Listener;
-  void accept_from(Listener& listener);
+  void add_listener(os::Fd socket);
+  void on_room();
 
   loop::Loop& loop_;
   HttpHandler& handler_;
