@@ -38,6 +38,7 @@ inline constexpr size_t kHttpConnections = 10'000;
 inline constexpr auto kHttpHeaderTimeout = 10s;    // from first byte to end of headers
 inline constexpr auto kHttpBodyIdleTimeout = 30s;  // between two pieces of a body, either direction
 inline constexpr auto kHttpKeepAlive = 75s;
+inline constexpr auto kHttpHalfCloseGrace = 1s;  // for a client that has closed its sending side
 
 // Manifests.
 inline constexpr size_t kManifestMax = 1 * kMiB;

@@ -7,6 +7,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -57,7 +58,9 @@ void append_frame(std::string& out, FrameType type, uint32_t call, std::string_v
 void append_frame_head(std::string& out, FrameType type, uint32_t call, std::string_view meta,
                        size_t body_size, More more = More::kNo);
 
-// Not thread-safe. After an error it stays failed.
+// Its buffer grows to the frame that has begun and is let go again after a large one, so an idle
+// worker holds little. Small frames cost no allocation. Not thread-safe. After an error it stays
+// failed.
 class FrameDecoder {
  public:
   explicit FrameDecoder(size_t max_frame) : max_frame_(max_frame) {}
@@ -76,10 +79,17 @@ class FrameDecoder {
   size_t missing() const;
   // True when bytes of an incomplete frame are held: end of file now means half a frame.
   bool mid_frame() const;
+  // Bytes of memory held.
+  size_t capacity() const { return capacity_; }
 
  private:
+  void compact(size_t want);
+  void grow(size_t want);
+  size_t frame_size() const;
+
   size_t max_frame_;
-  std::string buffer_;
+  std::unique_ptr<char[]> buffer_;
+  size_t capacity_ = 0;
   size_t begin_ = 0, end_ = 0;  // the unread bytes of buffer_
   bool failed_ = false;
 };

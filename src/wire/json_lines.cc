@@ -4,8 +4,9 @@ namespace trivet::wire {
 
 void LineSplitter::feed(std::string_view bytes) {
   held_.erase(0, at_);
+  searched_ -= at_;
   at_ = 0;
-  if (skipping_) {
+  if (skipping_) {  // then nothing is held
     size_t end = bytes.find('\n');
     if (end == std::string_view::npos) return;
     skipping_ = false;
@@ -15,30 +16,27 @@ void LineSplitter::feed(std::string_view bytes) {
 }
 
 std::optional<LineSplitter::Line> LineSplitter::next() {
-  for (;;) {
-    std::string_view rest{held_.data() + at_, held_.size() - at_};
-    size_t end = rest.find('\n');
-    if (skipping_) {
-      at_ = end == std::string_view::npos ? held_.size() : at_ + end + 1;
-      if (end == std::string_view::npos) return std::nullopt;
-      skipping_ = false;
-      continue;
-    }
-    if (end != std::string_view::npos) {
-      at_ += end + 1;
-      return emit(rest.substr(0, end));
-    }
-    if (rest.size() <= max_line_) return std::nullopt;
-    skipping_ = true;
-    at_ = held_.size();
-    return Line{rest.substr(0, max_line_), true};
+  std::string_view held{held_};
+  size_t end = held.find('\n', searched_);
+  if (end != std::string_view::npos) {
+    std::string_view line = held.substr(at_, end - at_);
+    at_ = searched_ = end + 1;
+    return emit(line);
   }
+  searched_ = held.size();
+  std::string_view rest = held.substr(at_);
+  // One byte more than fits may be the '\r' of a line that just fits.
+  bool may_fit = rest.size() == max_line_ + 1 && rest.back() == '\r';
+  if (rest.size() <= max_line_ || may_fit) return std::nullopt;
+  skipping_ = true;
+  at_ = held.size();
+  return Line{rest.substr(0, max_line_), true};
 }
 
 std::optional<LineSplitter::Line> LineSplitter::finish() {
-  std::string_view rest{held_.data() + at_, held_.size() - at_};
-  at_ = held_.size();
-  if (rest.empty() || skipping_) return std::nullopt;
+  std::string_view rest = std::string_view{held_}.substr(at_);
+  at_ = searched_ = held_.size();
+  if (rest.empty()) return std::nullopt;
   return emit(rest);
 }
 

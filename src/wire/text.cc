@@ -2,8 +2,11 @@
 
 #include <algorithm>
 #include <array>
-#include <cctype>
 #include <charconv>
+#include <cmath>
+#include <cstdint>
+#include <cstring>
+#include <limits>
 #include <vector>
 
 namespace trivet::wire {
@@ -11,7 +14,7 @@ namespace {
 
 struct Unit {
   std::string_view name;
-  int64_t factor;
+  uint64_t factor;
 };
 
 constexpr std::array<Unit, 6> kTimeUnits{{{"us", 1'000},
@@ -20,7 +23,8 @@ constexpr std::array<Unit, 6> kTimeUnits{{{"us", 1'000},
                                           {"m", 60'000'000'000},
                                           {"h", 3'600'000'000'000},
                                           {"d", 86'400'000'000'000}}};
-constexpr std::array<Unit, 11> kSizeUnits{{{"b", 1},
+constexpr uint64_t kSecond = 1'000'000'000;
+constexpr std::array<Unit, 13> kSizeUnits{{{"b", 1},
                                            {"k", 1 << 10},
                                            {"kb", 1 << 10},
                                            {"kib", 1 << 10},
@@ -30,32 +34,62 @@ constexpr std::array<Unit, 11> kSizeUnits{{{"b", 1},
                                            {"g", 1 << 30},
                                            {"gb", 1 << 30},
                                            {"gib", 1 << 30},
-                                           {"tib", int64_t{1} << 40}}};
-constexpr double kLargest = 9e18;
+                                           {"t", uint64_t{1} << 40},
+                                           {"tb", uint64_t{1} << 40},
+                                           {"tib", uint64_t{1} << 40}}};
+constexpr uint64_t kLargest = std::numeric_limits<int64_t>::max();
 
-// Takes "<digits>[.<digits>]<letters>" off the front.
-bool take_number(std::string_view& text, double& value, std::string& unit) {
+bool is_digit(char c) { return c >= '0' && c <= '9'; }
+
+// A decimal in two parts, so that large whole numbers stay exact.
+struct Number {
+  uint64_t whole = 0;
+  double fraction = 0;  // from 0 to 1
+};
+
+// Takes "<digits>[.<digits>]" off the front.
+bool take_number(std::string_view& text, Number& number) {
   size_t digits = 0;
-  while (digits < text.size() &&
-         (std::isdigit(static_cast<unsigned char>(text[digits])) || text[digits] == '.'))
-    ++digits;
-  if (digits == 0 || digits > 20) return false;
-  auto [end, failed] = std::from_chars(text.data(), text.data() + digits, value);
-  if (failed != std::errc{} || end != text.data() + digits) return false;
+  while (digits < text.size() && is_digit(text[digits])) ++digits;
+  auto [end, failed] = std::from_chars(text.data(), text.data() + digits, number.whole);
+  if (digits == 0 || failed != std::errc{}) return false;
   text.remove_prefix(digits);
-  unit.clear();
-  while (!text.empty() && std::isalpha(static_cast<unsigned char>(text.front()))) {
-    unit.push_back(static_cast<char>(std::tolower(static_cast<unsigned char>(text.front()))));
+  number.fraction = 0;
+  if (text.empty() || text[0] != '.') return true;
+  double place = 0.1;
+  size_t at = 1;
+  for (; at < text.size() && is_digit(text[at]); ++at, place /= 10)
+    number.fraction += place * (text[at] - '0');
+  text.remove_prefix(at);
+  return at > 1;
+}
+
+// Takes letters off the front, in lower case.
+std::string take_unit(std::string_view& text) {
+  std::string unit;
+  while (!text.empty()) {
+    char lower = static_cast<char>(text[0] | 0x20);
+    if (lower < 'a' || lower > 'z') break;
+    unit.push_back(lower);
     text.remove_prefix(1);
   }
-  return true;
+  return unit;
 }
 
 template <size_t N>
-int64_t factor_of(const std::array<Unit, N>& units, std::string_view name) {
+uint64_t factor_of(const std::array<Unit, N>& units, std::string_view name) {
   for (const auto& unit : units)
     if (unit.name == name) return unit.factor;
   return 0;
+}
+
+// total += number * factor; false when it does not fit 63 bits.
+bool add_product(uint64_t& total, const Number& number, uint64_t factor) {
+  uint64_t product = 0;
+  double part = std::round(number.fraction * static_cast<double>(factor));
+  return !__builtin_mul_overflow(number.whole, factor, &product) && part < 0x1p62 &&
+         !__builtin_add_overflow(total, product, &total) &&
+         !__builtin_add_overflow(total, static_cast<uint64_t>(part), &total) && total <= kLargest;
 }
 
 Error not_a(std::string_view what, std::string_view text, std::string_view examples) {
@@ -64,78 +98,16 @@ Error not_a(std::string_view what, std::string_view text, std::string_view examp
           "write it like " + std::string{examples}};
 }
 
-bool match_class(std::string_view glob, size_t& at, char c) {
-  size_t end = glob.find(']', at + 1);
-  if (end == std::string_view::npos) return false;
-  std::string_view set = glob.substr(at + 1, end - at - 1);
-  bool negate = !set.empty() && (set[0] == '!' || set[0] == '^');
-  if (negate) set.remove_prefix(1);
-  bool in = false;
-  for (size_t i = 0; i < set.size(); ++i) {
-    if (i + 2 < set.size() && set[i + 1] == '-') {
-      in |= set[i] <= c && c <= set[i + 2];
-      i += 2;
-    } else {
-      in |= set[i] == c;
-    }
+// ns in this unit with at most three decimals; empty when that is not exact.
+std::string exactly(uint64_t ns, const Unit& unit) {
+  uint64_t rest = ns % unit.factor * 1000;
+  if (rest % unit.factor != 0) return {};
+  std::string text = std::to_string(ns / unit.factor);
+  if (uint64_t thousandths = rest / unit.factor; thousandths > 0) {
+    text += "." + std::to_string(1000 + thousandths).substr(1);
+    text.erase(text.find_last_not_of('0') + 1);
   }
-  at = end + 1;
-  return in != negate && c != '/';
-}
-
-// Without braces. `budget` bounds the work on hostile patterns.
-bool match(std::string_view glob, std::string_view path, int& budget) {
-  if (--budget < 0) return false;
-  size_t g = 0, p = 0;
-  while (g < glob.size()) {
-    if (glob.substr(g, 2) == "**") {
-      size_t rest = g + 2;
-      bool whole_segment = rest < glob.size() && glob[rest] == '/';
-      if (whole_segment && match(glob.substr(rest + 1), path.substr(p), budget)) return true;
-      for (size_t i = p; i <= path.size(); ++i)
-        if (match(glob.substr(rest), path.substr(i), budget)) return true;
-      return false;
-    }
-    if (glob[g] == '*') {
-      for (size_t i = p;; ++i) {
-        if (match(glob.substr(g + 1), path.substr(i), budget)) return true;
-        if (i >= path.size() || path[i] == '/') return false;
-      }
-    }
-    if (p >= path.size()) return false;
-    if (glob[g] == '[' && glob.find(']', g + 1) != std::string_view::npos) {
-      if (!match_class(glob, g, path[p])) return false;
-    } else {
-      if (glob[g] == '?' ? path[p] == '/' : glob[g] != path[p]) return false;
-      ++g;
-    }
-    ++p;
-  }
-  return p == path.size();
-}
-
-// "a{b,c}d" -> "abd", "acd"; nested braces are taken literally.
-std::vector<std::string> expand_braces(std::string_view glob) {
-  constexpr size_t kMostAlternatives = 64;
-  std::vector<std::string> done{""};
-  while (!glob.empty()) {
-    size_t open = glob.find('{');
-    size_t close = open == std::string_view::npos ? open : glob.find('}', open);
-    std::string_view literal = glob.substr(0, close == std::string_view::npos ? glob.size() : open);
-    for (auto& prefix : done) prefix.append(literal);
-    if (close == std::string_view::npos) break;
-    std::vector<std::string> next;
-    std::string_view options = glob.substr(open + 1, close - open - 1);
-    for (size_t start = 0; start <= options.size() && next.size() < kMostAlternatives;) {
-      size_t comma = std::min(options.find(',', start), options.size());
-      for (const auto& prefix : done)
-        next.push_back(prefix + std::string{options.substr(start, comma - start)});
-      start = comma + 1;
-    }
-    done = std::move(next);
-    glob.remove_prefix(close + 1);
-  }
-  return done;
+  return text.append(unit.name);
 }
 
 }  // namespace
@@ -143,41 +115,47 @@ std::vector<std::string> expand_braces(std::string_view glob) {
 Result<Duration> parse_duration(std::string_view text) {
   constexpr std::string_view kExamples = "30s, 5m, 100ms, 1h30m or a number of seconds";
   std::string_view rest = text;
-  double total = 0;
-  bool bare = false;
-  if (rest.empty()) return not_a("duration", text, kExamples);
-  while (!rest.empty()) {
-    double value = 0;
-    std::string unit;
-    if (bare || !take_number(rest, value, unit)) return not_a("duration", text, kExamples);
-    bare = unit.empty();
-    int64_t factor = bare ? 1'000'000'000 : factor_of(kTimeUnits, unit);
+  uint64_t total = 0;
+  do {
+    Number number;
+    bool first = rest.size() == text.size();
+    if (!take_number(rest, number)) return not_a("duration", text, kExamples);
+    std::string unit = take_unit(rest);
+    bool bare = unit.empty() && first && rest.empty();
+    uint64_t factor = bare ? kSecond : factor_of(kTimeUnits, unit);
     if (factor == 0) return not_a("duration", text, kExamples);
-    total += value * static_cast<double>(factor);
-  }
-  if (total > kLargest) return not_a("duration that fits", text, kExamples);
+    if (!add_product(total, number, factor)) return not_a("duration that fits", text, kExamples);
+  } while (!rest.empty());
   return Duration{static_cast<int64_t>(total)};
 }
 
 Result<size_t> parse_size(std::string_view text, size_t bare_unit) {
   constexpr std::string_view kExamples = "256MiB, 64KiB, 1gb or a number";
   std::string_view rest = text;
-  double value = 0;
-  std::string unit;
-  if (!take_number(rest, value, unit) || !rest.empty()) return not_a("size", text, kExamples);
-  auto factor = unit.empty() ? static_cast<int64_t>(bare_unit) : factor_of(kSizeUnits, unit);
-  if (factor == 0) return not_a("size", text, kExamples);
-  double bytes = value * static_cast<double>(factor);
-  if (bytes > kLargest) return not_a("size that fits", text, kExamples);
-  return static_cast<size_t>(bytes);
+  Number number;
+  if (!take_number(rest, number)) return not_a("size", text, kExamples);
+  std::string unit = take_unit(rest);
+  uint64_t factor = unit.empty() ? bare_unit : factor_of(kSizeUnits, unit);
+  if (factor == 0 || !rest.empty()) return not_a("size", text, kExamples);
+  uint64_t bytes = 0;
+  if (!add_product(bytes, number, factor)) return not_a("size that fits", text, kExamples);
+  return size_t{bytes};
 }
 
 std::string format_duration(Duration d) {
-  int64_t ns = d.count();
-  if (ns == 0) return "0s";
-  for (auto it = kTimeUnits.rbegin(); it != kTimeUnits.rend(); ++it)
-    if (ns % it->factor == 0) return std::to_string(ns / it->factor) + std::string{it->name};
-  return std::to_string(ns / 1000) + "us";
+  int64_t count = d.count();
+  if (count == 0) return "0s";
+  uint64_t ns = count < 0 ? uint64_t{0} - static_cast<uint64_t>(count) : uint64_t(count);
+  std::string best;
+  for (auto unit = kTimeUnits.rbegin(); unit != kTimeUnits.rend(); ++unit) {
+    if (ns < unit->factor && unit->factor > kTimeUnits[0].factor) continue;
+    std::string text = exactly(ns, *unit);
+    bool shorter = text.size() < best.size();
+    bool rounder = text.size() == best.size() && best.find('.') != std::string::npos &&
+                   text.find('.') == std::string::npos;
+    if (!text.empty() && (best.empty() || shorter || rounder)) best = std::move(text);
+  }
+  return count < 0 ? "-" + best : best;
 }
 
 std::string format_size(size_t bytes) {
@@ -191,7 +169,7 @@ bool is_function_name(std::string_view name) {
   constexpr size_t kLongest = 63;
   if (name.empty() || name.size() > kLongest || name[0] < 'a' || name[0] > 'z') return false;
   return std::all_of(name.begin(), name.end(), [](char c) {
-    return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '_' || c == '-';
+    return (c >= 'a' && c <= 'z') || is_digit(c) || c == '_' || c == '-';
   });
 }
 
@@ -210,36 +188,36 @@ size_t edit_distance(std::string_view a, std::string_view b) {
   return row[b.size()];
 }
 
-bool glob_match(std::string_view glob, std::string_view path) {
-  constexpr int kBudget = 20'000;
-  for (const auto& alternative : expand_braces(glob)) {
-    int budget = kBudget;
-    if (match(alternative, path, budget)) return true;
-  }
-  return false;
-}
-
 bool is_no_source(std::string_view name) {
   return name.empty() || name[0] == '.' ||
          name == "node_modules" ||  // NOLINT: npm's folder, whatever runs it
          name == "__pycache__" || name.back() == '~' || name.ends_with(".swp");
 }
 
+size_t utf8_sequence(std::string_view bytes) {
+  if (bytes.empty()) return 0;
+  auto byte = [&bytes](size_t i) { return static_cast<unsigned char>(bytes[i]); };
+  unsigned char lead = byte(0);
+  if (lead < 0x80) return 1;
+  size_t size = lead >= 0xF0 ? 4 : lead >= 0xE0 ? 3 : 2;
+  if (lead < 0xC2 || lead > 0xF4 || bytes.size() < size) return 0;
+  for (size_t i = 1; i < size; ++i)
+    if ((byte(i) & 0xC0) != 0x80) return 0;
+  unsigned char second = byte(1);
+  bool overlong = (lead == 0xE0 && second < 0xA0) || (lead == 0xF0 && second < 0x90);
+  bool surrogate = lead == 0xED && second > 0x9F;
+  bool too_high = lead == 0xF4 && second > 0x8F;
+  return overlong || surrogate || too_high ? 0 : size;
+}
+
 bool is_utf8(std::string_view bytes) {
-  size_t i = 0;
-  while (i < bytes.size()) {
-    auto c = static_cast<unsigned char>(bytes[i]);
-    size_t n = c < 0x80 ? 1 : c < 0xC2 ? 0 : c < 0xE0 ? 2 : c < 0xF0 ? 3 : c < 0xF5 ? 4 : 0;
-    if (n == 0 || i + n > bytes.size()) return false;
-    for (size_t k = 1; k < n; ++k)
-      if ((static_cast<unsigned char>(bytes[i + k]) & 0xC0) != 0x80) return false;
-    if (n > 2) {
-      auto d = static_cast<unsigned char>(bytes[i + 1]);
-      if ((c == 0xE0 && d < 0xA0) || (c == 0xED && d > 0x9F) || (c == 0xF0 && d < 0x90) ||
-          (c == 0xF4 && d > 0x8F))
-        return false;
-    }
-    i += n;
+  constexpr uint64_t kHighBits = 0x8080'8080'8080'8080;
+  while (!bytes.empty()) {
+    uint64_t word = kHighBits;
+    if (bytes.size() >= sizeof word) std::memcpy(&word, bytes.data(), sizeof word);
+    size_t step = (word & kHighBits) == 0 ? sizeof word : utf8_sequence(bytes);
+    if (step == 0) return false;
+    bytes.remove_prefix(step);
   }
   return true;
 }

@@ -1,10 +1,12 @@
 // Administration: what exists, what lives, what was logged. JSON by views.cc; logs as server-sent
 // events.
 #include <boost/json.hpp>
+#include <charconv>
 
 #include "gateway/gateway.h"
 #include "gateway/openapi.h"
 #include "gateway/problem.h"
+#include "wire/query.h"
 
 namespace trivet::gateway {
 namespace {
@@ -18,27 +20,40 @@ loop::Task<Status> reply_text(net::Exchange& exchange, int status, std::string t
   co_return co_await exchange.reply(status, headers, body);
 }
 
-std::string query_value(std::string_view query, std::string_view key) {
-  while (!query.empty()) {
-    size_t end = std::min(query.find('&'), query.size());
-    std::string_view pair = query.substr(0, end);
-    query.remove_prefix(std::min(query.size(), end + 1));
-    size_t equals = pair.find('=');
-    if (pair.substr(0, equals) == key)
-      return equals == std::string_view::npos ? "" : std::string{pair.substr(equals + 1)};
-  }
-  return {};
+struct LogQuery {
+  telemetry::LogFilter filter;
+  size_t tail = limits::kLogStoreLines;
+  bool follow = true;
+};
+
+Result<LogQuery> read_log_query(std::string_view query) {
+  LogQuery result;
+  auto function = wire::query_value(query, "function");
+  if (!function) return std::move(function).error();
+  auto call = wire::query_value(query, "call");
+  if (!call) return std::move(call).error();
+  result.filter = {std::move(*function), std::move(*call)};
+  auto follow = wire::query_value(query, "follow");
+  if (!follow) return std::move(follow).error();
+  result.follow = *follow != "0";
+  auto tail = wire::query_value(query, "tail");
+  if (!tail) return std::move(tail).error();
+  if (tail->empty()) return result;
+  auto [end, wrong] = std::from_chars(tail->data(), tail->data() + tail->size(), result.tail);
+  if (wrong == std::errc{} && end == tail->data() + tail->size()) return result;
+  return Error{ErrorCode::kInvalidRequest, "tail is \"" + *tail + "\", not a number of lines"};
 }
 
 // GET /v1/logs?function=&call=&tail=100&follow=1
 loop::Task<> stream_logs(Gateway& gateway, net::Exchange& exchange) {
-  std::string query{exchange.request().query};
-  telemetry::LogFilter filter{query_value(query, "function"), query_value(query, "call")};
-  std::string tail = query_value(query, "tail");
-  bool follow = query_value(query, "follow") != "0";
+  auto query = read_log_query(exchange.request().query);
+  if (!query) {
+    co_await reply_problem(exchange, std::move(query).error(), std::string{});
+    co_return;
+  }
+  const telemetry::LogFilter& filter = query->filter;
   telemetry::LogStore& logs = gateway.sources().logs;
-  uint64_t next = logs.tail(filter, tail.empty() ? limits::kLogStoreLines
-                                                 : static_cast<size_t>(std::atoll(tail.c_str())));
+  uint64_t next = logs.tail(filter, query->tail);
   net::ReplyHeaders headers{{"content-type", "text/event-stream"},
                             {"cache-control", "no-store"},
                             {"x-accel-buffering", "no"}};
@@ -51,7 +66,7 @@ loop::Task<> stream_logs(Gateway& gateway, net::Exchange& exchange) {
     for (const auto& line : lines) out += "event: log\ndata: " + telemetry::to_json(line) + "\n\n";
     sent = co_await exchange.write(out);
     if (next < logs.end()) continue;
-    if (!follow) break;
+    if (!query->follow) break;
     bool grown = co_await logs.grown(after(gateway.loop().now(), kHeartbeat));
     if (!grown) sent = co_await exchange.write(": still here\n\n");
   }
