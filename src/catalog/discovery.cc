@@ -146,12 +146,12 @@ class Walk {
     YamlNode rest = value;
     fs::path folder = dir;
     auto path = std::find_if(rest.members.begin(), rest.members.end(),
-                             [](const auto& m) { return m.first.text == "path"; });
+                             [](const auto& m) { return m.key.text == "path"; });
     if (path != rest.members.end()) {
-      std::string text = path->second.text;
+      std::string text = path->value.text;
       if (text.starts_with('/') || text.find("..") != std::string::npos)
         return problem(key.text, tree.file,
-                       tree.error(path->second, "path must lie below the project"));
+                       tree.error(path->value, "path must lie below the project"));
       folder = dir / text;
       rest.members.erase(path);
     } else if (std::error_code ec; fs::is_directory(dir / "functions" / key.text, ec)) {

@@ -127,7 +127,7 @@ class Builder final : public YAML::EventHandler {
         return fail(mark, "the key \"" + n.text + "\" stands twice");
       parent.key = std::move(n);
     } else {
-      parent.node.members.emplace_back(std::move(*parent.key), std::move(n));
+      parent.node.members.push_back({std::move(*parent.key), std::move(n)});
       parent.key.reset();
     }
   }

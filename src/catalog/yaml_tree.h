@@ -17,14 +17,16 @@
 
 namespace trivet::catalog {
 
+struct YamlMember;
+
 struct YamlNode {
   enum class Kind { kNull, kScalar, kList, kMap };
   Kind kind = Kind::kNull;
-  std::string text;                                    // kScalar
-  bool quoted = false;                                 // "3.10" stays text
-  std::vector<YamlNode> items;                         // kList
-  std::vector<std::pair<YamlNode, YamlNode>> members;  // kMap: key, value, in order
-  int line = 0, column = 0;                            // 1-based
+  std::string text;                 // kScalar
+  bool quoted = false;              // "3.10" stays text
+  std::vector<YamlNode> items;      // kList
+  std::vector<YamlMember> members;  // kMap: in order
+  int line = 0, column = 0;         // 1-based
 
   bool is_scalar() const { return kind == Kind::kScalar; }
   bool is_map() const { return kind == Kind::kMap; }
@@ -33,6 +35,10 @@ struct YamlNode {
   const YamlNode* find(std::string_view key) const;
   // "a map", "a list", "text", "nothing"
   std::string_view kind_text() const;
+};
+
+struct YamlMember {
+  YamlNode key, value;
 };
 
 struct YamlTree {
