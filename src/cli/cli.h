@@ -20,6 +20,7 @@ namespace json = boost::json;
 // What every verb can be told. Flags win over TRIVET_* variables, those over the defaults.
 struct Common {
   std::string server = "http://127.0.0.1:7007";
+  bool server_given = false;  // by flag or variable: then nothing else will do
   std::string token;
   std::string data;
   std::vector<std::string> runtimes;
@@ -50,10 +51,13 @@ Result<std::string> read_input(const std::string& given);
 HostConfig host_config(const Common& common, std::string root);
 bool is_terminal(int fd);
 
-// GET on the server's API, or, when no server answers and `local_root` is not empty, on a host
-// opened here.
+// GET on the server's API. When no server answers, none was asked for and `local_root` is not
+// empty: on a host opened here.
 Result<json::value> fetch(const Common& common, const std::string& path,
                           const std::string& local_root);
+// The same view of the folder `root`, without a server.
+Result<json::value> view_folder(const Common& common, const std::string& path,
+                                const std::string& root);
 
 // Columns with aligned cells, on stdout.
 class Table {

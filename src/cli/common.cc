@@ -68,31 +68,40 @@ HostConfig host_config(const Common& common, std::string root) {
 
 bool is_terminal(int fd) { return isatty(fd) == 1; }
 
+namespace {
+
+Result<json::value> parsed(const std::string& text) {
+  boost::system::error_code ec;
+  json::value value = json::parse(text, ec);
+  if (ec) return Error{ErrorCode::kInternal, "the answer is not JSON: " + ec.message()};
+  return value;
+}
+
+}  // namespace
+
+Result<json::value> view_folder(const Common& common, const std::string& path,
+                                const std::string& root) {
+  HostConfig config = host_config(common, root);
+  config.loop = LoopMode::kCaller;
+  auto host = Host::open(std::move(config));
+  if (!host) return std::move(host).error();
+  auto view = (*host)->view(path);
+  if (!view) return std::move(view).error();
+  return parsed(*view);
+}
+
 Result<json::value> fetch(const Common& common, const std::string& path,
                           const std::string& local_root) {
   constexpr int64_t kTimeoutMs = 30'000;
-  std::string text;
   auto client = Client::connect(common.server, common.token, kTimeoutMs);
-  if (client) {
-    auto reply = (*client)->request("GET", path, {}, {});
-    if (!reply) return std::move(reply).error();
-    if (reply->status / 100 != 2) return error_of(*reply);
-    text = reply->body;
-  } else if (local_root.empty()) {
-    return std::move(client).error();
-  } else {
-    HostConfig config = host_config(common, local_root);
-    config.loop = LoopMode::kCaller;
-    auto host = Host::open(std::move(config));
-    if (!host) return std::move(host).error();
-    auto view = (*host)->view(path);
-    if (!view) return std::move(view).error();
-    text = *view;
+  if (!client) {
+    if (local_root.empty() || common.server_given) return std::move(client).error();
+    return view_folder(common, path, local_root);
   }
-  boost::system::error_code ec;
-  json::value value = json::parse(text, ec);
-  if (ec) return Error{ErrorCode::kInternal, "the server's answer is not JSON: " + ec.message()};
-  return value;
+  auto reply = (*client)->request("GET", path, {}, {});
+  if (!reply) return std::move(reply).error();
+  if (reply->status / 100 != 2) return error_of(*reply);
+  return parsed(reply->body);
 }
 
 void Table::print() const {

@@ -11,7 +11,14 @@ using trivet::cli::Common;
 constexpr int kUsage = 2;
 
 void add_common(CLI::App& app, Common& common) {
-  app.add_option("--server", common.server, "the server to talk to: http://HOST:PORT or unix:PATH")
+  app.add_option_function<std::string>(
+         "--server",
+         [&common](const std::string& given) {
+           common.server = given;
+           common.server_given = true;
+         },
+         "the server to talk to: http://HOST:PORT or unix:PATH")
+      ->default_str(common.server)
       ->envname("TRIVET_SERVER");
   app.add_option("--token", common.token, "access token")->envname("TRIVET_TOKEN");
   app.add_option("--data", common.data, "folder for artifacts and caches")->envname("TRIVET_DATA");

@@ -13,7 +13,8 @@ int print_json(const json::value& value) {
 }
 
 int ls(const Common& common, const std::string& root) {
-  auto value = fetch(common, "/v1/functions", root);
+  auto value = root.empty() ? fetch(common, "/v1/functions", ".")
+                            : view_folder(common, "/v1/functions", root);
   if (!value) return fail(value.error());
   if (common.as_json()) return print_json(*value);
   Table table({"NAME", "RUNTIME", "INTERFACE", "MODE", "TIMEOUT", "ENTRYPOINT"});
@@ -92,10 +93,10 @@ int config(const Common& common, const CLI::App& app, bool origin) {
 }  // namespace
 
 void add_show(CLI::App& app, Common& common, Action& action) {
-  auto root = std::make_shared<std::string>(".");
+  auto root = std::make_shared<std::string>();
   auto* list =
       app.add_subcommand("ls", "the functions of a server, or of this folder when none runs");
-  list->add_option("dir", *root, "the folder, when no server runs");
+  list->add_option("dir", *root, "this folder's functions, without a server");
   list->callback(
       [&common, &action, root] { action = [&common, root] { return ls(common, *root); }; });
 
