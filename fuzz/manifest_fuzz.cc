@@ -13,7 +13,7 @@ namespace {
 
 using namespace trivet;
 
-const std::map<std::string, std::string> kEnvironment{{"HOME", "/home/ada"}, {"EMPTY", ""}};
+const std::map<std::string, std::string> kEnvironment{{"HOME", "/tmp/ada"}, {"EMPTY", ""}};
 
 void check_position(const Error& error) {
   if (error.code != ErrorCode::kInvalidManifest || !error.message.starts_with("f.yaml"))
