@@ -93,6 +93,7 @@ Result<json::value> view_folder(const Common& common, const std::string& path,
 Result<json::value> fetch(const Common& common, const std::string& path,
                           const std::string& local_root) {
   constexpr int64_t kTimeoutMs = 30'000;
+  if (common.server == "none" && !local_root.empty()) return view_folder(common, path, local_root);
   auto client = Client::connect(common.server, common.token, kTimeoutMs);
   if (!client) {
     if (local_root.empty() || common.server_given) return std::move(client).error();

@@ -17,7 +17,7 @@ void add_common(CLI::App& app, Common& common) {
            common.server = given;
            common.server_given = true;
          },
-         "the server to talk to: http://HOST:PORT or unix:PATH")
+         "the server to talk to: http://HOST:PORT, unix:PATH, or none: only this folder")
       ->default_str(common.server)
       ->envname("TRIVET_SERVER");
   app.add_option("--token", common.token, "access token")->envname("TRIVET_TOKEN");

@@ -18,7 +18,7 @@ def trivet(*args, cwd=None, **more):
 
 
 def runtimes():
-    return {row["name"]: row for row in json.loads(trivet("runtimes", "--output", "json", "--server", "unix:/nowhere").stdout)}
+    return {row["name"]: row for row in json.loads(trivet("runtimes", "--output", "json", "--server", "none").stdout)}
 
 
 RUNTIMES = runtimes()
@@ -129,3 +129,9 @@ def test_the_examples_embed_the_host(tmp_path):
     assert cpp.returncode == 0 and cpp.stdout.count('{"hello":"Ada"}') == 2 and "token names: hello" in cpp.stdout, cpp.stderr
     c = subprocess.run([folder + "/embed_c", json.dumps({"root": str(tmp_path)}), "hello", '{"name":"Ada"}'], capture_output=True, text=True, timeout=60)
     assert c.stdout == '200 {"hello":"Ada"}\n', c.stderr
+
+
+def test_ls_says_when_the_server_that_was_asked_for_is_not_there(tmp_path):
+    done = trivet("ls", "--server", f"unix:{tmp_path}/nobody", check=False)
+    assert done.returncode == 69 and done.stdout == ""
+    assert "no server answers" in done.stderr
