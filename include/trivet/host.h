@@ -29,7 +29,7 @@ namespace trivet {
 enum class LoopMode {
   kBackground,  // a thread of the host: any thread may call
   kCaller,      // the thread that calls invoke(): no hand-over between threads, the fastest for one
-                // caller
+                // caller. SIGPIPE is blocked in that thread
 };
 
 struct HostConfig {

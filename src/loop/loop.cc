@@ -1,5 +1,6 @@
 #include "loop/loop.h"
 
+#include <signal.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
 
@@ -14,6 +15,15 @@ namespace {
 [[noreturn]] void die(const char* what) {
   std::perror(what);
   std::abort();
+}
+
+// A pipe whose reader is gone must be an error of write(), not the end of the process that embeds
+// us. For this thread only: what the rest of the process does with the signal is its own affair.
+void block_sigpipe() {
+  sigset_t set;
+  sigemptyset(&set);
+  sigaddset(&set, SIGPIPE);
+  pthread_sigmask(SIG_BLOCK, &set, nullptr);
 }
 
 }  // namespace
@@ -31,6 +41,7 @@ void Waiter::suspend(std::coroutine_handle<> handle, Link* list) {
 Loop::Loop()
     : epoll_(epoll_create1(EPOLL_CLOEXEC)), wakeup_(eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC)) {
   if (!epoll_ || !wakeup_) die("trivet: cannot create an event loop");
+  block_sigpipe();
   epoll_event ev{};
   ev.events = EPOLLIN;
   ev.data.ptr = nullptr;  // the wake-up descriptor is the only one without a handler
@@ -40,6 +51,7 @@ Loop::Loop()
 Loop::~Loop() = default;
 
 void Loop::run() {
+  block_sigpipe();
   while (!stopped_) run_once();
 }
 

@@ -76,6 +76,7 @@ class IoHandler {
 
 class Loop {
  public:
+  // Blocks SIGPIPE in the thread that creates it and in the one that runs it.
   Loop();
   ~Loop();
   Loop(const Loop&) = delete;
