@@ -10,8 +10,7 @@
 namespace trivet::worker {
 namespace {
 
-// A worker in a shell-free way: a tiny framed program would need a language; these tests use
-// /bin/sh and printf only.
+// The workers of these tests are lines of /bin/sh: dd takes a frame, printf gives one.
 struct Lines final : LogSink {
   std::vector<LogLine> all;
   void write(LogLine line) override { all.push_back(std::move(line)); }
@@ -55,19 +54,19 @@ class FramedTest : public ::testing::Test {
   static std::string replying(const std::string& body,
                               const std::string& then = "cat <&3 >/dev/null") {
     std::string length = octal(12 + body.size());
-    return "printf "
-           "'\\000\\000\\000\\014\\102\\000\\000\\000\\000\\000\\000\\000\\000\\000\\000\\000' "
-           ">&4; head -c 40 <&3 >/dev/null; "
-           "printf '\\000\\000\\000" +
-           length + "\\103\\000\\000\\000\\000\\000\\000\\001\\000\\000\\000\\000" + body +
-           "' >&4; " + then;
+    return kReady + kTake + "printf '\\000\\000\\000" + length +
+           "\\103\\000\\000\\000\\000\\000\\000\\001\\000\\000\\000\\000" + body + "' >&4; " + then;
   }
   static std::string octal(size_t n) {
     char text[8];
     std::snprintf(text, sizeof text, "\\%03zo", n);
     return text;
   }
-  static constexpr const char* kReady =
+  // One frame that the host sends in one write, in one read.
+  inline static const std::string kTake = "dd bs=65536 count=1 <&3 >/dev/null 2>&1; ";
+  // Takes LOAD and says READY.
+  inline static const std::string kReady =
+      kTake +
       "printf '\\000\\000\\000\\014\\102\\000\\000\\000\\000\\000\\000\\000\\000\\000\\000\\000' "
       ">&4; ";
 
@@ -88,8 +87,7 @@ TEST_F(FramedTest, reply_reaches_its_caller) {
 }
 
 TEST_F(FramedTest, exit_during_a_call_is_a_crash_with_code_and_stderr) {
-  auto worker =
-      start(shell(std::string{kReady} + "head -c 40 <&3 >/dev/null; echo oh no >&2; exit 3"));
+  auto worker = start(shell(kReady + kTake + "echo oh no >&2; exit 3"));
   ASSERT_TRUE(worker.ok());
   auto reply = invoke(**worker, call);
   ASSERT_FALSE(reply.ok());
@@ -102,7 +100,7 @@ TEST_F(FramedTest, exit_during_a_call_is_a_crash_with_code_and_stderr) {
 }
 
 TEST_F(FramedTest, deadline_kills_a_worker_that_cannot_be_cancelled) {
-  auto worker = start(shell(std::string{kReady} + "sleep 1000 & sleep 1000"));
+  auto worker = start(shell(kReady + "sleep 1000 & sleep 1000"));
   ASSERT_TRUE(worker.ok());
   call.deadline = loop.now() + 20ms;
   auto reply = invoke(**worker, call);
@@ -113,9 +111,7 @@ TEST_F(FramedTest, deadline_kills_a_worker_that_cannot_be_cancelled) {
 }
 
 TEST_F(FramedTest, garbage_ends_the_worker_and_says_what_it_was) {
-  auto worker =
-      start(shell(std::string{kReady} +
-                  "head -c 40 <&3 >/dev/null; printf 'GARBAGE GARBAGE GARBAGE' >&4; sleep 1000"));
+  auto worker = start(shell(kReady + kTake + "printf 'GARBAGE GARBAGE GARBAGE' >&4; sleep 1000"));
   ASSERT_TRUE(worker.ok());
   auto reply = invoke(**worker, call);
   ASSERT_FALSE(reply.ok());
@@ -125,9 +121,8 @@ TEST_F(FramedTest, garbage_ends_the_worker_and_says_what_it_was) {
 }
 
 TEST_F(FramedTest, half_a_frame_then_death_is_a_crash) {
-  auto worker = start(
-      shell(std::string{kReady} +
-            "head -c 40 <&3 >/dev/null; printf '\\000\\000\\000\\024\\103\\000\\000' >&4; exit 0"));
+  auto worker =
+      start(shell(kReady + kTake + "printf '\\000\\000\\000\\024\\103\\000\\000' >&4; exit 0"));
   ASSERT_TRUE(worker.ok());
   auto reply = invoke(**worker, call);
   ASSERT_FALSE(reply.ok());
@@ -137,8 +132,7 @@ TEST_F(FramedTest, half_a_frame_then_death_is_a_crash) {
 
 TEST_F(FramedTest, reply_for_a_call_never_made_is_garbage) {
   auto worker = start(shell(
-      std::string{kReady} +
-      "head -c 40 <&3 >/dev/null; "
+      kReady + kTake +
       "printf '\\000\\000\\000\\014\\103\\000\\000\\000\\000\\000\\000\\143\\000\\000\\000\\000' "
       ">&4; sleep 1000"));
   ASSERT_TRUE(worker.ok());
@@ -173,7 +167,7 @@ TEST_F(FramedTest, a_program_that_does_not_exist_is_said_by_name) {
 }
 
 TEST_F(FramedTest, stop_drains_and_names_its_reason) {
-  auto worker = start(shell(std::string{kReady} + "cat <&3 >/dev/null & sleep 0"));
+  auto worker = start(shell(kReady + kTake));
   ASSERT_TRUE(worker.ok());
   (*worker)->stop(EndReason::kIdle);
   EXPECT_FALSE((*worker)->alive());
@@ -183,8 +177,8 @@ TEST_F(FramedTest, stop_drains_and_names_its_reason) {
 
 TEST_F(FramedTest, lines_printed_before_the_reply_belong_to_the_call) {
   auto worker = start(shell(
-      std::string{kReady} +
-      "head -c 40 <&3 >/dev/null; echo said; "
+      kReady + kTake +
+      "echo said; "
       "printf '\\000\\000\\000\\014\\103\\000\\000\\000\\000\\000\\000\\001\\000\\000\\000\\000' "
       ">&4; sleep 1000"));
   ASSERT_TRUE(worker.ok());
