@@ -75,14 +75,23 @@ async function start(facts) {
     Object.assign(process.env, load.env);
     if (load.concurrency > 1) await attributePrints();
     face = await (load.interface === 'context' ? import('./context.mjs') : import('./json.mjs'));
-    const module = await import(pathToFileURL(`${load.dir}/${load.entrypoint}`).href);
-    handler = choose(module, load.handler);
+    const url = pathToFileURL(`${load.dir}/${load.entrypoint}`).href;
+    handler = choose(await import(url).catch((error) => importAsModule(url, error)), load.handler);
     send(type.READY, 0);
   } catch (error) {
     const { code, ...rest } = describe(await located(error));
     send(type.ERROR, 0, JSON.stringify({ code: 'LOAD_FAILED', ...rest }));
     process.exit(1);
   }
+}
+
+// Node before 20.19 takes a .js file that no package.json speaks of for CommonJS and fails on `export`; it is then told otherwise.
+async function importAsModule(url, error) {
+  if (Bun || Deno || !/^Unexpected token 'export'|outside a module/.test(error.message)) throw error;
+  const { register } = await import('node:module');
+  const load = `export const load = (url, context, next) => next(url, url.startsWith('${url}') ? { ...context, format: 'module' } : context)`;
+  register(`data:text/javascript,${encodeURIComponent(load)}`);
+  return import(`${url}?as-module`);
 }
 
 // `export default`, `export function handler`, `module.exports =`, or the name that the manifest gives.

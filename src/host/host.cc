@@ -215,22 +215,24 @@ class HostOfParts final : public Host {
   // Runs a task to its end: on the loop's thread, or by turning the loop here.
   template <class T, class F>
   T run_task(F make) {
-    std::promise<T> promise;
-    std::atomic<bool> ended{false};
-    auto begin = [&] { scope_.spawn(keep<T>(make(), promise, ended)); };
-    if (thread_.joinable()) {
-      loop_.post(begin);
-    } else {
-      begin();
-      while (!ended) loop_.run_once();
+    if (!thread_.joinable()) {
+      std::optional<T> value;
+      scope_.spawn(keep_here<T>(make(), value));
+      while (!value) loop_.run_once();
+      return std::move(*value);
     }
+    std::promise<T> promise;
+    loop_.post([&] { scope_.spawn(keep<T>(make(), promise)); });
     return promise.get_future().get();
   }
   template <class T>
-  static loop::Task<> keep(loop::Task<T> task, std::promise<T>& promise, std::atomic<bool>& ended) {
+  static loop::Task<> keep(loop::Task<T> task, std::promise<T>& promise) {
     T value = co_await std::move(task);
-    ended = true;
     promise.set_value(std::move(value));
+  }
+  template <class T>
+  static loop::Task<> keep_here(loop::Task<T> task, std::optional<T>& value) {
+    value.emplace(co_await std::move(task));
   }
 
   loop::Task<Result<CallReply>> call(CallRequest request) {
