@@ -139,6 +139,13 @@ void Loop::add(int fd, uint32_t events, IoHandler& handler) {
   if (epoll_ctl(epoll_.get(), EPOLL_CTL_ADD, fd, &ev) != 0) die("trivet: epoll_ctl");
 }
 
+void Loop::again(int fd, uint32_t events, IoHandler& handler) {
+  epoll_event ev{};
+  ev.events = events;
+  ev.data.ptr = &handler;
+  if (epoll_ctl(epoll_.get(), EPOLL_CTL_MOD, fd, &ev) != 0) die("trivet: epoll_ctl");
+}
+
 void Loop::remove(int fd, IoHandler& handler) {
   epoll_ctl(epoll_.get(), EPOLL_CTL_DEL, fd, nullptr);
   for (int i = event_next_; i < event_count_; ++i)

@@ -101,6 +101,8 @@ class Loop {
   // dies.
   void add(int fd, uint32_t events, IoHandler& handler);
   void remove(int fd, IoHandler& handler);
+  // For a handler that stopped before the descriptor was empty: tells it again in the next turn.
+  void again(int fd, uint32_t events, IoHandler& handler);
 
   // co_await loop.sleep_until(t): goes on at t.
   auto sleep_until(Instant when);

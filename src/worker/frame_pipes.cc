@@ -9,12 +9,14 @@ namespace {
 constexpr size_t kReadSize = 64 * limits::kKiB;
 constexpr size_t kReadMost = 1 * limits::kMiB;  // of a large frame at once
 constexpr int kReadsPerTurn = 16;
+constexpr size_t kAtomicWrite = 4 * limits::kKiB;  // PIPE_BUF: the pipe takes it in one piece
+constexpr uint32_t kEvents = EPOLLIN | EPOLLET;
 
 }  // namespace
 
 FrameReader::FrameReader(loop::Loop& loop, os::Fd fd, size_t max_frame, FrameReceiver& receiver)
     : loop_(loop), fd_(std::move(fd)), decoder_(max_frame), receiver_(receiver) {
-  loop_.add(fd_.get(), EPOLLIN, *this);
+  loop_.add(fd_.get(), kEvents, *this);
 }
 
 FrameReader::~FrameReader() { close(); }
@@ -26,8 +28,15 @@ void FrameReader::close() {
 }
 
 void FrameReader::on_io(uint32_t) {
-  for (int i = 0; i < kReadsPerTurn && fd_; ++i)
-    if (!read_once()) return;
+  in_order_ = settled_ && !decoder_.mid_frame();
+  settled_ = false;
+  size_t before = taken_;
+  bool more = true;
+  int reads = 0;
+  for (; more && reads < kReadsPerTurn && fd_; ++reads) more = read_once();
+  if (more && fd_) loop_.again(fd_.get(), kEvents, *this);
+  settled_ = !more && reads == 1 && taken_ == before + 1 && last_read_ <= kAtomicWrite &&
+             !decoder_.mid_frame();
 }
 
 void FrameReader::drain() {
@@ -39,6 +48,7 @@ bool FrameReader::read_once() {
   size_t want = std::clamp(decoder_.missing(), kReadSize, kReadMost);
   ssize_t n = read(fd_.get(), decoder_.room(want), want);
   if (n < 0) return errno == EINTR;
+  last_read_ = static_cast<size_t>(n);
   if (n == 0) {
     bool mid_frame = decoder_.mid_frame();
     close();
@@ -54,7 +64,9 @@ bool FrameReader::read_once() {
       return false;
     }
     if (!*frame) break;
+    ++taken_;
     receiver_.on_frame(**frame);
+    in_order_ = false;
     if (!fd_) return false;
   }
   return static_cast<size_t>(n) == want;

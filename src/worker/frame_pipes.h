@@ -33,6 +33,11 @@ class FrameReader final : public loop::IoHandler {
   ~FrameReader();
   void on_io(uint32_t events) override;
   void drain();  // reads all that is there
+  // Has everything that the worker printed before the frame at hand been seen already? epoll tells
+  // readiness in the order in which it came, so it has, when it was this very frame that made the
+  // pipe readable: it is the first of its event, and the event before it took one frame that was
+  // written at once and left nothing behind. False does not mean that there is something.
+  bool in_order() const { return in_order_; }
 
  private:
   void close();
@@ -42,6 +47,10 @@ class FrameReader final : public loop::IoHandler {
   os::Fd fd_;
   wire::FrameDecoder decoder_;
   FrameReceiver& receiver_;
+  size_t taken_ = 0;      // frames
+  size_t last_read_ = 0;  // bytes
+  bool settled_ = false;  // the event before left the pipe empty, and epoll without news of it
+  bool in_order_ = false;
 };
 
 class FrameWriter final : public loop::IoHandler {

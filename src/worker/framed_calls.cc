@@ -11,6 +11,8 @@ namespace {
 
 using wire::FrameType;
 
+constexpr uint32_t kLastId = UINT32_MAX - limits::kConcurrencyMax;
+
 void append_pairs(std::string& out, const HeaderList& headers) {
   out.push_back('[');
   for (const auto& [key, value] : headers) {
@@ -186,14 +188,15 @@ loop::Task<> Framed::kill_unless_settled(InFlightPtr flight, Instant when) {
 }
 
 void Framed::settle(InFlight& flight) {
-  process_->pump();  // what it printed before the reply is in the pipes: attribute it while the
-                     // call is known
+  // What it printed before the reply is attributed while the call is known.
+  if (!reader_->in_order() || process_->behind()) process_->pump();
   flight.worker = nullptr;
   flight.settled.set();
   calls_.erase(flight.id);
   ++answered_;
   if (calls_.empty()) calm_.set();
   attribute_output();
+  if (next_id_ > kLastId) stop(EndReason::kRecycled);  // ids are never used again
   around_.observer.on_free();
 }
 

@@ -14,6 +14,7 @@ namespace {
 
 constexpr size_t kReadSize = 64 * limits::kKiB;
 constexpr int kReadsPerTurn = 16;  // a flood of output must not keep the loop from everything else
+constexpr uint32_t kEvents = EPOLLIN | EPOLLET;
 
 struct PipePair {
   os::Fd read, write;
@@ -39,7 +40,7 @@ std::string next_cookie() {
 struct Process::Pipe final : loop::IoHandler {
   Pipe(Process& process, os::Fd read_end, LogStream which)
       : owner(process), fd(std::move(read_end)), stream(which), lines(limits::kLogLineMax) {
-    owner.loop_.add(fd.get(), EPOLLIN, *this);
+    owner.loop_.add(fd.get(), kEvents, *this);
   }
   ~Pipe() { close(); }
   void close() {
@@ -53,6 +54,7 @@ struct Process::Pipe final : loop::IoHandler {
   os::Fd fd;
   LogStream stream;
   wire::LineSplitter lines;
+  bool behind = false;  // not read to its end for now
 };
 
 // The pidfd: readable when the child has ended.
@@ -118,6 +120,7 @@ Result<std::unique_ptr<Process>> Process::start(loop::Loop& loop, const Clock& c
 }
 
 void Process::read_pipe(Pipe& pipe) {
+  pipe.behind = false;
   char buffer[kReadSize];
   for (int turn = 0; turn < kReadsPerTurn && pipe.fd; ++turn) {
     ssize_t n = read(pipe.fd.get(), buffer, sizeof buffer);
@@ -130,6 +133,9 @@ void Process::read_pipe(Pipe& pipe) {
     take(pipe, {buffer, static_cast<size_t>(n)});
     if (static_cast<size_t>(n) < sizeof buffer) return;
   }
+  if (!pipe.fd) return;
+  pipe.behind = true;
+  loop_.again(pipe.fd.get(), kEvents, pipe);
 }
 
 void Process::take(Pipe& pipe, std::string_view bytes) {
@@ -158,6 +164,8 @@ void Process::emit(LogStream stream, std::string_view line) {
   out.worker = child_.pid;
   logs_.write(std::move(out));
 }
+
+bool Process::behind() const { return out_->behind || err_->behind; }
 
 void Process::pump() {
   read_pipe(*out_);

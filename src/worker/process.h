@@ -62,6 +62,8 @@ class Process {
   // Reads what is in the pipes now, so that lines printed before a reply are attributed to its
   // call.
   void pump();
+  // There was too much for one turn of the loop: something is left in the pipes.
+  bool behind() const;
   // SIGKILL to the whole tree; `ended` follows.
   void kill();
 

@@ -228,3 +228,23 @@ def test_a_token_is_demanded_when_set(tmp_path):
     with Server(tmp_path, "--token", "s3cret") as server:
         assert server.get("/v1/functions").status == 401 and server.get("/healthz").status == 200
         assert server.get("/v1/functions", headers={"authorization": "Bearer s3cret"}).status == 200
+
+
+PRINTS = {
+    "py": ("main.py", "import sys\ndef handler(input, ctx):\n    print('out', ctx.call_id, flush=True)\n    print('err', ctx.call_id, file=sys.stderr, flush=True)\n    return 1\n"),
+    "js": ("index.mjs", "export default (input, ctx) => { console.log('out', ctx.callId); console.error('err', ctx.callId); return 1; }\n"),
+}
+
+
+@pytest.mark.parametrize("name", sorted(PRINTS))
+def test_every_printed_line_belongs_to_its_call(tmp_path, name):
+    file, text = PRINTS[name]
+    write(tmp_path / name / file, text)
+    with Server(tmp_path) as server:
+        for _ in range(1000):
+            assert server.post(f"/function/{name}", {}).status == 200
+        events = server.get(f"/v1/logs?follow=0&function={name}").text.split("\n\n")
+    lines = [json.loads(event.split("data: ", 1)[1]) for event in events if event.startswith("event: log")]
+    printed = [line for line in lines if line["stream"] in ("stdout", "stderr")]
+    assert len(printed) == 2000
+    assert [line for line in printed if line["message"].split()[1] != line.get("call_id")] == []
