@@ -68,7 +68,8 @@ loop::Task<Result<worker::Reply>> Dispatcher::invoke(worker::Call call) {
                      "the body has " + std::to_string(call.input.size()) +
                          " bytes, limits.payload is " + wire::format_size(limits.payload_bytes)},
                     call.function);
-  InFlightCount counted{in_flight_, around_.stats.of(call.function).in_flight, quiet_};
+  telemetry::FunctionStats& stats = around_.stats.of(call.function);
+  InFlightCount counted{in_flight_, stats.in_flight, quiet_};
   Instant arrived = around_.loop.now();
 
   // Prepare.
@@ -76,7 +77,7 @@ loop::Task<Result<worker::Reply>> Dispatcher::invoke(worker::Call call) {
     Status prepared = co_await served->prepare();
     if (!prepared) {
       Result<worker::Reply> outcome{about(prepared.error(), call.function)};
-      settle(call.function, outcome, {});
+      settle(stats, outcome, {});
       co_return outcome;
     }
   }
@@ -85,7 +86,7 @@ loop::Task<Result<worker::Reply>> Dispatcher::invoke(worker::Call call) {
   auto lease = co_await served->pool()->lease(lease_deadline(around_.loop.now(), limits));
   if (!lease) {
     Result<worker::Reply> outcome{about(std::move(lease).error(), call.function)};
-    settle(call.function, outcome, {around_.loop.now() - arrived, {}, {}});
+    settle(stats, outcome, {around_.loop.now() - arrived, {}, {}});
     co_return outcome;
   }
   worker::Timing timing{lease->queued(), lease->started(), {}};
@@ -102,7 +103,7 @@ loop::Task<Result<worker::Reply>> Dispatcher::invoke(worker::Call call) {
 
   // Settle.
   if (outcome.ok() || outcome.error().code == ErrorCode::kFunctionError) lease->succeeded();
-  settle(call.function, outcome, timing);
+  settle(stats, outcome, timing);
   if (!outcome) co_return about(std::move(outcome).error(), call.function);
   outcome->timing = timing;
   co_return outcome;
@@ -128,9 +129,8 @@ Error Dispatcher::not_found(const std::string& function) const {
   return error;
 }
 
-void Dispatcher::settle(const std::string& function, const Result<worker::Reply>& outcome,
+void Dispatcher::settle(telemetry::FunctionStats& stats, const Result<worker::Reply>& outcome,
                         const worker::Timing& timing) {
-  telemetry::FunctionStats& stats = around_.stats.of(function);
   ++stats.calls;
   stats.run.observe(timing.run);
   stats.queue.observe(timing.queue);

@@ -69,7 +69,7 @@ class Dispatcher {
  private:
   Result<ServedPtr> resolve(const std::string& function);
   Error not_found(const std::string& function) const;
-  void settle(const std::string& function, const Result<worker::Reply>& outcome,
+  void settle(telemetry::FunctionStats& stats, const Result<worker::Reply>& outcome,
               const worker::Timing& timing);
   void retire(ServedPtr served, worker::EndReason reason);
   loop::Task<> retire_when_prepared(ServedPtr served, worker::EndReason reason);

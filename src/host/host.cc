@@ -217,6 +217,7 @@ class HostOfParts final : public Host {
   T run_task(F make) {
     if (!thread_.joinable()) {
       std::optional<T> value;
+      loop_.refresh();
       scope_.spawn(keep_here<T>(make(), value));
       while (!value) loop_.run_once();
       return std::move(*value);

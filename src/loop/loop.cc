@@ -42,6 +42,7 @@ Loop::Loop()
     : epoll_(epoll_create1(EPOLL_CLOEXEC)), wakeup_(eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC)) {
   if (!epoll_ || !wakeup_) die("trivet: cannot create an event loop");
   block_sigpipe();
+  refresh();
   epoll_event ev{};
   ev.events = EPOLLIN;
   ev.data.ptr = nullptr;  // the wake-up descriptor is the only one without a handler
@@ -76,6 +77,7 @@ void Loop::run_once(Instant until) {
   event_next_ = 0;  // what is ready already is run at the end: the wait is then zero
   event_count_ =
       epoll_wait(epoll_.get(), events_.data(), static_cast<int>(events_.size()), wait_ms(until));
+  refresh();
   if (event_count_ < 0) {
     if (errno != EINTR) die("trivet: epoll_wait");
     event_count_ = 0;

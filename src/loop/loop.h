@@ -91,7 +91,10 @@ class Loop {
   // Runs `work` on the loop's thread soon, in order. Any thread.
   void post(std::function<void()> work);
 
-  Instant now() const { return RealClock{}.now(); }
+  // The time of this turn: read once after each wait, because a call asks for it ten times. Who runs
+  // the loop only now and then calls refresh() before giving it something new.
+  Instant now() const { return now_; }
+  void refresh() { now_ = RealClock{}.now(); }
 
   // A Waiter's coroutine goes on after what is running now. Removes it from its list and the
   // timers.
@@ -125,6 +128,7 @@ class Loop {
   std::vector<Waiter*> heap_;
   std::array<epoll_event, 256> events_{};
   int event_count_ = 0, event_next_ = 0;
+  Instant now_{};
   bool stopped_ = false;
   std::mutex mutex_;
   std::vector<std::function<void()>> posted_;  // guarded by mutex_
