@@ -2,6 +2,7 @@ package trivet
 
 import (
 	"encoding/binary"
+	"io"
 	"os"
 	"sync"
 	"syscall"
@@ -20,10 +21,10 @@ type frame struct {
 	meta, body  []byte
 }
 
-// The two pipes. One goroutine reads, through the runtime's poller: a raw blocking read would keep a thread, and each call would have to be handed
-// to another one (measured: 100 us a call instead of 19).
+// The two pipes. One goroutine reads at a time. While calls run on the goroutine that read them, a plain blocking read is the fastest; it keeps a
+// thread, so calls that are handed to other goroutines want the runtime's poller (measured: 100 us a call instead of 19 without it).
 type pipes struct {
-	file    *os.File
+	file    *os.File // nil: read without the poller
 	in      []byte
 	begin   int
 	writing sync.Mutex
@@ -58,13 +59,34 @@ func (p *pipes) need(size int) error {
 			copy(grown, p.in)
 			p.in = grown
 		}
-		n, err := p.file.Read(p.in[have:cap(p.in)])
+		n, err := p.readSome(p.in[have:cap(p.in)])
 		if err != nil {
 			return err
 		}
 		p.in = p.in[:have+n]
 	}
 	return nil
+}
+
+func (p *pipes) readSome(room []byte) (int, error) {
+	if p.file != nil {
+		return p.file.Read(room)
+	}
+	for {
+		n, err := syscall.Read(fdIn, room)
+		if n == 0 && err == nil {
+			err = io.EOF
+		}
+		if err != syscall.EINTR {
+			return n, err
+		}
+	}
+}
+
+// usePoller makes reads park their goroutine instead of its thread.
+func (p *pipes) usePoller() {
+	_ = syscall.SetNonblock(fdIn, true)
+	p.file = os.NewFile(fdIn, "frames")
 }
 
 func max(a, b int) int {

@@ -11,11 +11,11 @@ import (
 	"fmt"
 	"os"
 	"reflect"
-	"runtime"
 	"runtime/debug"
 	"strings"
 	"sync"
-	"syscall"
+	"sync/atomic"
+	"time"
 )
 
 type worker struct {
@@ -26,13 +26,20 @@ type worker struct {
 	mutex    sync.Mutex
 	flights  map[uint32]*flight // guarded by mutex
 	function any
+	lent     struct {
+		reading atomic.Bool // the goroutine that read a call runs it: who wants to read may
+		timer   *time.Timer
+	}
 }
 
+const lendTime = time.Millisecond
+
 type plan struct {
-	Function  string            `json:"function"`
-	Interface string            `json:"interface"`
-	Env       map[string]string `json:"env"`
-	Credit    int               `json:"credit"`
+	Function    string            `json:"function"`
+	Interface   string            `json:"interface"`
+	Env         map[string]string `json:"env"`
+	Credit      int               `json:"credit"`
+	Concurrency int               `json:"concurrency"`
 }
 
 // A call in flight.
@@ -40,76 +47,7 @@ type flight struct {
 	meta, body []byte
 	cancel     context.CancelFunc
 	context    context.Context
-	credit     chan int // what the host grants while a reply streams
-}
-
-// Serve answers calls with function until the host says that it is enough. It does not return.
-func Serve(function any) {
-	for _, fd := range []int{fdIn, fdOut} {
-		syscall.CloseOnExec(fd)
-	}
-	_ = syscall.SetNonblock(fdIn, true)
-	w := &worker{flights: map[uint32]*flight{}, function: function}
-	w.file = os.NewFile(fdIn, "frames")
-	hello := fmt.Sprintf(`{"protocol":1,"runtime":"go","version":%q,"concurrency":0,"features":["cancel","stream"]}`, strings.TrimPrefix(runtime.Version(), "go"))
-	w.write(tHello, 0, []byte(hello), nil, false)
-	for {
-		frame, err := w.read()
-		if err != nil || frame.kind == tDrain {
-			break
-		}
-		w.take(frame)
-	}
-	w.running.Wait()
-	os.Exit(0)
-}
-
-func (w *worker) take(f frame) {
-	switch f.kind {
-	case tLoad:
-		w.load(f.meta)
-	case tCall:
-		ctx, cancel := context.WithCancel(context.Background())
-		call := &flight{meta: f.meta, body: f.body, context: ctx, cancel: cancel, credit: make(chan int, 1024)}
-		w.mutex.Lock()
-		w.flights[f.call] = call
-		w.mutex.Unlock()
-		w.running.Add(1)
-		if f.flags&flagMore == 0 {
-			go w.run(f.call, call)
-		}
-	case tPing:
-		w.write(tPong, 0, nil, f.body, false)
-	case tChunk, tCancel, tCredit:
-		w.mutex.Lock()
-		call := w.flights[f.call]
-		w.mutex.Unlock()
-		if call != nil {
-			w.about(call, f)
-		}
-	}
-}
-
-// A frame about a call in flight.
-func (w *worker) about(call *flight, f frame) {
-	switch f.kind {
-	case tCancel:
-		call.cancel()
-	case tCredit:
-		var grant struct{ Bytes int }
-		_ = json.Unmarshal(f.meta, &grant)
-		select {
-		case call.credit <- grant.Bytes:
-		default: // nobody streams any more
-		}
-	case tChunk:
-		call.body = append(call.body, f.body...)
-		if f.flags&flagMore == 0 {
-			go w.run(f.call, call)
-			return
-		}
-		w.write(tCredit, f.call, []byte(fmt.Sprintf(`{"bytes":%d}`, len(f.body))), nil, false)
-	}
+	credit     chan int // what the host grants, once a reply streams
 }
 
 func (w *worker) load(meta []byte) {
@@ -124,6 +62,9 @@ func (w *worker) load(meta []byte) {
 		text, _ := json.Marshal(map[string]string{"code": "LOAD_FAILED", "message": err.Error()})
 		w.write(tError, 0, text, nil, false)
 		os.Exit(1)
+	}
+	if w.plan.Concurrency != 1 {
+		w.usePoller()
 	}
 	w.write(tReady, 0, nil, nil, false)
 }
@@ -206,6 +147,9 @@ func (w *worker) answerHTTP(id uint32, call *flight, ctx *Context) error {
 
 // stream sends what next gives, within the host's credit.
 func (w *worker) stream(id uint32, call *flight, head []byte, next func() ([]byte, bool, error)) error {
+	w.mutex.Lock()
+	call.credit = make(chan int, 1024)
+	w.mutex.Unlock()
 	w.write(tReply, id, head, nil, true)
 	credit := w.plan.Credit
 	for {

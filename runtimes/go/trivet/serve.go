@@ -1,0 +1,108 @@
+package trivet
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"os"
+	"runtime"
+	"strings"
+	"syscall"
+	"time"
+)
+
+// Serve answers calls with function until the host says that it is enough. It does not return.
+func Serve(function any) {
+	for _, fd := range []int{fdIn, fdOut} {
+		syscall.CloseOnExec(fd)
+	}
+	w := &worker{flights: map[uint32]*flight{}, function: function}
+	hello := fmt.Sprintf(`{"protocol":1,"runtime":"go","version":%q,"concurrency":0,"features":["cancel","stream"]}`, strings.TrimPrefix(runtime.Version(), "go"))
+	w.write(tHello, 0, []byte(hello), nil, false)
+	w.lent.timer = time.AfterFunc(time.Hour, w.takeOver)
+	w.serve()
+	select {} // another goroutine serves, and ends the process
+}
+
+// serve takes frame after frame. A call that is alone runs here, on the goroutine that read it: to hand it to another one costs as much as all the
+// rest. When it takes longer than lendTime another goroutine goes on reading, so that CANCEL is heard, and this one ends with its call.
+func (w *worker) serve() {
+	for {
+		frame, err := w.read()
+		if err != nil || frame.kind == tDrain {
+			break
+		}
+		call := w.take(frame)
+		if call == nil {
+			continue
+		}
+		if w.plan.Concurrency != 1 {
+			go w.run(frame.call, call)
+			continue
+		}
+		w.lent.reading.Store(true)
+		w.lent.timer.Reset(lendTime)
+		w.run(frame.call, call)
+		if !w.lent.reading.CompareAndSwap(true, false) {
+			return
+		}
+		w.lent.timer.Stop()
+	}
+	w.running.Wait()
+	os.Exit(0)
+}
+
+func (w *worker) takeOver() {
+	if w.lent.reading.CompareAndSwap(true, false) {
+		w.serve()
+	}
+}
+
+// take does what a frame asks for. A call that is complete is given back, to be run.
+func (w *worker) take(f frame) *flight {
+	switch f.kind {
+	case tLoad:
+		w.load(f.meta)
+	case tCall:
+		ctx, cancel := context.WithCancel(context.Background())
+		call := &flight{meta: f.meta, body: f.body, context: ctx, cancel: cancel}
+		w.mutex.Lock()
+		w.flights[f.call] = call
+		w.mutex.Unlock()
+		w.running.Add(1)
+		if f.flags&flagMore == 0 {
+			return call
+		}
+	case tPing:
+		w.write(tPong, 0, nil, f.body, false)
+	case tChunk, tCancel, tCredit:
+		w.mutex.Lock()
+		defer w.mutex.Unlock()
+		if call := w.flights[f.call]; call != nil {
+			return w.about(call, f)
+		}
+	}
+	return nil
+}
+
+// about takes a frame about a call in flight. The mutex is held.
+func (w *worker) about(call *flight, f frame) *flight {
+	switch f.kind {
+	case tCancel:
+		call.cancel()
+	case tCredit:
+		var grant struct{ Bytes int }
+		_ = json.Unmarshal(f.meta, &grant)
+		select {
+		case call.credit <- grant.Bytes:
+		default: // nobody streams any more
+		}
+	case tChunk:
+		call.body = append(call.body, f.body...)
+		if f.flags&flagMore == 0 {
+			return call
+		}
+		w.write(tCredit, f.call, []byte(fmt.Sprintf(`{"bytes":%d}`, len(f.body))), nil, false)
+	}
+	return nil
+}
