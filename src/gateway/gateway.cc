@@ -35,6 +35,8 @@ loop::Task<> Gateway::handle(net::Exchange& exchange) {
   } else if (path.starts_with(kAlyx) &&
              (path.size() == kAlyx.size() || path[kAlyx.size()] == '/')) {
     co_await handle_alyx(*this, exchange, std::string{path.substr(kAlyx.size())});
+  } else if (path == "/v1/echo" && request.method == "POST") {
+    co_await handle_echo(*this, exchange);
   } else if (is_admin(path)) {
     co_await handle_admin(*this, exchange, std::string{path});
   } else {

@@ -55,6 +55,9 @@ class Gateway final : public net::HttpHandler {
 // The ways in. `path` is what follows their prefix.
 loop::Task<> handle_native(Gateway& gateway, net::Exchange& exchange, std::string function,
                            std::string path);
+// POST /v1/echo: the body comes back as a call's reply would, without a call. For load tests of
+// what stands between a client and its function.
+loop::Task<> handle_echo(Gateway& gateway, net::Exchange& exchange);
 loop::Task<> handle_alyx(Gateway& gateway, net::Exchange& exchange, std::string path);
 loop::Task<> handle_admin(Gateway& gateway, net::Exchange& exchange, std::string path);
 

@@ -91,8 +91,8 @@ class Loop {
   // Runs `work` on the loop's thread soon, in order. Any thread.
   void post(std::function<void()> work);
 
-  // The time of this turn: read once after each wait, because a call asks for it ten times. Who runs
-  // the loop only now and then calls refresh() before giving it something new.
+  // The time of this turn: read once after each wait, because a call asks for it ten times. Who
+  // runs the loop only now and then calls refresh() before giving it something new.
   Instant now() const { return now_; }
   void refresh() { now_ = RealClock{}.now(); }
 
