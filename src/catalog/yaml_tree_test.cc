@@ -140,6 +140,13 @@ TEST(YamlTree, abyss_is_refused_and_overflows_no_stack) {
   EXPECT_NE(refused(repeated("? ", 5'000)), "accepted");
 }
 
+TEST(YamlTree, number_of_values_is_limited) {
+  EXPECT_EQ(refused("a: [" + repeated("1, ", 15'000) + "1]"), "accepted");
+  EXPECT_NE(refused("a: [" + repeated("1, ", 25'000) + "1]").find("more than 20000 values"),
+            std::string::npos);
+  EXPECT_NE(refused(repeated("- []\n", 25'000)).find("more than 20000 values"), std::string::npos);
+}
+
 TEST(YamlTree, alias_bomb_is_refused) {
   std::string bomb = "a0: &a0 [x, x, x, x, x, x, x, x, x, x]\n";
   for (int i = 1; i < 12; ++i) {
@@ -149,6 +156,11 @@ TEST(YamlTree, alias_bomb_is_refused) {
     bomb += "]\n";
   }
   EXPECT_NE(refused(bomb).find("once aliases are expanded"), std::string::npos);
+}
+
+TEST(YamlTree, alias_bomb_of_one_long_text_is_refused) {
+  std::string bomb = "a: &a \"" + std::string(500'000, 'x') + "\"\nb: [" + repeated("*a, ", 1000);
+  EXPECT_NE(refused(bomb + "*a]\n").find("once aliases are expanded"), std::string::npos);
 }
 
 TEST(YamlTree, size_is_limited) {
