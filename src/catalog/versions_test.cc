@@ -41,9 +41,22 @@ TEST(VersionSatisfies, each_form_takes_what_it_says) {
   }
 }
 
+TEST(VersionSatisfies, blank_after_the_sign_is_allowed) {
+  EXPECT_TRUE(version_satisfies("1.2.3", ">= 1.0.0"));
+  EXPECT_FALSE(version_satisfies("0.9", ">= 1.0.0"));
+  EXPECT_TRUE(version_satisfies("20.1", ">= 18 < 21"));
+  EXPECT_FALSE(version_satisfies("21.0", ">= 18 < 21"));
+}
+
 TEST(VersionSatisfies, unknown_version_satisfies_no_number) {
   for (std::string_view wanted : {"3", "3.11", ">=1", "^20", "~1.2", "=0.1"})
     EXPECT_FALSE(version_satisfies("?", wanted)) << wanted;
+}
+
+TEST(VersionSatisfies, nonsense_is_never_satisfied) {
+  for (std::string_view wanted :
+       {"newest", "=>1", "!1", ">", "^", ">=x", "99999999999999999999", ">=1 nonsense"})
+    EXPECT_FALSE(version_satisfies("3.11.2", wanted)) << wanted;
 }
 
 }  // namespace
