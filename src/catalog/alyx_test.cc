@@ -143,6 +143,21 @@ TEST_F(AlyxTest, unknown_fields_are_refused_with_a_suggestion) {
   EXPECT_EQ(said_of("sandbox: {level: strict}"), "manifest.yaml:3:1: unknown field \"sandbox\"");
 }
 
+TEST_F(AlyxTest, sample_input_becomes_json_text) {
+  const std::pair<std::string_view, std::string_view> table[] = {
+      {"sample_input: {name: Ada, tags: [x, 1, true, ~]}",
+       R"({"name":"Ada","tags":["x",1,true,null]})"},
+      {"sample_input: 42", "42"},
+      {"sample_input: '{\"name\":\"Ada\"}'", R"({"name":"Ada"})"},
+      {"sample_input: |\n  {\"name\":\"Ada\"}", R"({"name":"Ada"})"},
+      {"sample_input: {zip: \"01234\"}", R"({"zip":"01234"})"},
+      {"sample_input: plain words", R"("plain words")"}};
+  for (auto [text, json] : table) {
+    EXPECT_EQ(said_of(text), "");
+    EXPECT_EQ(spec.sample_input, json) << text;
+  }
+}
+
 TEST(LooksLikeAlyx, schema_and_manifest_are_told_from_other_files) {
   auto root = [](std::string_view text) { return parse_yaml(text, "x.yaml")->root; };
   EXPECT_TRUE(looks_like_alyx_schema(root("functions: {a: {runtime: node}}")));
