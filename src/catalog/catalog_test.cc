@@ -170,6 +170,23 @@ TEST_F(CatalogTest, only_runtimes_that_functions_use_are_looked_for) {
   EXPECT_TRUE(catalog->current()->runtime("spare")->available());
 }
 
+TEST_F(CatalogTest, edited_runtime_is_taken_with_all_its_fields) {
+  write("a.toy");
+  open();
+  catalog->probe_all();
+  auto before = catalog->current();
+  for (const std::string name : {"toy", "spare"})
+    add_runtime(name, "concurrency: 7\nbuild: {steps: [{name: x, command: [make]}]}\n");
+  EXPECT_EQ(catalog->reload().changed, Names{"a"});
+  for (const std::string name : {"toy", "spare"}) {
+    auto now = catalog->current()->runtime(name);
+    EXPECT_NE(now, before->runtime(name)) << name;
+    EXPECT_EQ(now->concurrency, 7) << name;
+    EXPECT_EQ(now->build_steps.size(), 1u) << name;
+    EXPECT_TRUE(now->available()) << name;
+  }
+}
+
 TEST_F(CatalogTest, broken_runtime_is_a_problem_and_the_others_serve) {
   write("a.toy");
   add_runtime("spare", "no_such_field: 1\n");
