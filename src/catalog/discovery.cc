@@ -35,8 +35,9 @@ class Walk {
               {ErrorCode::kIo, "there is no folder " + in_.root.string(),
                "name one that holds functions"});
     } else if (!take_folder(in_.root, IsRoot::kYes)) {
-      take_children(in_.root);
-      if (fs::is_directory(in_.root / "functions", ec)) take_children(in_.root / "functions");
+      fs::path functions = in_.root / "functions";
+      take_children(in_.root, "functions");
+      if (fs::is_directory(functions, ec) && !take_described(functions)) take_children(functions);
     }
     refuse_duplicates();
     return std::move(out_);
@@ -49,11 +50,12 @@ class Walk {
     out_.problems.push_back({std::move(function), std::move(file), std::move(error)});
   }
 
-  void take_children(const fs::path& dir) {
+  void take_children(const fs::path& dir, std::string_view but = {}) {
     std::vector<fs::path> entries;
     std::error_code ec;
     for (const auto& entry : fs::directory_iterator(dir, ec)) {
       if (passed_over(entry.path())) continue;
+      if (!but.empty() && entry.path().filename() == but && entry.is_directory(ec)) continue;
       if (entry.is_symlink(ec) && escapes(entry.path())) continue;
       entries.push_back(entry.path());
     }
@@ -79,12 +81,16 @@ class Walk {
                        [&](const auto& r) { return claims(*r.second, file); });
   }
 
-  // False when nothing in the folder says that it is a function.
-  bool take_folder(const fs::path& dir, IsRoot root) {
+  // False when the folder has no manifest.
+  bool take_described(const fs::path& dir) {
     if (is_file(dir / "trivet.yaml")) return take_trivet(dir, dir / "trivet.yaml"), true;
     if (is_file(dir / "schema.yaml") && take_alyx_schema(dir, dir / "schema.yaml")) return true;
-    if (is_file(dir / "manifest.yaml") && take_alyx_manifest(dir, dir / "manifest.yaml"))
-      return true;
+    return is_file(dir / "manifest.yaml") && take_alyx_manifest(dir, dir / "manifest.yaml");
+  }
+
+  // False when nothing in the folder says that it is a function.
+  bool take_folder(const fs::path& dir, IsRoot root) {
+    if (take_described(dir)) return true;
     if (root == IsRoot::kYes && holds_other_functions(dir)) return false;
     FunctionSpec spec;
     spec.name = dir.filename().string();

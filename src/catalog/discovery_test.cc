@@ -74,6 +74,21 @@ TEST_F(DiscoveryTest, functions_folder_of_a_project_is_looked_into) {
   EXPECT_EQ(names(), (Names{"a", "b", "c"})) << all_problems();
 }
 
+TEST_F(DiscoveryTest, functions_folder_is_no_function_itself) {
+  toys.write("functions/main.toy");
+  toys.write("functions/other.toy");
+  look();
+  EXPECT_EQ(names(), (Names{"main", "other"})) << all_problems();
+}
+
+TEST_F(DiscoveryTest, project_in_the_functions_folder_is_read_once) {
+  toys.write("functions/trivet.yaml", "functions: {a: {path: a}}\n");
+  toys.write("functions/a/main.toy");
+  look();
+  EXPECT_EQ(names(), Names{"a"}) << all_problems();
+  EXPECT_EQ(all_problems(), "");
+}
+
 TEST_F(DiscoveryTest, lone_file_as_the_root_is_one_function) {
   toys.write("beside.toy");
   toys.root = toys.write("hello.toy");
