@@ -155,6 +155,10 @@ class Walk {
                              [](const auto& m) { return m.key.text == "path"; });
     if (path != rest.members.end()) {
       std::string text = path->value.text;
+      if (path->value.is_list() || path->value.is_map())
+        return problem(key.text, tree.file,
+                       tree.error(path->value, "path must be one value, not " +
+                                                   std::string{path->value.kind_text()}));
       if (text.starts_with('/') || text.find("..") != std::string::npos)
         return problem(key.text, tree.file,
                        tree.error(path->value, "path must lie below the project"));

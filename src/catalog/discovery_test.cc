@@ -164,6 +164,26 @@ TEST_F(DiscoveryTest, project_manifest_has_every_function) {
       << problem("d");
 }
 
+TEST_F(DiscoveryTest, project_paths_stay_below_the_project) {
+  toys.write("trivet.yaml",
+             "functions:\n"
+             "  up: {path: ../outside}\n"
+             "  deep: {path: a/../../outside}\n"
+             "  absolute: {path: /tmp}\n"
+             "  list: {path: [a]}\n"
+             "  entry: {entrypoint: ../x.toy}\n");
+  toys.scratch.write("outside/main.toy", "x");
+  toys.write("main.toy");
+  look();
+  EXPECT_EQ(names(), Names{});
+  std::string file = (toys.functions() / "trivet.yaml").string();
+  EXPECT_EQ(problem("up"), file + ":2:14: path must lie below the project");
+  EXPECT_EQ(problem("deep"), file + ":3:16: path must lie below the project");
+  EXPECT_EQ(problem("absolute"), file + ":4:20: path must lie below the project");
+  EXPECT_EQ(problem("list"), file + ":5:16: path must be one value, not a list");
+  EXPECT_EQ(problem("entry"), file + ":6:23: the entrypoint must lie in the function's folder");
+}
+
 TEST_F(DiscoveryTest, project_manifest_takes_nothing_but_functions) {
   toys.write("trivet.yaml", "functions: {}\nname: x\n");
   look();
