@@ -22,6 +22,18 @@ bool is_file(const fs::path& path) {
   return fs::is_regular_file(path, ec);
 }
 
+// The route's path without the names of its words: "/x/{id}" and "/x/{name}" are one route.
+std::string shape(const std::string& path) {
+  std::string out;
+  for (size_t i = 0; i < path.size(); ++i) {
+    size_t end = path[i] == '{' && out.ends_with('/') ? path.find('}', i) : std::string::npos;
+    bool whole = end != std::string::npos && (end + 1 == path.size() || path[end + 1] == '/');
+    if (whole) i = end;
+    out += whole ? "{}" : path.substr(i, 1);
+  }
+  return out;
+}
+
 class Walk {
  public:
   explicit Walk(const DiscoveryInput& input) : in_(input) {}
@@ -235,13 +247,16 @@ class Walk {
   // Names and routes must be unique: all that share one are problems, for none of them is the right
   // one.
   void refuse_duplicates() {
+    const std::vector<std::string> kAnyMethod{"ANY",   "GET",    "POST", "PUT",
+                                              "PATCH", "DELETE", "HEAD", "OPTIONS"};
     std::map<std::string, std::vector<const FunctionSpec*>> names, routes;
     for (const auto& spec : out_.functions) {
       names[spec.name].push_back(&spec);
       for (const auto& route : spec.routes)
-        for (const auto& method :
-             route.methods.empty() ? std::vector<std::string>{"ANY"} : route.methods)
-          routes[method + " " + route.path].push_back(&spec);
+        for (const auto& method : route.methods.empty() ? kAnyMethod : route.methods) {
+          auto& users = routes[method + " " + shape(route.path)];
+          if (users.empty() || users.back() != &spec) users.push_back(&spec);
+        }
     }
     std::map<const FunctionSpec*, std::string> refused;
     auto refuse = [&refused](const auto& groups, const std::string& what, bool by_manifest) {
@@ -251,7 +266,8 @@ class Walk {
         for (const auto* spec : specs)
           all +=
               (all.empty() ? "" : " and ") + (by_manifest ? spec->manifest.string() : spec->name);
-        for (const auto* spec : specs) refused[spec] = what + " \"" + key + "\" is used by " + all;
+        for (const auto* spec : specs)
+          refused.emplace(spec, what + " \"" + key + "\" is used by " + all);
       }
     };
     refuse(names, "the name", true);

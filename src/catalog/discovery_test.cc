@@ -229,6 +229,32 @@ TEST_F(RouteTest, route_used_twice_serves_neither) {
   EXPECT_EQ(problem("b").empty(), false);
 }
 
+TEST_F(RouteTest, route_for_any_method_clashes_with_one_for_a_method) {
+  serve("a", "/x");
+  serve("b", "POST /x");
+  look();
+  EXPECT_EQ(names(), Names{});
+  EXPECT_NE(problem("b").find("the route \"POST /x\" is used by a and b"), std::string::npos)
+      << problem("b");
+}
+
+TEST_F(RouteTest, function_may_repeat_its_own_route) {
+  toys.write("a/main.toy");
+  toys.write("a/trivet.yaml", "triggers: [{http: {route: /x}}, {http: {route: GET /x}}]\n");
+  look();
+  EXPECT_EQ(names(), Names{"a"}) << all_problems();
+}
+
+TEST_F(RouteTest, names_of_words_make_no_difference) {
+  serve("a", "GET /x/{id}");
+  serve("b", "GET /x/{name}");
+  serve("c", "GET /x/all");
+  serve("d", "GET /x/{id}/more");
+  look();
+  EXPECT_EQ(names(), (Names{"c", "d"}));
+  EXPECT_NE(problem("a").find("is used by a and b"), std::string::npos) << problem("a");
+}
+
 TEST_F(DiscoveryTest, broken_functions_say_what_is_wrong) {
   toys.write("Upper.toy");
   toys.write("gone/trivet.yaml", "runtime: toy\nentrypoint: none.toy\n");
