@@ -109,6 +109,7 @@ class Walk {
     spec.dir = dir;
     if (!find_entrypoint(spec, in_)) return false;
     spec.manifest = dir / spec.entrypoint;
+    spec.manifest_line = 1;  // no lone file: all that lies in the folder belongs to it
     finish(std::move(spec), {}, fs::path{}, 0);
     return true;
   }

@@ -199,6 +199,13 @@ TEST_F(ResolveTest, version_of_a_lone_file_ignores_its_neighbours) {
   EXPECT_NE(version_found(), first);
 }
 
+TEST_F(ResolveTest, version_of_a_folder_without_manifest_has_all_its_files) {
+  toys.write("f/main.toy");
+  std::string first = version_found();
+  toys.write("f/used_by_main.toy");
+  EXPECT_NE(version_found(), first);
+}
+
 TEST(Claims, extensions_are_compared_whole) {
   RuntimeSpec runtime;
   runtime.extensions = {".toy"};
