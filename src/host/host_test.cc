@@ -122,6 +122,18 @@ TEST_F(HostTest, folder_shows_each_function) {
   EXPECT_EQ(call("slow", "7")->body, "7");
 }
 
+TEST_F(HostTest, folder_that_does_not_exist_is_an_error_and_is_not_made) {
+  for (const char* below : {"none", "none/deep"}) {
+    HostConfig wrong;
+    wrong.root = (scratch / below).string();
+    auto opened = Host::open(wrong);
+    ASSERT_FALSE(opened.ok()) << below;
+    EXPECT_EQ(opened.error().code, ErrorCode::kIo);
+    EXPECT_NE(opened.error().message.find(wrong.root), std::string::npos);
+    EXPECT_TRUE(fs::is_empty(scratch.path())) << below;
+  }
+}
+
 TEST_F(HostTest, state_is_kept_beside_the_functions_unless_told) {
   write("echo.py", kEcho);
   HostConfig plain = config();
