@@ -397,6 +397,16 @@ TEST_F(HostTest, close_twice_is_the_same_as_once) {
   EXPECT_EQ(host->stats().calls, 1);
 }
 
+TEST_F(HostTest, closed_host_refuses_every_form_of_call) {
+  write("echo.py", kEcho);
+  open(config());
+  ASSERT_TRUE(host->close().ok());
+  EXPECT_EQ(code(call("echo")), "UNAVAILABLE");
+  auto later = begin(*host, "echo");
+  ASSERT_EQ(later.wait_for(kPatience), std::future_status::ready);
+  EXPECT_EQ(code(later.get()), "UNAVAILABLE");
+}
+
 TEST_F(HostTest, close_waits_for_calls_in_flight) {
   write("slow.py", "import time\ndef handler(input, ctx):\n    time.sleep(0.2)\n    return 'ok'\n");
   open(config());
