@@ -1,5 +1,7 @@
 #include "builder/builder.h"
 
+#include <unistd.h>
+
 #include <fstream>
 
 #include "builder/tree_hash.h"
@@ -42,6 +44,19 @@ std::string first_line(const fs::path& file) {
   std::getline(in, line);
   return line;
 }
+
+// A folder that an artifact is made in: gone at the end, unless it was renamed.
+struct Making {
+  explicit Making(fs::path d) : dir(std::move(d)) { clear(); }
+  ~Making() { clear(); }
+  Making(const Making&) = delete;
+  Making& operator=(const Making&) = delete;
+  void clear() {
+    std::error_code ec;
+    fs::remove_all(dir, ec);
+  }
+  fs::path dir;
+};
 
 }  // namespace
 
@@ -146,26 +161,22 @@ loop::Task<Result<fs::path>> Builder::run_steps(const catalog::FunctionSpec& spe
   std::error_code ec;
   if (fs::exists(output, ec)) co_return output;
 
-  fs::path making = cache_ / "artifacts" / (*key + "." + spec.name + ".making");
-  fs::remove_all(making, ec);
-  fs::create_directories(making, ec);
-  if (ec) co_return disk_error("cannot make " + making.string(), ec);
+  // Another function, version or process may be making the same: each in a folder of its own.
+  std::string maker = spec.name + "." + spec.version + "." + std::to_string(getpid());
+  Making making{cache_ / "artifacts" / (*key + "." + maker + ".making")};
+  fs::create_directories(making.dir, ec);
+  if (ec) co_return disk_error("cannot make " + making.dir.string(), ec);
   catalog::Words words{runtime.binary, runtime.dir.string(), runtime.dir.parent_path().string(),
-                       entrypoint,     spec.dir.string(),    making.string(),
+                       entrypoint,     spec.dir.string(),    making.dir.string(),
                        spec.handler,   spec.interface};
   for (const auto& step : runtime.build_steps) {
     std::vector<std::string> argv = catalog::expand(step.command, words);
     Status ran = co_await run_step(spec, step.name, std::move(argv));
-    if (!ran) {
-      fs::remove_all(making, ec);
-      co_return std::move(ran).error();
-    }
+    if (!ran) co_return std::move(ran).error();
   }
-  fs::rename(making, output, ec);
-  if (ec && fs::exists(output)) {  // another function of the same content was faster
-    fs::remove_all(making, ec);
-    co_return output;
-  }
+  fs::rename(making.dir, output, ec);
+  std::error_code none;
+  if (ec && fs::exists(output, none)) co_return output;  // another was faster
   if (ec) co_return disk_error("cannot keep " + output.string(), ec);
   co_return output;
 }

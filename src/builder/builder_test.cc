@@ -47,7 +47,7 @@ class BuilderTest : public ::testing::Test {
   std::string run_mark(const std::string& letter = "r") {
     return "printf " + letter + " >>" + (root / "runs").string() + "; ";
   }
-  // What is in the cache's artifacts, besides whole ones.
+  // How many there are in the cache, whole or being made.
   size_t artifacts() {
     std::error_code ec;
     auto entries = fs::directory_iterator(root / "cache/artifacts", ec);
@@ -245,6 +245,7 @@ TEST_F(BuilderTest, what_an_interrupted_build_left_does_not_get_into_the_artifac
   ASSERT_EQ(artifacts(), 1u) << "what is being made";
   builder.reset();  // as when the host ends
   caller.scope.reset();
+  EXPECT_EQ(artifacts(), 0u);
   fresh_builder();
   put("go", "");
   auto artifact = build(function(), runtime);
@@ -308,6 +309,27 @@ TEST_F(BuilderTest, functions_of_the_same_content_end_with_one_artifact) {
   ASSERT_TRUE(f.outcome->ok());
   ASSERT_TRUE(g.outcome->ok());
   EXPECT_EQ((*f.outcome)->output, (*g.outcome)->output);
+  EXPECT_EQ(artifacts(), 1u);
+}
+
+TEST_F(BuilderTest, two_versions_of_the_same_content_do_not_disturb_each_other) {
+  // The first waits in the middle of its build until the second has begun or ended its own.
+  auto runtime = runtime_with_step(
+      "touch ${output}/half; " + run_mark() + "while test ! -e " + (root / "go").string() +
+      "; do sleep 0.01; done; test -e ${output}/half && touch ${output}/app");
+  auto newer = function();
+  newer.version = "v2";  // its time limit was changed: nothing that goes into the build
+  Caller first, second;
+  call(first, function(), runtime);
+  await_file(root / "runs");
+  call(second, newer, runtime);
+  for (Instant end = loop.now() + 20s; runs() != "rr" && loop.now() < end;)
+    loop.run_once(loop.now() + 1ms);
+  put("go", "");
+  while (!first.outcome || !second.outcome) loop.run_once();
+  ASSERT_TRUE(first.outcome->ok()) << first.outcome->error().text();
+  ASSERT_TRUE(second.outcome->ok()) << second.outcome->error().text();
+  EXPECT_EQ((*first.outcome)->output, (*second.outcome)->output);
   EXPECT_EQ(artifacts(), 1u);
 }
 
