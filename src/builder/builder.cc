@@ -137,6 +137,7 @@ loop::Task<Status> Builder::run_user_command(const catalog::FunctionSpec& spec,
         "install it, or give an absolute path"};
   std::vector<std::string> argv{program};
   argv.insert(argv.end(), spec.build->args.begin(), spec.build->args.end());
+  fs::remove(stamp, ec);  // what it vouched for is about to be overwritten
   Status ran = co_await run_step(spec, spec.build->command, std::move(argv));
   if (!ran) co_return ran;
   if (!output.empty() && !fs::exists(spec.dir / output, ec))

@@ -409,6 +409,18 @@ TEST_F(BuilderTest, output_that_was_removed_is_made_again) {
   EXPECT_EQ(runs(), "rr");
 }
 
+TEST_F(BuilderTest, a_command_that_failed_half_way_is_not_taken_for_the_build_before_it) {
+  auto spec = function_built_by(run_mark() + "cat main.x >out.bin; grep -q good main.x");
+  put("f/main.x", "good");
+  ASSERT_TRUE(build(spec, plain_runtime()).ok());
+  put("f/main.x", "bad");
+  ASSERT_FALSE(build(spec, plain_runtime()).ok());
+  put("f/main.x", "good");  // as it was, but the output is of the build that failed
+  ASSERT_TRUE(build(spec, plain_runtime()).ok());
+  EXPECT_EQ(read(root / "f/out.bin"), "good");
+  EXPECT_EQ(runs(), "rrr");
+}
+
 TEST_F(BuilderTest, a_command_that_is_missing_is_said_by_name) {
   auto spec = function_built_by("");
   spec.build->command = "no-such-compiler";
