@@ -2,6 +2,7 @@
 
 #include <unistd.h>
 
+#include <cerrno>
 #include <fstream>
 
 #include "builder/tree_hash.h"
@@ -148,7 +149,12 @@ loop::Task<Status> Builder::run_user_command(const catalog::FunctionSpec& spec,
   auto built = co_await around_.blocking.run(around_.loop, hash);
   if (!built) co_return std::move(built).error();
   fs::create_directories(stamp.parent_path(), ec);
-  std::ofstream(stamp) << *built << "\n";
+  if (ec) co_return disk_error("cannot make " + stamp.parent_path().string(), ec);
+  std::ofstream out(stamp);
+  out << *built << "\n";
+  out.close();
+  if (!out)
+    co_return disk_error("cannot write " + stamp.string(), {errno, std::generic_category()});
   co_return Status{};
 }
 

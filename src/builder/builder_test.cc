@@ -439,5 +439,22 @@ TEST_F(BuilderTest, a_command_that_makes_no_output_has_failed) {
   EXPECT_NE(artifact.error().message.find("made no out.bin"), std::string::npos);
 }
 
+TEST_F(BuilderTest, a_command_whose_stamp_cannot_be_kept_is_said) {
+  put("cache", "a file where the folder should be");
+  auto spec = function_built_by("cat main.x >out.bin");
+  auto artifact = build(spec, plain_runtime());
+  ASSERT_FALSE(artifact.ok());
+  EXPECT_EQ(artifact.error().code, ErrorCode::kIo);
+  EXPECT_NE(artifact.error().message.find((root / "cache").string()), std::string::npos);
+
+  fs::remove(root / "cache");
+  put("cache/stamps/f.stamp/in-the-way", "a folder where the file should be");
+  artifact = build(spec, plain_runtime());
+  ASSERT_FALSE(artifact.ok());
+  EXPECT_EQ(artifact.error().code, ErrorCode::kIo);
+  EXPECT_NE(artifact.error().message.find("f.stamp: Is a directory"), std::string::npos)
+      << artifact.error().message;
+}
+
 }  // namespace
 }  // namespace trivet::builder
