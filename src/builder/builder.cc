@@ -130,7 +130,9 @@ loop::Task<Status> Builder::run_user_command(const catalog::FunctionSpec& spec,
   bool present = output.empty() || fs::exists(spec.dir / output, ec);
   if (present && first_line(stamp) == *key) co_return Status{};
 
-  std::string program = find_program(spec.build->command);
+  fs::path command = spec.build->command;
+  if (command.has_parent_path()) command = spec.dir / command;  // "./make.sh" is the function's own
+  std::string program = find_program(command.string());
   if (program.empty())
     co_return Error{
         ErrorCode::kBuildFailed,

@@ -432,6 +432,16 @@ TEST_F(BuilderTest, a_command_that_is_missing_is_said_by_name) {
       << artifact.error().message;
 }
 
+TEST_F(BuilderTest, a_command_with_a_folder_is_found_from_the_source_folder) {
+  put("f/tools/make.sh", "#!/bin/sh\ncat main.x >out.bin\n");
+  fs::permissions(root / "f/tools/make.sh", fs::perms::owner_all);
+  auto spec = function();
+  spec.build = catalog::Build{"./tools/make.sh", {}, "out.bin", {"*.x"}};
+  auto artifact = build(spec, plain_runtime());
+  ASSERT_TRUE(artifact.ok()) << artifact.error().text();
+  EXPECT_EQ(read(root / "f/out.bin"), "main");
+}
+
 TEST_F(BuilderTest, a_command_that_makes_no_output_has_failed) {
   auto artifact = build(function_built_by("true"), plain_runtime());
   ASSERT_FALSE(artifact.ok());
