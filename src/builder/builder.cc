@@ -207,14 +207,18 @@ loop::Task<Status> Builder::run_step(const catalog::FunctionSpec& spec, std::str
                     "build step \"" + name + "\" of " + spec.name + " took more than 10 minutes"};
   }
   const auto& obituary = (*process)->obituary();
-  if (obituary.status.code == 0) co_return Status{};
-  co_return Error{
-      ErrorCode::kBuildFailed,
-      "build step \"" + name + "\" of " + spec.name + " ended with " + obituary.status.text(),
-      "its last lines are in `output`"}
-      .with("step", name)
-      .with("exit_code", std::to_string(obituary.status.code))
-      .with("output", obituary.stderr_tail);
+  const os::ExitStatus& status = obituary.status;
+  if (status.code == 0) co_return Status{};
+  Error error{ErrorCode::kBuildFailed,
+              "build step \"" + name + "\" of " + spec.name + " ended with " + status.text(),
+              "its last lines are in `output`"};
+  error.details.emplace_back("step", name);
+  if (status.signal > 0)
+    error.details.emplace_back("signal", os::signal_name(status.signal));
+  else
+    error.details.emplace_back("exit_code", std::to_string(status.code));
+  error.details.emplace_back("output", obituary.stderr_tail);
+  co_return error;
 }
 
 }  // namespace trivet::builder

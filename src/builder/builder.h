@@ -41,8 +41,8 @@ class Builder {
 
   // True when nothing has to be done: build() would return at once.
   static bool is_trivial(const catalog::FunctionSpec& spec, const catalog::RuntimeSpec& runtime);
-  // kBuildFailed with step, exit_code and output (its last lines) as details; kIo when the cache
-  // cannot be written.
+  // kBuildFailed with step, exit_code or signal, and output (its last lines) as details; kIo when
+  // the cache cannot be written.
   loop::Task<Result<Artifact>> build(catalog::FunctionPtr spec, catalog::RuntimePtr runtime);
 
  private:

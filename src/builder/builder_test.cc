@@ -466,5 +466,14 @@ TEST_F(BuilderTest, a_command_whose_stamp_cannot_be_kept_is_said) {
       << artifact.error().message;
 }
 
+TEST_F(BuilderTest, a_step_that_a_signal_ended_names_the_signal) {
+  auto artifact = build(function(), runtime_with_step("kill -KILL $$"));
+  ASSERT_FALSE(artifact.ok());
+  EXPECT_NE(artifact.error().message.find("signal SIGKILL"), std::string::npos);
+  EXPECT_EQ(detail(artifact.error(), "signal"), "SIGKILL");
+  EXPECT_EQ(detail(artifact.error(), "exit_code"), "(none)");
+  EXPECT_EQ(artifacts(), 0u);
+}
+
 }  // namespace
 }  // namespace trivet::builder
