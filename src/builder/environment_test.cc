@@ -98,9 +98,18 @@ TEST_F(FindProgramTest, passes_over_what_cannot_be_run) {
   EXPECT_EQ(find_program("tool"), (root / "b/tool").string());
 }
 
+TEST_F(FindProgramTest, passes_over_folders) {
+  fs::create_directory(root / "a/tool");
+  put("b/tool", 0755);
+  Variable variable{"PATH", path().c_str()};
+  EXPECT_EQ(find_program("tool"), (root / "b/tool").string());
+  EXPECT_EQ(find_program((root / "a/tool").string()), "");
+}
+
 TEST_F(FindProgramTest, is_empty_when_there_is_none) {
   Variable variable{"PATH", path().c_str()};
   EXPECT_EQ(find_program("tool"), "");
+  EXPECT_EQ(find_program(""), "");
 }
 
 TEST_F(FindProgramTest, a_name_with_a_slash_is_not_searched) {
