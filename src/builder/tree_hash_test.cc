@@ -94,6 +94,17 @@ TEST_F(TreeHashTest, does_not_depend_on_the_order_in_which_files_came) {
   EXPECT_EQ(hash(), before);
 }
 
+TEST_F(TreeHashTest, leaves_out_what_is_nobodys_source) {
+  std::string before = hash();
+  for (auto name : {".git/HEAD", ".env/x", "node_modules/a/index.js", "lib/__pycache__/a.pyc"})
+    put(name, "x");
+  EXPECT_EQ(hash(), before) << "a folder";
+  for (auto name : {".hidden", "lib/.part.x.swp", "main.x~", "lib/x.swp"}) {
+    put(name, "x");
+    EXPECT_EQ(hash(), before) << name;
+  }
+}
+
 TEST_F(TreeHashTest, with_globs_only_files_that_match_count) {
   std::string before = hash({"**/*.x"});
   put("notes.txt", "x");
