@@ -77,7 +77,7 @@ bool Builder::is_trivial(const catalog::FunctionSpec& spec, const catalog::Runti
 
 loop::Task<Result<Artifact>> Builder::build(catalog::FunctionPtr spec,
                                             catalog::RuntimePtr runtime) {
-  if (is_trivial(*spec, *runtime)) co_return Artifact{{}, spec->entrypoint, true};
+  if (is_trivial(*spec, *runtime)) co_return Artifact{{}, spec->entrypoint};
   std::string key = spec->name + "@" + spec->version;
   auto& slot = running_[key];
   if (!slot) {
@@ -100,7 +100,7 @@ loop::Task<> Builder::run(std::shared_ptr<Running> running, std::string key) {
 
 loop::Task<Result<Artifact>> Builder::build_now(catalog::FunctionPtr spec,
                                                 catalog::RuntimePtr runtime) {
-  Artifact artifact{{}, spec->entrypoint, true};
+  Artifact artifact{{}, spec->entrypoint};
   if (spec->build) {
     Status built = co_await run_user_command(*spec, *runtime);
     if (!built) co_return std::move(built).error();

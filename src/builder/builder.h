@@ -25,7 +25,6 @@ struct Artifact {
   std::filesystem::path output;  // of the runtime's steps; empty when it has none
   std::string
       entrypoint;  // relative to the function's folder: the manifest's build.output when it has one
-  bool from_cache = true;
 };
 
 class Builder {
