@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <latch>
 #include <set>
 #include <thread>
 #include <vector>
@@ -39,11 +40,13 @@ TEST(CallId, sorts_by_time) {
 TEST(CallId, is_fit_to_be_taken_over) { EXPECT_TRUE(is_call_id(new_call_id(kSomeTime))); }
 
 TEST(CallId, of_several_threads_are_all_different) {
-  constexpr size_t kEach = 500;
+  constexpr size_t kEach = 5000;
+  std::latch start{4};
   std::vector<std::vector<std::string>> made(4);
   std::vector<std::thread> threads;
   for (auto& mine : made)
-    threads.emplace_back([&mine] {
+    threads.emplace_back([&mine, &start] {
+      start.arrive_and_wait();
       for (size_t i = 0; i < kEach; ++i) mine.push_back(new_call_id(kSomeTime));
     });
   for (auto& thread : threads) thread.join();

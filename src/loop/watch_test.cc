@@ -195,6 +195,18 @@ TEST_F(WatchTest, a_pipe_without_reader_wakes_its_writer) {
   EXPECT_TRUE(watch.hung_up());
 }
 
+TEST_F(WatchTest, an_error_or_hang_up_alone_wakes_both_sides_and_half_a_hang_up_readers_only) {
+  for (uint32_t event : {uint32_t{EPOLLERR}, uint32_t{EPOLLHUP}, uint32_t{EPOLLRDHUP}}) {
+    Watch watch{loop, mine.get()};
+    watch.drained();
+    watch.filled();
+    watch.on_io(event);  // the kernel adds EPOLLIN and EPOLLOUT for some descriptors, not for all
+    EXPECT_TRUE(watch.hung_up()) << event;
+    EXPECT_TRUE(watch.may_read()) << event;
+    EXPECT_EQ(watch.may_write(), event != EPOLLRDHUP) << event;
+  }
+}
+
 TEST_F(WatchTest, a_dropped_reader_is_not_woken) {
   Watch watch{loop, mine.get()};
   watch.drained();
