@@ -94,6 +94,17 @@ TEST_F(TreeHashTest, does_not_depend_on_the_order_in_which_files_came) {
   EXPECT_EQ(hash(), before);
 }
 
+TEST_F(TreeHashTest, takes_files_in_the_order_of_their_names) {
+  fs::remove_all(dir / "lib");
+  fs::remove(dir / "main.x");
+  ContentHash in_order;
+  for (char c = 'a'; c <= 'z'; ++c) {
+    put(std::string{static_cast<char>('z' - (c - 'a'))}, "x");
+    in_order.add(std::string{c}, "x");
+  }
+  EXPECT_EQ(hash(), in_order.hex());
+}
+
 TEST_F(TreeHashTest, leaves_out_what_is_nobodys_source) {
   std::string before = hash();
   for (auto name : {".git/HEAD", ".env/x", "node_modules/a/index.js", "lib/__pycache__/a.pyc"})
