@@ -193,6 +193,8 @@ TEST(ContentHash, parts_do_not_run_into_each_other) {
   EXPECT_NE(hash_of({{"a", "bc"}}), hash_of({{"ab", "c"}}));
   EXPECT_NE(hash_of({{"a", "b"}, {"c", "d"}}), hash_of({{"a", "bcd"}}));
   EXPECT_NE(hash_of({{"", ""}}), hash_of({}));
+  std::string zeros(8, '\0');  // as long as a length
+  EXPECT_NE(hash_of({{"a" + zeros + "b", "c"}}), hash_of({{"a", "b" + zeros + "c"}}));
 }
 
 TEST(ContentHash, depends_on_the_order_of_parts) {
