@@ -19,6 +19,7 @@
 #include "loop/blocking.h"
 #include "loop/watch.h"
 #include "net/http_server.h"
+#include "net/listener.h"
 #include "trivet/host.h"
 
 namespace trivet {
@@ -67,7 +68,7 @@ class HostOfParts final : public Host {
         dispatcher_({loop_, clock_, logs_, stats_, builder_, tokens_}),
         sources_{dispatcher_, stats_, logs_, clock_, started_},
         gateway_(loop_, sources_, tokens_,
-                 {config_.access_token, [this] { return reload_on_loop(); },
+                 {config_.access_token, data_dir_, [this] { return reload_on_loop(); },
                   [this] { return probe_on_loop(); }}),
         server_(loop_, gateway_, {}),
         scope_(loop_) {}
@@ -94,13 +95,17 @@ class HostOfParts final : public Host {
       for (const auto& text : config_.listen) {
         auto address = net::Address::parse(text);
         if (!address) return std::move(address).error();
-        if (!address->is_loopback() && config_.access_token.empty())
-          return Error{ErrorCode::kUnauthorized, "listening on " + text + " needs an access token",
-                       "set TRIVET_TOKEN, or listen on 127.0.0.1"};
+        if (Status allowed = may_listen(*address); !allowed) return allowed;
         auto listening = server_.listen(*address);
         if (!listening) return std::move(listening).error();
         addresses_.push_back(listening->url());
         if (address->kind == net::Address::Kind::kTcp) dispatcher_.set_public_url(listening->url());
+      }
+      for (auto& socket : net::inherited_sockets()) {
+        auto listening = server_.adopt(std::move(socket));
+        if (!listening) return std::move(listening).error();
+        if (Status allowed = may_listen(*listening); !allowed) return allowed;
+        addresses_.push_back(listening->url());
       }
       if (config_.watch) return watch();
       return {};
@@ -109,7 +114,7 @@ class HostOfParts final : public Host {
 
   Status close() override {
     if (closed_.exchange(true)) return {};
-    Instant deadline = after(loop_.now(), std::chrono::milliseconds{config_.drain_timeout_ms});
+    Instant deadline = after(clock_.now(), std::chrono::milliseconds{config_.drain_timeout_ms});
     run_task<bool>([this, deadline] { return shut_down(deadline); });
     if (thread_.joinable()) {
       loop_.stop();
@@ -270,6 +275,13 @@ class HostOfParts final : public Host {
   loop::Task<> call_back(CallRequest request, std::function<void(Result<CallReply>)> done) {
     auto reply = co_await call(std::move(request));
     done(std::move(reply));
+  }
+
+  Status may_listen(const net::Address& address) const {
+    if (address.is_loopback() || !config_.access_token.empty()) return {};
+    return Error{ErrorCode::kUnauthorized,
+                 "listening on " + address.url() + " needs an access token",
+                 "set TRIVET_TOKEN, or listen on 127.0.0.1"};
   }
 
   void adopt() {
