@@ -72,6 +72,7 @@ USAGE = [
     (["run", "/no/such/file.py"], 4, "there is no /no/such/file.py"),
     (["ls", "nodir"], 4, "there is no nodir"),
     (["serve", "nodir"], 4, "there is no nodir"),
+    (["bench", "nofile.py"], 4, "there is no nofile.py"),
     (["run", "."], 4, "holds no function"),
     (["run", "--bogus"], 2, "unknown flag --bogus"),
     (["run", "--timeuot", "1s"], 2, "did you mean --timeout?"),
@@ -81,6 +82,7 @@ USAGE = [
     (["token", "new"], 7, "token is not supported yet"),
     (["calls", "get", "--what", "x"], 7, "calls is not supported yet"),
     (["invoke", "a b", "--server", "unix:/no/such"], 4, "names are lower-case letters"),
+    (["describe", "hello?x=1"], 4, "names are lower-case letters"),
     (["new", "python", "Bad Name"], 2, "names are lower-case letters"),
     (["invoke", "f", "--server", "unix:/no/such"], 69, "trivet serve"),
     (["serve", ".", "--listen", "nonsense"], 2, "is not an address"),
@@ -226,3 +228,98 @@ def test_ls_says_when_the_server_that_was_asked_for_is_not_there(tmp_path):
     done = trivet("ls", "--server", f"unix:{tmp_path}/nobody", check=False)
     assert done.returncode == 69 and done.stdout == ""
     assert "no server answers" in done.stderr
+
+
+def test_config_says_where_a_setting_came_from():
+    def rows(*args, **env):
+        shown = trivet("config", "show", "--origin", "--output", "json", *args, env={**os.environ, **env})
+        return {name: (row["value"], row["origin"]) for name, row in json.loads(shown.stdout).items()}
+
+    assert rows("--server", "http://y", TRIVET_SERVER="http://x")["server"] == ("http://y", "flag")
+    assert rows("--server=http://y", TRIVET_SERVER="http://x")["server"] == ("http://y", "flag")
+    assert rows(TRIVET_SERVER="http://x")["server"] == ("http://x", "TRIVET_SERVER")
+    assert rows()["listen"] == ("127.0.0.1:7007", "default")
+    assert rows(TRIVET_LISTEN="unix:/x")["listen"] == ("unix:/x", "TRIVET_LISTEN")
+    assert rows("--listen", "unix:/y", TRIVET_LISTEN="unix:/x")["listen"] == ("unix:/y", "flag")
+
+
+def test_ls_counts_what_cannot_be_served(tmp_path):
+    (tmp_path / "good.py").write_text(PYTHON)
+    (tmp_path / "bad").mkdir()
+    (tmp_path / "bad" / "trivet.yaml").write_text("runtime: nosuch\nentrypoint: x\n")
+    for more in ([], ["--output", "json"]):
+        done = trivet("ls", str(tmp_path), *more)
+        assert done.returncode == 0 and done.stderr.endswith("trivet: 1 function cannot be served\n"), done.stderr
+
+
+ABSENT = """name: absent
+title: Absent
+extensions: [.absent]
+entrypoints: [main.absent]
+toolchain:
+  binary: [no-such-binary]
+  version: {args: [--version], pattern: "([0-9.]+)"}
+  install: "echo installed"
+interfaces: [stdio]
+oneshot:
+  command: ["${binary}", "${entrypoint}"]
+"""
+
+
+def test_doctor_fails_when_something_needed_is_missing(tmp_path):
+    (tmp_path / "runtimes" / "absent").mkdir(parents=True)
+    (tmp_path / "runtimes" / "absent" / "runtime.yaml").write_text(ABSENT)
+    here = tmp_path / "here"
+    here.mkdir()
+
+    def doctor(*args):
+        return trivet("doctor", "--server", "none", "--runtimes", str(tmp_path / "runtimes"), *args, cwd=here)
+
+    idle = doctor()
+    assert idle.returncode == 0 and "missing  absent" in idle.stdout, idle  # but nobody here needs it
+    (here / "hello.absent").write_text("")
+    done = doctor()
+    assert done.returncode == 69 and "functions here need it" in done.stdout, done
+    done = doctor("--output", "json")
+    assert done.returncode == 69 and json.loads(done.stdout)["missing_needed"] == ["absent"]
+
+
+def test_ps_has_no_process_zero(tmp_path):
+    (tmp_path / "once").mkdir()
+    (tmp_path / "once" / "main.py").write_text("import sys\nprint(sys.stdin.read() and '{\"success\": true, \"output\": 1}')\n")
+    (tmp_path / "once" / "trivet.yaml").write_text("runtime: python\nentrypoint: main.py\ninterface: stdio\nmode: oneshot\n")
+    with Server(tmp_path) as server:
+        at = ["--server", "unix:" + server.socket]
+        assert trivet("invoke", "once", "-d", "{}", *at).stdout == "1"
+        rows = trivet("ps", *at).stdout.splitlines()
+        assert all(line.split()[2] != "0" for line in rows[1:]), rows
+
+
+def test_describe_takes_a_name_only(tmp_path):
+    (tmp_path / "hello.py").write_text(PYTHON)
+    with Server(tmp_path) as server:
+        for name in ("hello?x=1", "hello HTTP/1.1\r\nX: y", "hello/..", "a b"):
+            for verb in ("describe", "invoke"):
+                done = trivet(verb, name, "--server", "unix:" + server.socket)
+                assert done.returncode == 4 and "there is no function" in done.stderr, (verb, name, done.stderr)
+
+
+def test_bench_by_name_with_several_callers(tmp_path):
+    (tmp_path / "hello.py").write_text(PYTHON)
+    (tmp_path / "other.py").write_text(PYTHON)
+
+    def bench(*args, **more):
+        done = trivet("bench", *args, "-n", "40", "--colds", "1", "--output", "json", **more)
+        assert done.returncode == 0, done.stderr
+        row = json.loads(done.stdout)
+        return row["function"], row["cold"]["n"], row["warm"]["n"], row["warm"]["callers"]
+
+    alone = {"cwd": tmp_path, "env": {**os.environ, "TRIVET_SERVER": "none"}}
+    assert bench("hello", "-c", "3", **alone) == ("hello", 1, 40, 3)
+    assert bench("hello", "--cold", "--warm", **alone) == ("hello", 1, 40, 1)
+    assert bench("hello", "--cold", **alone) == ("hello", 1, 0, 1)
+    assert bench("hello.py", "--warm", **alone) == ("hello", 0, 40, 1)
+    with Server(tmp_path) as server:
+        assert bench("other", "--server", "unix:" + server.socket, cwd="/") == ("other", 1, 40, 1)
+    missing = trivet("bench", "helo", **alone)
+    assert missing.returncode == 4 and "there is no function" in missing.stderr
