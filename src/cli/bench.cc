@@ -234,7 +234,8 @@ int bench(const Common& common, const Options& options) {
 
 void add_bench(CLI::App& app, Common& common, Action& action) {
   auto options = std::make_shared<Options>();
-  auto* verb = app.add_subcommand("bench", "cold and warm latency of a function");
+  auto* verb = app.add_subcommand(
+      "bench", "latency and throughput of a function, cold and warm, beside a floor");
   verb->add_option("what", options->path,
                    "a function of the running server or of this folder, a source file, or a folder")
       ->required();

@@ -108,16 +108,21 @@ int run(const Common& common, const Options& options) {
 
 void add_run(CLI::App& app, Common& common, Action& action) {
   auto options = std::make_shared<Options>();
-  auto* verb = app.add_subcommand("run", "one call without a server");
+  auto* verb =
+      app.add_subcommand("run", "one call without a server: the reply on stdout, logs on stderr");
   verb->add_option("path", options->path, "a source file or a function's folder")->required();
   verb->add_option("-d,--data-input", options->input, "the input: JSON, @file, or - for stdin");
   verb->add_option("--name", options->name, "which function, when the folder holds several");
-  for (const char* key : {"interface", "runtime", "mode", "timeout"})
+  const std::pair<const char*, const char*> overrides[] = {
+      {"interface", "how the code is called, instead of the manifest's; see `trivet runtimes`"},
+      {"runtime", "instead of the manifest's, or of the one that the extension says"},
+      {"mode", "pool or oneshot, instead of the manifest's"},
+      {"timeout", "such as 500ms or 30s, instead of the manifest's"}};
+  for (const auto& [key, help] : overrides)
     verb->add_option_function<std::string>(
         std::string{"--"} + key,
-        [options, key](const std::string& value) { options->overrides[key] = value; },
-        std::string{"instead of the manifest's "} + key +
-            (std::string_view{key} == "timeout" ? ", such as 500ms or 30s" : ""));
+        [options, name = key](const std::string& value) { options->overrides[name] = value; },
+        help);
   verb->callback([&common, &action, options] {
     action = [&common, options] { return run(common, *options); };
   });

@@ -100,9 +100,8 @@ int doctor(const Common& common, bool fix) {
 }  // namespace
 
 void add_runtimes(CLI::App& app, Common& common, Action& action) {
-  app.add_subcommand("runtimes", "every runtime with its toolchain")->callback([&common, &action] {
-    action = [&common] { return runtimes(common); };
-  });
+  app.add_subcommand("runtimes", "every runtime with its toolchain, modes and interfaces")
+      ->callback([&common, &action] { action = [&common] { return runtimes(common); }; });
   auto fix = std::make_shared<bool>(false);
   auto* verb = app.add_subcommand(
       "doctor", "what is missing and what installs it; fails when a function here needs it");

@@ -154,7 +154,8 @@ void add_show(CLI::App& app, Common& common, Action& action) {
   });
 
   auto name = std::make_shared<std::string>();
-  auto* one = app.add_subcommand("describe", "everything about one function");
+  auto* one = app.add_subcommand(
+      "describe", "everything about one function of a server, or of this folder when none runs");
   one->add_option("name", *name, "the function")->required();
   one->callback(
       [&common, &action, name] { action = [&common, name] { return describe(common, *name); }; });
