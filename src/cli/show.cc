@@ -15,8 +15,7 @@ int print_json(const json::value& value) {
 // A listing with problems is a listing: the code stays 0.
 int say_how_many(size_t problems) {
   if (problems > 0)
-    std::cerr << "trivet: " << problems
-              << (problems == 1 ? " function cannot be served\n" : " functions cannot be served\n");
+    std::cerr << "trivet: " << problems << (problems == 1 ? " problem\n" : " problems\n");
   return 0;
 }
 

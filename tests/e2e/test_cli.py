@@ -249,7 +249,7 @@ def test_ls_counts_what_cannot_be_served(tmp_path):
     (tmp_path / "bad" / "trivet.yaml").write_text("runtime: nosuch\nentrypoint: x\n")
     for more in ([], ["--output", "json"]):
         done = trivet("ls", str(tmp_path), *more)
-        assert done.returncode == 0 and done.stderr.endswith("trivet: 1 function cannot be served\n"), done.stderr
+        assert done.returncode == 0 and done.stderr.endswith("trivet: 1 problem\n"), done.stderr
 
 
 ABSENT = """name: absent
@@ -323,3 +323,10 @@ def test_bench_by_name_with_several_callers(tmp_path):
         assert bench("other", "--server", "unix:" + server.socket, cwd="/") == ("other", 1, 40, 1)
     missing = trivet("bench", "helo", **alone)
     assert missing.returncode == 4 and "there is no function" in missing.stderr
+
+
+def test_bench_of_an_input_larger_than_a_pipe(tmp_path):
+    (tmp_path / "hello.py").write_text(PYTHON)
+    (tmp_path / "big.json").write_text(json.dumps({"name": "x" * 300_000}))
+    done = trivet("bench", "hello.py", "-n", "20", "--warm", "-d", "@big.json", "--output", "json", cwd=tmp_path)
+    assert done.returncode == 0 and json.loads(done.stdout)["floor"]["p50_us"] > 0
