@@ -44,6 +44,16 @@ json::object problem_of(const Error& error) {
   return out;
 }
 
+// `text` itself, or with U+FFFD for each byte of it that is not ASCII when it is not UTF-8.
+std::string valid_json(std::string text) {
+  boost::system::error_code ec;
+  json::parse(text, ec);
+  if (!ec) return text;
+  std::string out;
+  for (char c : text) out += static_cast<unsigned char>(c) < 0x80 ? std::string{c} : "\ufffd";
+  return out;
+}
+
 // What a status says about who failed, for a reply that does not say it itself.
 ErrorCode code_of_status(int status) {
   for (ErrorCode code :
@@ -61,7 +71,7 @@ void fail_as_json(bool on) { errors_as_json = on; }
 int fail(const Error& error) {
   int code = traits(error.code).exit_code;
   if (errors_as_json) {
-    std::cerr << json::serialize(problem_of(error)) + "\n";
+    std::cerr << valid_json(json::serialize(problem_of(error))) + "\n";
     return code;
   }
   std::cerr << "trivet: " << printable(error.message, "  ") << "\n";

@@ -164,6 +164,8 @@ def test_a_reply_as_json(tmp_path):
         assert (row["status"], row["body"]) == (200, {"a": 1}) and row["timing"]["run_ms"] > 0
         missing = trivet("invoke", "helo", *at)
         assert missing.returncode == 4 and json.loads(missing.stderr)["code"] == "FUNCTION_NOT_FOUND"
+    strange = subprocess.run([binary(), "invoke", b"\xff\x1b", "--output", "json"], stderr=subprocess.PIPE, timeout=60)
+    assert json.loads(strange.stderr.decode())["detail"] == 'there is no function "\ufffd\x1b"'
     nobody = trivet("invoke", "hello", "--server", "unix:/no/such", "--output", "json")
     assert nobody.returncode == 69 and json.loads(nobody.stderr)["code"] == "UNAVAILABLE"
 
