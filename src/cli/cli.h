@@ -52,6 +52,9 @@ Error error_of(const ClientReply& reply);
 // `-d`: JSON text, @file, or - for stdin.
 Result<std::string> read_input(const std::string& given);
 HostConfig host_config(const Common& common, std::string root);
+// Where serving the folder `root` keeps artifacts and caches when nobody says: a folder of its own
+// below STATE_DIRECTORY (systemd), XDG_STATE_HOME or ~/.local/state; empty when there is no home.
+std::string state_dir(const std::string& root);
 // Host::open, with kNotFound when the root is not there.
 Result<std::unique_ptr<Host>> open_host(HostConfig config);
 bool is_terminal(int fd);

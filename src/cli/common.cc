@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstdio>
+#include <cstdlib>
 #include <filesystem>
 #include <fstream>
 #include <iostream>
@@ -124,6 +125,28 @@ HostConfig host_config(const Common& common, std::string root) {
   config.runtime_dirs = common.runtimes;
   config.access_token = common.token;
   return config;
+}
+
+std::string state_dir(const std::string& root) {
+  namespace fs = std::filesystem;
+  auto variable = [](const char* name) {
+    const char* value = std::getenv(name);
+    return fs::path{value ? value : ""};
+  };
+  if (auto of_service = variable("STATE_DIRECTORY"); !of_service.empty()) return of_service;
+  fs::path base = variable("XDG_STATE_HOME");
+  if (!base.is_absolute()) {
+    if (variable("HOME").empty()) return {};
+    base = variable("HOME") / ".local/state";
+  }
+  std::error_code ec;
+  fs::path folder = fs::weakly_canonical(root, ec);
+  if (!folder.has_filename()) folder = folder.parent_path();
+  uint64_t hash = 14695981039346656037ULL;  // FNV-1a: folders of one name are told apart
+  for (unsigned char c : folder.string()) hash = (hash ^ c) * 1099511628211ULL;
+  char digits[17];
+  std::snprintf(digits, sizeof digits, "%016llx", static_cast<unsigned long long>(hash));
+  return base / "trivet" / (folder.filename().string() + "-" + std::string{digits, 8});
 }
 
 Result<std::unique_ptr<Host>> open_host(HostConfig config) {

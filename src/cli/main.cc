@@ -25,7 +25,9 @@ void add_common(CLI::App& app, Common& common) {
       ->envname("TRIVET_SERVER");
   app.add_option("--token", common.token, "the server's access token")->envname("TRIVET_TOKEN");
   app.add_option("--data", common.data,
-                 "folder for artifacts and caches; default: .trivet beside the functions")
+                 "folder for artifacts and caches; default: .trivet beside the functions; for "
+                 "serve and build the "
+                 "state folder (XDG_STATE_HOME)")
       ->envname("TRIVET_DATA");
   app.add_option("--runtimes", common.runtimes,
                  "a folder of runtimes, searched first; may be repeated");

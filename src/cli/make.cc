@@ -63,6 +63,7 @@ int build(const Common& common, const std::string& what) {
   bool is_path = what.empty() || fs::exists(what, ec);
   HostConfig config = host_config(common, is_path && !what.empty() ? what : ".");
   config.loop = LoopMode::kCaller;
+  if (config.data_dir.empty()) config.data_dir = state_dir(config.root);  // as serve will look
   if (!common.quiet)
     config.on_log = [](std::string_view line) {
       auto value = json::parse(line);

@@ -113,6 +113,7 @@ int serve(const Common& common, const Options& options) {
   HostConfig config = host_config(common, options.root.empty() ? default_root() : options.root);
   config.listen = options.listen;
   config.watch = options.dev || options.watch;
+  if (config.data_dir.empty() && !options.dev) config.data_dir = state_dir(config.root);
   config.drain_timeout_ms = options.drain_ms;
   bool colour = is_terminal(2) && !std::getenv("NO_COLOR");
   if (options.dev || common.verbose)

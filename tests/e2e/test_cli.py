@@ -332,3 +332,14 @@ def test_bench_of_an_input_larger_than_a_pipe(tmp_path):
     (tmp_path / "big.json").write_text(json.dumps({"name": "x" * 300_000}))
     done = trivet("bench", "hello.py", "-n", "20", "--warm", "-d", "@big.json", "--output", "json", cwd=tmp_path)
     assert done.returncode == 0 and json.loads(done.stdout)["floor"]["p50_us"] > 0
+
+
+def test_serve_and_build_keep_their_things_in_the_state_folder(tmp_path):
+    (tmp_path / "f").mkdir()
+    (tmp_path / "f" / "hello.py").write_text(PYTHON)
+    env = {**os.environ, "XDG_STATE_HOME": str(tmp_path / "state")}
+    env.pop("STATE_DIRECTORY", None)
+    done = trivet("build", str(tmp_path / "f"), env=env)
+    assert done.returncode == 0, done.stderr
+    assert [p.name.rpartition("-")[0] for p in (tmp_path / "state" / "trivet").iterdir()] == ["f"]
+    assert not (tmp_path / "f" / ".trivet").exists()
