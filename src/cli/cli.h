@@ -7,6 +7,7 @@
 #include <CLI/CLI.hpp>
 #include <boost/json.hpp>
 #include <functional>
+#include <map>
 #include <string>
 #include <vector>
 
@@ -17,7 +18,8 @@ namespace trivet::cli {
 
 namespace json = boost::json;
 
-// What every verb can be told. Flags win over TRIVET_* variables, those over the defaults.
+// What every verb can be told. Flags win over TRIVET_* variables, those over settings files, those
+// over the defaults.
 struct Common {
   std::string server = "http://127.0.0.1:7007";
   bool server_given = false;  // by flag or variable: then nothing else will do
@@ -25,9 +27,11 @@ struct Common {
   std::string data;
   std::vector<std::string> runtimes;
   std::string output = "table";
+  std::vector<std::string> listen{"127.0.0.1:7007"};  // of serve and dev
   bool quiet = false;
   int verbose = 0;
-  std::vector<std::string> args;  // as they came, without the program's name
+  std::map<std::string, std::string> origins;  // setting to the file that it was read from
+  std::vector<std::string> args;               // as they came, without the program's name
   bool as_json() const { return output == "json"; }
 };
 
@@ -42,6 +46,10 @@ void add_logs(CLI::App& app, Common& common, Action& action);
 void add_runtimes(CLI::App& app, Common& common, Action& action);
 void add_bench(CLI::App& app, Common& common, Action& action);
 void add_shell(CLI::App& app, Common& common, Action& action);
+
+// Fills `common` from the settings files (settings.cc says which). kInvalidInput with the file's
+// name.
+Status read_settings(Common& common);
 
 // Says what went wrong on stderr, details and hint included; the exit code that belongs to it.
 int fail(const Error& error);

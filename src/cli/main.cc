@@ -124,6 +124,7 @@ int main(int argc, char** argv) {
   app.fallthrough();
   Common common;
   common.args.assign(argv + 1, argv + argc);
+  if (trivet::Status read = trivet::cli::read_settings(common); !read) return fail(read.error());
   add_common(app, common);
   app.footer("Flags of every verb (--server, --token, --output, ...): trivet --help");
   trivet::cli::Action action;

@@ -132,7 +132,7 @@ void add_serve(CLI::App& app, Common& common, Action& action) {
   for (bool dev : {false, true}) {
     auto options = std::make_shared<Options>();
     options->dev = dev;
-    options->listen = {"127.0.0.1:7007"};
+    options->listen = common.listen;
     auto* verb =
         app.add_subcommand(dev ? "dev" : "serve", dev ? "serve with hot reload and readable logs"
                                                       : "serve the functions below a folder");

@@ -90,7 +90,9 @@ bool is_flag_given(const Common& common, const std::string& flag) {
 std::string origin_of(const Common& common, const Setting& setting) {
   if (is_flag_given(common, setting.flag)) return "flag";
   const char* variable = std::getenv(setting.variable.c_str());
-  return variable && *variable ? setting.variable : "default";
+  if (variable && *variable) return setting.variable;
+  auto file = common.origins.find(setting.flag.substr(2));
+  return file == common.origins.end() ? "default" : file->second;
 }
 
 std::string listed(const std::vector<std::string>& values) {
@@ -106,6 +108,7 @@ int config(const Common& common, const std::vector<std::string>& listen, bool or
       {"--listen", "TRIVET_LISTEN", listed(listen)},
       {"--data", "TRIVET_DATA", common.data},
       {"--output", "TRIVET_OUTPUT", common.output},
+      {"--runtimes", "TRIVET_RUNTIMES", listed(common.runtimes)},
       {"--token", "TRIVET_TOKEN", common.token.empty() ? "" : "(set)"}};
   json::object out;
   Table table(origin ? std::vector<std::string>{"SETTING", "VALUE", "ORIGIN"}
@@ -125,10 +128,10 @@ int config(const Common& common, const std::vector<std::string>& listen, bool or
 
 void add_config(CLI::App& app, Common& common, Action& action) {
   auto origin = std::make_shared<bool>(false);
-  auto listen = std::make_shared<std::vector<std::string>>(1, "127.0.0.1:7007");
+  auto listen = std::make_shared<std::vector<std::string>>(common.listen);
   auto* settings = app.add_subcommand("config", "settings: `trivet config show --origin`");
   auto* show = settings->add_subcommand("show", "settings in force");
-  show->add_flag("--origin", *origin, "and where each came from: flag, variable or default");
+  show->add_flag("--origin", *origin, "and where each came from: flag, variable, file or default");
   show->add_option("--listen", *listen, "as `trivet serve` takes it")
       ->envname("TRIVET_LISTEN")
       ->capture_default_str();

@@ -343,3 +343,29 @@ def test_serve_and_build_keep_their_things_in_the_state_folder(tmp_path):
     assert done.returncode == 0, done.stderr
     assert [p.name.rpartition("-")[0] for p in (tmp_path / "state" / "trivet").iterdir()] == ["f"]
     assert not (tmp_path / "f" / ".trivet").exists()
+
+
+def test_settings_come_from_files_below_variables_and_flags(tmp_path):
+    (tmp_path / "home/.config/trivet").mkdir(parents=True)
+    (tmp_path / "home/.config/trivet/config.toml").write_text('listen = ["127.0.0.1:7100"]\ndata = "user"\nserver = "http://127.0.0.1:7100"\n')
+    (tmp_path / "trivet.toml").write_text('data = "project"\n')
+    env = {k: v for k, v in os.environ.items() if not k.startswith(("TRIVET_", "XDG_"))} | {"HOME": str(tmp_path / "home")}
+
+    def shown(*flags, **more):
+        done = trivet("config", "show", "--origin", "--output", "json", *flags, cwd=tmp_path, env=env | more)
+        assert done.returncode == 0, done.stderr
+        return json.loads(done.stdout)
+
+    user_file = str(tmp_path / "home/.config/trivet/config.toml")
+    assert shown()["listen"] == {"value": "127.0.0.1:7100", "origin": user_file}
+    assert shown()["data"] == {"value": "project", "origin": "trivet.toml"}
+    assert shown(TRIVET_DATA="variable")["data"] == {"value": "variable", "origin": "TRIVET_DATA"}
+    assert shown("--data", "flag", TRIVET_DATA="variable")["data"] == {"value": "flag", "origin": "flag"}
+    assert shown()["token"]["origin"] == "default"
+
+
+@pytest.mark.parametrize("text, words", [("lsiten = 1\n", "lsiten"), ("server = 'http://evil'\n", "may not be set by a project"), ("output = 'xml'\n", "xml")])
+def test_a_settings_file_with_something_wrong_is_named(tmp_path, text, words):
+    (tmp_path / "trivet.toml").write_text(text)
+    done = trivet("ls", cwd=tmp_path)
+    assert done.returncode != 0 and "trivet.toml" in done.stderr and words in done.stderr
