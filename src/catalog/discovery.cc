@@ -44,6 +44,18 @@ std::string declared_name(const fs::path& file, const std::string& otherwise) {
   return otherwise;
 }
 
+// The route's path without the names of its words: "/x/{id}" and "/x/{name}" are one route.
+std::string shape(const std::string& path) {
+  std::string out;
+  for (size_t i = 0; i < path.size(); ++i) {
+    size_t end = path[i] == '{' && out.ends_with('/') ? path.find('}', i) : std::string::npos;
+    bool whole = end != std::string::npos && (end + 1 == path.size() || path[end + 1] == '/');
+    if (whole) i = end;
+    out += whole ? "{}" : path.substr(i, 1);
+  }
+  return out;
+}
+
 class Walk {
  public:
   explicit Walk(const DiscoveryInput& input) : in_(input) {}
@@ -57,8 +69,9 @@ class Walk {
               {ErrorCode::kIo, "there is no folder " + in_.root.string(),
                "name one that holds functions"});
     } else if (!take_folder(in_.root, IsRoot::kYes)) {
-      take_children(in_.root);
-      if (fs::is_directory(in_.root / "functions", ec)) take_children(in_.root / "functions");
+      fs::path functions = in_.root / "functions";
+      take_children(in_.root, "functions");
+      if (fs::is_directory(functions, ec) && !take_described(functions)) take_children(functions);
     }
     refuse_duplicates();
     return std::move(out_);
@@ -71,11 +84,12 @@ class Walk {
     out_.problems.push_back({std::move(function), std::move(file), std::move(error)});
   }
 
-  void take_children(const fs::path& dir) {
+  void take_children(const fs::path& dir, std::string_view but = {}) {
     std::vector<fs::path> entries;
     std::error_code ec;
     for (const auto& entry : fs::directory_iterator(dir, ec)) {
       if (passed_over(entry.path())) continue;
+      if (!but.empty() && entry.path().filename() == but && entry.is_directory(ec)) continue;
       if (entry.is_symlink(ec) && escapes(entry.path())) continue;
       entries.push_back(entry.path());
     }
@@ -101,12 +115,16 @@ class Walk {
                        [&](const auto& r) { return claims(*r.second, file); });
   }
 
-  // False when nothing in the folder says that it is a function.
-  bool take_folder(const fs::path& dir, IsRoot root) {
+  // False when the folder has no manifest.
+  bool take_described(const fs::path& dir) {
     if (is_file(dir / "trivet.yaml")) return take_trivet(dir, dir / "trivet.yaml"), true;
     if (is_file(dir / "schema.yaml") && take_alyx_schema(dir, dir / "schema.yaml")) return true;
-    if (is_file(dir / "manifest.yaml") && take_alyx_manifest(dir, dir / "manifest.yaml"))
-      return true;
+    return is_file(dir / "manifest.yaml") && take_alyx_manifest(dir, dir / "manifest.yaml");
+  }
+
+  // False when nothing in the folder says that it is a function.
+  bool take_folder(const fs::path& dir, IsRoot root) {
+    if (take_described(dir)) return true;
     if (root == IsRoot::kYes && holds_other_functions(dir)) return false;
     FunctionSpec spec;
     spec.name = dir.filename().string();
@@ -171,6 +189,10 @@ class Walk {
                              [](const auto& m) { return m.key.text == "path"; });
     if (path != rest.members.end()) {
       std::string text = path->value.text;
+      if (path->value.is_list() || path->value.is_map())
+        return problem(key.text, tree.file,
+                       tree.error(path->value, "path must be one value, not " +
+                                                   std::string{path->value.kind_text()}));
       if (text.starts_with('/') || text.find("..") != std::string::npos)
         return problem(key.text, tree.file,
                        tree.error(path->value, "path must lie below the project"));
@@ -247,13 +269,16 @@ class Walk {
   // Names and routes must be unique: all that share one are problems, for none of them is the right
   // one.
   void refuse_duplicates() {
+    const std::vector<std::string> kAnyMethod{"ANY",   "GET",    "POST", "PUT",
+                                              "PATCH", "DELETE", "HEAD", "OPTIONS"};
     std::map<std::string, std::vector<const FunctionSpec*>> names, routes;
     for (const auto& spec : out_.functions) {
       names[spec.name].push_back(&spec);
       for (const auto& route : spec.routes)
-        for (const auto& method :
-             route.methods.empty() ? std::vector<std::string>{"ANY"} : route.methods)
-          routes[method + " " + route.path].push_back(&spec);
+        for (const auto& method : route.methods.empty() ? kAnyMethod : route.methods) {
+          auto& users = routes[method + " " + shape(route.path)];
+          if (users.empty() || users.back() != &spec) users.push_back(&spec);
+        }
     }
     std::map<const FunctionSpec*, std::string> refused;
     auto refuse = [&refused](const auto& groups, const std::string& what, bool by_manifest) {
@@ -263,7 +288,8 @@ class Walk {
         for (const auto* spec : specs)
           all +=
               (all.empty() ? "" : " and ") + (by_manifest ? spec->manifest.string() : spec->name);
-        for (const auto* spec : specs) refused[spec] = what + " \"" + key + "\" is used by " + all;
+        for (const auto* spec : specs)
+          refused.emplace(spec, what + " \"" + key + "\" is used by " + all);
       }
     };
     refuse(names, "the name", true);

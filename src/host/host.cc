@@ -108,13 +108,13 @@ class HostOfParts final : public Host {
   }
 
   Status close() override {
-    if (closed_) return {};
-    closed_ = true;
+    if (closed_.exchange(true)) return {};
     Instant deadline = after(loop_.now(), std::chrono::milliseconds{config_.drain_timeout_ms});
     run_task<bool>([this, deadline] { return shut_down(deadline); });
     if (thread_.joinable()) {
       loop_.stop();
       thread_.join();
+      loop_.run_once(loop_.now());  // calls that came meanwhile are refused
     }
     return {};
   }
@@ -124,6 +124,7 @@ class HostOfParts final : public Host {
   }
 
   void invoke(CallRequest request, std::function<void(Result<CallReply>)> done) override {
+    if (closed_) return done(Error{ErrorCode::kUnavailable, "the host is closed"});
     loop_.post([this, request = std::move(request), done = std::move(done)]() mutable {
       scope_.spawn(call_back(std::move(request), std::move(done)));
     });
@@ -349,7 +350,7 @@ class HostOfParts final : public Host {
   net::HttpServer server_;
   std::unique_ptr<catalog::Watcher> watcher_;
   std::vector<std::string> addresses_;
-  bool closed_ = false;
+  std::atomic<bool> closed_{false};
   std::thread thread_;
   loop::Scope scope_;
 };

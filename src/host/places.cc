@@ -54,6 +54,7 @@ Result<Places> find_places(const HostConfig& config) {
   fs::path root = fs::absolute(config.root, ec).lexically_normal();
   fs::path beside = (fs::is_directory(root, ec) ? root : root.parent_path()) / ".trivet";
   places.data_dir = beside;
+  if (!fs::exists(root, ec)) return places;  // the catalog refuses it; no folder is made for a typo
   if (make_writable(beside).ok()) return places;
   places.data_dir = fs::temp_directory_path(ec) / ("trivet-" + std::to_string(getuid()));
   if (Status ok = make_writable(places.data_dir); !ok) return std::move(ok).error();
