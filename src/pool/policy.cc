@@ -14,9 +14,15 @@ int workers_to_start(const catalog::Scale& scale, const Standing& standing) {
   return std::clamp(wanted, 0, std::max(0, scale.max + scale.overflow - present));
 }
 
+bool should_wait(const Demand& demand) {
+  if (demand.busy < std::max(1, demand.cpus - 1)) return false;
+  if (demand.run == Duration::zero() || demand.since_moved > kWorthWaiting) return false;
+  return demand.run * (demand.waiting + 1) / demand.busy <= kWorthWaiting;
+}
+
 int places_to_wait(const catalog::Scale& scale, const Standing& standing) {
   int more = std::max(0, scale.max + scale.overflow - standing.workers);  // starting ones included
-  return scale.queue + more * standing.slots_each;
+  return scale.queue + more * standing.slots_each + standing.free_slots;
 }
 
 Duration backoff(const catalog::Restart& restart, int failures, double dice) {

@@ -30,6 +30,35 @@ TEST(Policy, keeps_the_minimum_unless_held_back) {
   EXPECT_EQ(workers_to_start(scale(2, 8, 0), {.held_back = true}), 0);
 }
 
+TEST(Policy, places_to_wait_are_the_queue_and_what_may_still_serve) {
+  catalog::Scale s = scale(0, 2, 1);
+  s.queue = 0;
+  EXPECT_EQ(places_to_wait(s, {}), 3);
+  EXPECT_EQ(places_to_wait(s, {.workers = 3}), 0);
+  EXPECT_EQ(places_to_wait(s, {.workers = 3, .free_slots = 1}), 1);
+  s.queue = 100;
+  EXPECT_EQ(places_to_wait(s, {.workers = 1, .slots_each = 4}), 108);
+}
+
+TEST(Policy, a_short_call_waits_for_a_busy_worker_once_the_cpus_are_busy) {
+  Demand demand{.busy = 1, .waiting = 15, .cpus = 2, .run = 40us, .since_moved = 40us};
+  EXPECT_TRUE(should_wait(demand));
+  demand.cpus = 16;  // others are idle
+  EXPECT_FALSE(should_wait(demand));
+}
+
+TEST(Policy, a_call_does_not_wait_for_what_is_slow_stuck_or_unknown) {
+  const Demand good{.busy = 1, .waiting = 1, .cpus = 2, .run = 40us, .since_moved = 40us};
+  ASSERT_TRUE(should_wait(good));
+  Demand slow = good, stuck = good, unknown = good, many = good, none = good;
+  slow.run = 2ms;
+  stuck.since_moved = 2ms;
+  unknown.run = {};
+  many.waiting = 1000;
+  none.busy = 0;
+  for (const Demand& demand : {slow, stuck, unknown, many, none}) EXPECT_FALSE(should_wait(demand));
+}
+
 TEST(Policy, backoff_doubles_up_to_its_maximum_and_dice_only_shorten_it) {
   catalog::Restart restart;
   EXPECT_EQ(backoff(restart, 1, 0), 100ms);

@@ -1,5 +1,7 @@
 #include "pool/pool.h"
 
+#include <sched.h>
+
 #include <algorithm>
 
 namespace trivet::pool {
@@ -8,6 +10,13 @@ using worker::EndReason;
 
 namespace {
 constexpr auto kChoreGap = 100ms;  // between two looks at a worker that is busy past its idle time
+
+// CPUs that this process may run on.
+int count_cpus() {
+  cpu_set_t set;
+  CPU_ZERO(&set);
+  return sched_getaffinity(0, sizeof set, &set) == 0 ? std::max(1, CPU_COUNT(&set)) : 1;
+}
 }  // namespace
 
 struct Member {
@@ -48,12 +57,13 @@ struct Pool::Waiting {
 Lease::~Lease() {
   if (!member_) return;
   if (member_->promised > 0 && queued_ >= Duration::zero()) --member_->promised;
-  if (member_->pool) member_->pool->on_free();
+  if (member_->pool) member_->pool->on_return(begun_);
 }
 
 worker::Worker& Lease::begin() {
   --member_->promised;
   queued_ = Duration::min();
+  if (member_->pool) begun_ = member_->pool->loop_.now();
   return *member_->worker;
 }
 
@@ -67,6 +77,7 @@ Pool::Pool(loop::Loop& loop, Plan plan, std::unique_ptr<WorkerFactory> factory)
     : loop_(loop),
       plan_(std::move(plan)),
       factory_(std::move(factory)),
+      cpus_(count_cpus()),
       random_(static_cast<uint32_t>(loop.now().time_since_epoch().count())),
       chores_(loop),
       drained_(loop),
@@ -82,7 +93,7 @@ loop::Task<Result<Lease>> Pool::lease(Instant deadline) {
   if (draining_ && members_.empty() && starting_ == 0)
     co_return Error{ErrorCode::kUnavailable,
                     "this version of " + plan_.function + " is being replaced", "try again"};
-  if (queue_.empty())
+  if (queue_.empty() && !waits(0))
     if (auto member = pick()) co_return grant(member, loop_.now());
   if (static_cast<int>(queue_.size()) >= places_to_wait(plan_.scale, standing()))
     co_return overloaded(std::to_string(queue_.size()) + " calls of " + plan_.function +
@@ -92,8 +103,12 @@ loop::Task<Result<Lease>> Pool::lease(Instant deadline) {
   if (start_error_ && !may_come && loop_.now() < no_start_before_) co_return *start_error_;
 
   for (Instant since = loop_.now();;) {
+    bool patient = waits(waiting());
     Waiting place{*this, since};
-    start_wanted();
+    if (patient)
+      watch_queue();
+    else
+      serve_or_start();
     bool in_time = co_await place.event.wait(deadline);
     place.leave();
     if (!in_time) co_return overloaded("no worker of " + plan_.function + " became free in time");
@@ -132,11 +147,43 @@ Lease Pool::grant(const std::shared_ptr<Member>& member, Instant since) {
   ++member->granted;
   ++member->promised;
   member->last_used = now;
+  moved_ = now;
   return Lease{member, waited - start, start};
 }
 
+bool Pool::waits(int before) const {
+  if (slots_each_ > 1) return false;  // its workers take several calls at once
+  Demand demand;
+  for (const auto& member : members_) demand.busy += member->load() > 0 && member->worker->alive();
+  demand.waiting = before;
+  demand.cpus = cpus_;
+  demand.run = run_;
+  demand.since_moved = loop_.now() - moved_;
+  return should_wait(demand);
+}
+
+// Makes the housekeeper look again in a moment: a queue that stands still is served otherwise.
+void Pool::watch_queue() {
+  if (watched_) return;
+  watched_ = true;
+  chores_.set();
+}
+
+void Pool::on_return(Instant begun) {
+  if (begun != Instant{}) {
+    Duration run = loop_.now() - begun;
+    run_ = run_ == Duration::zero() ? run : (run_ * 7 + run) / 8;
+  }
+  on_free();
+}
+
+void Pool::serve_or_start() {
+  serve_queue();
+  start_wanted();
+}
+
 void Pool::serve_queue() {
-  while (!queue_.empty()) {
+  while (!queue_.empty() && !waits(waiting() - 1)) {
     auto member = pick();
     if (!member) return;
     Waiting* first = queue_.front();
@@ -224,7 +271,8 @@ loop::Task<> Pool::keep_house() {
     bury_ended();
     serve_queue();
     retire_idle();
-    start_wanted();
+    if (!waits(waiting())) start_wanted();
+    watched_ = !queue_.empty();
     chores_.reset();
     if (drained()) drained_.set();
   }
@@ -233,7 +281,9 @@ loop::Task<> Pool::keep_house() {
 Instant Pool::next_chore() const {
   Instant next = kNever;
   Instant now = loop_.now();
-  if (no_start_before_ > now && (!queue_.empty() || plan_.scale.min > 0)) next = no_start_before_;
+  if (watched_) next = after(now, kWorthWaiting);
+  if (no_start_before_ > now && (!queue_.empty() || plan_.scale.min > 0))
+    next = std::min(next, no_start_before_);
   for (const auto& member : members_) {
     if (!member->worker->alive()) continue;
     // A busy worker counts as idle since its last lease: waking too early costs nothing, and a call

@@ -71,6 +71,7 @@ class Lease {
       : member_(std::move(member)), queued_(queued), started_(started) {}
   std::shared_ptr<Member> member_;
   Duration queued_, started_;
+  Instant begun_{};
 };
 
 class Pool final : public worker::WorkerObserver {
@@ -111,6 +112,10 @@ class Pool final : public worker::WorkerObserver {
   struct Waiting;
 
   Standing standing() const;
+  bool waits(int before) const;  // a call that has so many before it
+  void watch_queue();
+  void on_return(Instant begun);
+  void serve_or_start();
   std::shared_ptr<Member> pick() const;
   Lease grant(const std::shared_ptr<Member>& member, Instant since);
   void serve_queue();
@@ -129,6 +134,9 @@ class Pool final : public worker::WorkerObserver {
   std::vector<std::shared_ptr<Member>> members_;
   std::deque<Waiting*> queue_;
   int starting_ = 0;
+  Duration run_{};        // of a call: a moving average
+  Instant moved_{};       // when a call was last given a worker
+  bool watched_ = false;  // the housekeeper looks whether the queue moves
   int slots_each_ = 1;
   int failures_ = 0;  // in a row: starts that failed, workers that crashed
   Instant no_start_before_{};
@@ -136,6 +144,7 @@ class Pool final : public worker::WorkerObserver {
   bool draining_ = false;
   worker::EndReason drain_reason_ = worker::EndReason::kDrained;
   PoolCounts counts_;
+  int cpus_;
   std::minstd_rand random_;
   loop::Event chores_;
   loop::Event drained_;
