@@ -26,8 +26,9 @@ inline constexpr size_t kPayloadMax = 1024 * kMiB;
 // Logs.
 inline constexpr size_t kLogLineMax = 8 * kKiB;  // a longer line is cut, with a mark
 inline constexpr size_t kStderrTail = 4 * kKiB;  // kept of a worker's stderr for its obituary
-inline constexpr size_t kLogStoreLines =
-    50'000;  // kept in memory by the host; oldest dropped and counted
+// Kept in memory by the host, whichever is reached first; the oldest are dropped and counted.
+inline constexpr size_t kLogStoreLines = 50'000;
+inline constexpr size_t kLogStoreBytes = 64 * kMiB;
 
 // HTTP server.
 inline constexpr size_t kHttpHeaderMax = 64 * kKiB;

@@ -5,7 +5,7 @@
 namespace trivet {
 namespace {
 constexpr std::array<std::string_view, 4> kLevels{"debug", "info", "warn", "error"};
-constexpr std::array<std::string_view, 3> kStreams{"log", "stdout", "stderr"};
+constexpr std::array<std::string_view, 4> kStreams{"log", "stdout", "stderr", "host"};
 }  // namespace
 
 std::string_view name(LogLevel level) { return kLevels[static_cast<size_t>(level)]; }

@@ -10,8 +10,9 @@ namespace trivet {
 enum class LogLevel : uint8_t { kDebug, kInfo, kWarn, kError };
 std::string_view name(LogLevel level);      // "debug"
 LogLevel log_level(std::string_view name);  // kInfo for an unknown name
-enum class LogStream : uint8_t { kLog, kStdout, kStderr };
-std::string_view name(LogStream stream);  // "log", "stdout", "stderr"
+// kHost: what the host has to say about a call, such as why it failed.
+enum class LogStream : uint8_t { kLog, kStdout, kStderr, kHost };
+std::string_view name(LogStream stream);  // "log", "stdout", "stderr", "host"
 
 struct LogLine {
   int64_t time_ms = 0;  // Unix milliseconds

@@ -1,5 +1,8 @@
 #include "builder/builder.h"
 
+#include <unistd.h>
+
+#include <cerrno>
 #include <fstream>
 
 #include "builder/tree_hash.h"
@@ -43,6 +46,19 @@ std::string first_line(const fs::path& file) {
   return line;
 }
 
+// A folder that an artifact is made in: gone at the end, unless it was renamed.
+struct Making {
+  explicit Making(fs::path d) : dir(std::move(d)) { clear(); }
+  ~Making() { clear(); }
+  Making(const Making&) = delete;
+  Making& operator=(const Making&) = delete;
+  void clear() {
+    std::error_code ec;
+    fs::remove_all(dir, ec);
+  }
+  fs::path dir;
+};
+
 }  // namespace
 
 // One build that callers of the same version share.
@@ -61,7 +77,7 @@ bool Builder::is_trivial(const catalog::FunctionSpec& spec, const catalog::Runti
 
 loop::Task<Result<Artifact>> Builder::build(catalog::FunctionPtr spec,
                                             catalog::RuntimePtr runtime) {
-  if (is_trivial(*spec, *runtime)) co_return Artifact{{}, spec->entrypoint, true};
+  if (is_trivial(*spec, *runtime)) co_return Artifact{{}, spec->entrypoint};
   std::string key = spec->name + "@" + spec->version;
   auto& slot = running_[key];
   if (!slot) {
@@ -84,7 +100,7 @@ loop::Task<> Builder::run(std::shared_ptr<Running> running, std::string key) {
 
 loop::Task<Result<Artifact>> Builder::build_now(catalog::FunctionPtr spec,
                                                 catalog::RuntimePtr runtime) {
-  Artifact artifact{{}, spec->entrypoint, true};
+  Artifact artifact{{}, spec->entrypoint};
   if (spec->build) {
     Status built = co_await run_user_command(*spec, *runtime);
     if (!built) co_return std::move(built).error();
@@ -114,7 +130,9 @@ loop::Task<Status> Builder::run_user_command(const catalog::FunctionSpec& spec,
   bool present = output.empty() || fs::exists(spec.dir / output, ec);
   if (present && first_line(stamp) == *key) co_return Status{};
 
-  std::string program = find_program(spec.build->command);
+  fs::path command = spec.build->command;
+  if (command.has_parent_path()) command = spec.dir / command;  // "./make.sh" is the function's own
+  std::string program = find_program(command.string());
   if (program.empty())
     co_return Error{
         ErrorCode::kBuildFailed,
@@ -122,6 +140,7 @@ loop::Task<Status> Builder::run_user_command(const catalog::FunctionSpec& spec,
         "install it, or give an absolute path"};
   std::vector<std::string> argv{program};
   argv.insert(argv.end(), spec.build->args.begin(), spec.build->args.end());
+  fs::remove(stamp, ec);  // what it vouched for is about to be overwritten
   Status ran = co_await run_step(spec, spec.build->command, std::move(argv));
   if (!ran) co_return ran;
   if (!output.empty() && !fs::exists(spec.dir / output, ec))
@@ -132,7 +151,12 @@ loop::Task<Status> Builder::run_user_command(const catalog::FunctionSpec& spec,
   auto built = co_await around_.blocking.run(around_.loop, hash);
   if (!built) co_return std::move(built).error();
   fs::create_directories(stamp.parent_path(), ec);
-  std::ofstream(stamp) << *built << "\n";
+  if (ec) co_return disk_error("cannot make " + stamp.parent_path().string(), ec);
+  std::ofstream out(stamp);
+  out << *built << "\n";
+  out.close();
+  if (!out)
+    co_return disk_error("cannot write " + stamp.string(), {errno, std::generic_category()});
   co_return Status{};
 }
 
@@ -146,26 +170,22 @@ loop::Task<Result<fs::path>> Builder::run_steps(const catalog::FunctionSpec& spe
   std::error_code ec;
   if (fs::exists(output, ec)) co_return output;
 
-  fs::path making = cache_ / "artifacts" / (*key + "." + spec.name + ".making");
-  fs::remove_all(making, ec);
-  fs::create_directories(making, ec);
-  if (ec) co_return disk_error("cannot make " + making.string(), ec);
+  // Another function, version or process may be making the same: each in a folder of its own.
+  std::string maker = spec.name + "." + spec.version + "." + std::to_string(getpid());
+  Making making{cache_ / "artifacts" / (*key + "." + maker + ".making")};
+  fs::create_directories(making.dir, ec);
+  if (ec) co_return disk_error("cannot make " + making.dir.string(), ec);
   catalog::Words words{runtime.binary, runtime.dir.string(), runtime.dir.parent_path().string(),
-                       entrypoint,     spec.dir.string(),    making.string(),
+                       entrypoint,     spec.dir.string(),    making.dir.string(),
                        spec.handler,   spec.interface};
   for (const auto& step : runtime.build_steps) {
     std::vector<std::string> argv = catalog::expand(step.command, words);
     Status ran = co_await run_step(spec, step.name, std::move(argv));
-    if (!ran) {
-      fs::remove_all(making, ec);
-      co_return std::move(ran).error();
-    }
+    if (!ran) co_return std::move(ran).error();
   }
-  fs::rename(making, output, ec);
-  if (ec && fs::exists(output)) {  // another function of the same content was faster
-    fs::remove_all(making, ec);
-    co_return output;
-  }
+  fs::rename(making.dir, output, ec);
+  std::error_code none;
+  if (ec && fs::exists(output, none)) co_return output;  // another was faster
   if (ec) co_return disk_error("cannot keep " + output.string(), ec);
   co_return output;
 }
@@ -187,14 +207,18 @@ loop::Task<Status> Builder::run_step(const catalog::FunctionSpec& spec, std::str
                     "build step \"" + name + "\" of " + spec.name + " took more than 10 minutes"};
   }
   const auto& obituary = (*process)->obituary();
-  if (obituary.status.code == 0) co_return Status{};
-  co_return Error{
-      ErrorCode::kBuildFailed,
-      "build step \"" + name + "\" of " + spec.name + " ended with " + obituary.status.text(),
-      "its last lines are in `output`"}
-      .with("step", name)
-      .with("exit_code", std::to_string(obituary.status.code))
-      .with("output", obituary.stderr_tail);
+  const os::ExitStatus& status = obituary.status;
+  if (status.code == 0) co_return Status{};
+  Error error{ErrorCode::kBuildFailed,
+              "build step \"" + name + "\" of " + spec.name + " ended with " + status.text(),
+              "its last lines are in `output`"};
+  error.details.emplace_back("step", name);
+  if (status.signal > 0)
+    error.details.emplace_back("signal", os::signal_name(status.signal));
+  else
+    error.details.emplace_back("exit_code", std::to_string(status.code));
+  error.details.emplace_back("output", obituary.stderr_tail);
+  co_return error;
 }
 
 }  // namespace trivet::builder

@@ -25,7 +25,6 @@ struct Artifact {
   std::filesystem::path output;  // of the runtime's steps; empty when it has none
   std::string
       entrypoint;  // relative to the function's folder: the manifest's build.output when it has one
-  bool from_cache = true;
 };
 
 class Builder {
@@ -41,8 +40,8 @@ class Builder {
 
   // True when nothing has to be done: build() would return at once.
   static bool is_trivial(const catalog::FunctionSpec& spec, const catalog::RuntimeSpec& runtime);
-  // kBuildFailed with step, exit_code and output (its last lines) as details; kIo when the cache
-  // cannot be written.
+  // kBuildFailed with step, exit_code or signal, and output (its last lines) as details; kIo when
+  // the cache cannot be written.
   loop::Task<Result<Artifact>> build(catalog::FunctionPtr spec, catalog::RuntimePtr runtime);
 
  private:

@@ -2,6 +2,7 @@
 
 #include <array>
 #include <cstdlib>
+#include <filesystem>
 #include <sstream>
 
 #include "builder/builder.h"
@@ -12,6 +13,11 @@ namespace {
 constexpr const char* kDefaultPath = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 // Passed on from the host's environment; everything else stays with the host.
 constexpr std::array kPassedOn{"PATH", "HOME", "LANG", "LC_ALL", "TZ", "TMPDIR", "USER"};
+
+bool can_be_run(const std::string& file) {
+  std::error_code ec;  // a folder may be executable too: that is leave to enter it
+  return access(file.c_str(), X_OK) == 0 && std::filesystem::is_regular_file(file, ec);
+}
 
 }  // namespace
 
@@ -28,13 +34,12 @@ std::vector<std::string> base_environment(const std::map<std::string, std::strin
 }
 
 std::string find_program(const std::string& name) {
-  if (name.find('/') != std::string::npos)
-    return access(name.c_str(), X_OK) == 0 ? name : std::string{};
+  if (name.find('/') != std::string::npos) return can_be_run(name) ? name : std::string{};
   const char* path = std::getenv("PATH");
   std::stringstream folders{path ? path : kDefaultPath};
   for (std::string folder; std::getline(folders, folder, ':');) {
     std::string candidate = folder + "/" + name;
-    if (access(candidate.c_str(), X_OK) == 0) return candidate;
+    if (can_be_run(candidate)) return candidate;
   }
   return {};
 }

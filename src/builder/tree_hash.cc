@@ -44,8 +44,8 @@ Status ContentHash::add_tree(const fs::path& dir, const std::vector<std::string>
   for (auto it =
            fs::recursive_directory_iterator(dir, fs::directory_options::skip_permission_denied, ec);
        !ec && it != fs::recursive_directory_iterator{}; it.increment(ec)) {
-    if (it->is_directory(ec) && wire::is_no_source(it->path().filename().string())) {
-      it.disable_recursion_pending();
+    if (wire::is_no_source(it->path().filename().string())) {
+      if (it->is_directory(ec)) it.disable_recursion_pending();
       continue;
     }
     if (!it->is_regular_file(ec)) continue;

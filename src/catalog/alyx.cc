@@ -2,7 +2,9 @@
 
 #include <algorithm>
 #include <array>
+#include <boost/json.hpp>
 
+#include "wire/json.h"
 #include "wire/text.h"
 
 namespace trivet::catalog {
@@ -74,10 +76,27 @@ void note_later(const YamlNode& map, FunctionSpec& spec) {
     if (map.find(key)) spec.notes.push_back(std::string{key} + ": not acted upon yet");
 }
 
-std::optional<std::string> json_of(const YamlNode& node) {
-  if (node.is_scalar())
-    return node.quoted || node.text.empty() ? std::nullopt : std::optional{node.text};
-  return std::nullopt;
+wire::json::value json_of(const YamlNode& node) {
+  if (node.is_list()) {
+    wire::json::array items;
+    for (const auto& item : node.items) items.push_back(json_of(item));
+    return items;
+  }
+  if (node.is_map()) {
+    wire::json::object members;
+    for (const auto& [key, value] : node.members) members[key.text] = json_of(value);
+    return members;
+  }
+  if (!node.is_scalar()) return nullptr;
+  auto plain = wire::parse_json(node.text);
+  if (plain && !node.quoted) return *plain;
+  return wire::json::value(node.text);
+}
+
+// A sample is written as YAML, or as text that is JSON.
+std::string sample_of(const YamlNode& node) {
+  auto parsed = node.is_scalar() ? wire::parse_json(node.text) : json_of(node);
+  return wire::to_text(parsed ? *parsed : json_of(node));
 }
 
 }  // namespace
@@ -117,8 +136,7 @@ std::optional<Error> read_alyx_function(const YamlTree& tree, const YamlNode& ma
   reader.text_map("rules", ignored);
   reader.take("dependencies");
   reader.take("version");
-  if (const YamlNode* sample = reader.take("sample_input"))
-    if (auto json = json_of(*sample)) spec.sample_input = *json;
+  if (const YamlNode* sample = reader.take("sample_input")) spec.sample_input = sample_of(*sample);
   if (auto error = reader.finish()) return error;
   note_later(map, spec);
   if (spec.runtime.empty())

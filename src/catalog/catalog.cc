@@ -10,10 +10,13 @@ namespace {
 
 namespace fs = std::filesystem;
 
-bool same_runtime(const RuntimeSpec& a, const RuntimeSpec& b) {
-  return a.binary == b.binary && a.version == b.version && a.reason == b.reason && a.dir == b.dir &&
-         a.pool_command == b.pool_command && a.oneshot_command == b.oneshot_command &&
-         a.env == b.env && a.interfaces == b.interfaces && a.extensions == b.extensions;
+// `now` with what was found on this machine for the runtime as it was before.
+RuntimePtr with_toolchain_of(const RuntimeSpec& before, const RuntimeSpec& now) {
+  auto out = std::make_shared<RuntimeSpec>(now);
+  out->binary = before.binary;
+  out->version = before.version;
+  out->reason = before.reason;
+  return out;
 }
 
 Changes compare(const Snapshot& before, const Snapshot& now) {
@@ -112,8 +115,8 @@ std::shared_ptr<Snapshot> Catalog::scan(const Snapshot& before) {
     auto old = before.runtime(name);
     if (old && looked == probed_.end() && old->reason != "not looked for yet" &&
         old->dir == now->dir)
-      now = old;  // keep what is known
-    next->runtimes[name] = old && same_runtime(*old, *now) ? old : now;
+      now = with_toolchain_of(*old, *now);
+    next->runtimes[name] = old && *old == *now ? old : now;
   }
   for (auto& spec : found.functions) {
     auto old = before.find(spec.name);

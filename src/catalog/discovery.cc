@@ -36,8 +36,9 @@ class Walk {
               {ErrorCode::kIo, "there is no folder " + in_.root.string(),
                "name one that holds functions"});
     } else if (!take_folder(in_.root, IsRoot::kYes)) {
-      take_children(in_.root);
-      if (fs::is_directory(in_.root / "functions", ec)) take_children(in_.root / "functions");
+      fs::path functions = in_.root / "functions";
+      take_children(in_.root, "functions");
+      if (fs::is_directory(functions, ec) && !take_described(functions)) take_children(functions);
     }
     refuse_duplicates();
     return std::move(out_);
@@ -50,11 +51,12 @@ class Walk {
     out_.problems.push_back({std::move(function), std::move(file), std::move(error)});
   }
 
-  void take_children(const fs::path& dir) {
+  void take_children(const fs::path& dir, std::string_view but = {}) {
     std::vector<fs::path> entries;
     std::error_code ec;
     for (const auto& entry : fs::directory_iterator(dir, ec)) {
       if (passed_over(entry.path())) continue;
+      if (!but.empty() && entry.path().filename() == but && entry.is_directory(ec)) continue;
       if (entry.is_symlink(ec) && escapes(entry.path())) continue;
       entries.push_back(entry.path());
     }
@@ -80,18 +82,23 @@ class Walk {
                        [&](const auto& r) { return claims(*r.second, file); });
   }
 
-  // False when nothing in the folder says that it is a function.
-  bool take_folder(const fs::path& dir, IsRoot root) {
+  // False when the folder has no manifest.
+  bool take_described(const fs::path& dir) {
     if (is_file(dir / "trivet.yaml")) return take_trivet(dir, dir / "trivet.yaml"), true;
     if (is_file(dir / "schema.yaml") && take_alyx_schema(dir, dir / "schema.yaml")) return true;
-    if (is_file(dir / "manifest.yaml") && take_alyx_manifest(dir, dir / "manifest.yaml"))
-      return true;
+    return is_file(dir / "manifest.yaml") && take_alyx_manifest(dir, dir / "manifest.yaml");
+  }
+
+  // False when nothing in the folder says that it is a function.
+  bool take_folder(const fs::path& dir, IsRoot root) {
+    if (take_described(dir)) return true;
     if (root == IsRoot::kYes && holds_other_functions(dir)) return false;
     FunctionSpec spec;
     spec.name = dir.filename().string();
     spec.dir = dir;
     if (!find_entrypoint(spec, in_)) return false;
     spec.manifest = dir / spec.entrypoint;
+    spec.manifest_line = 1;  // no lone file: all that lies in the folder belongs to it
     finish(std::move(spec), {}, fs::path{}, 0);
     return true;
   }
@@ -150,6 +157,10 @@ class Walk {
                              [](const auto& m) { return m.key.text == "path"; });
     if (path != rest.members.end()) {
       std::string text = path->value.text;
+      if (path->value.is_list() || path->value.is_map())
+        return problem(key.text, tree.file,
+                       tree.error(path->value, "path must be one value, not " +
+                                                   std::string{path->value.kind_text()}));
       if (leaves_folder(text))
         return problem(key.text, tree.file,
                        tree.error(path->value, "path must lie below the project"));

@@ -76,8 +76,9 @@ struct FunctionSpec {
   std::vector<HttpRoute> routes;
   std::vector<std::string> notes;  // what the manifest asks for that is not enforced, in words
   std::string sample_input;        // JSON text, or empty (Alyx)
-  std::filesystem::path manifest;  // where it was described; the entrypoint itself for a lone file
-  int manifest_line = 0;           // 1-based; 0 for a lone file
+  std::filesystem::path
+      manifest;           // where it was described; the entrypoint itself when nothing describes it
+  int manifest_line = 0;  // 1-based; 0 for a lone file
   std::string
       version;  // hex of a hash over this description, the source files and the runtime folder
 };

@@ -12,13 +12,14 @@ bool serves(const HttpRoute& route, std::string_view method) {
          });
 }
 
-bool methods_overlap(const HttpRoute& a, const HttpRoute& b) {
-  if (a.methods.empty() || b.methods.empty()) return true;
-  auto shares = [](const HttpRoute& one, const HttpRoute& other) {
-    return std::any_of(one.methods.begin(), one.methods.end(),
-                       [&](const auto& m) { return serves(other, m); });
-  };
-  return shares(a, b) || shares(b, a);
+// A method that both serve: "GET", or "ANY" when both serve every one.
+std::optional<std::string> shared_method(const HttpRoute& a, const HttpRoute& b) {
+  if (a.methods.empty() && b.methods.empty()) return "ANY";
+  for (const auto& method : a.methods)
+    if (serves(b, method)) return method;
+  for (const auto& method : b.methods)
+    if (serves(a, method)) return method;
+  return std::nullopt;
 }
 
 }  // namespace
@@ -39,7 +40,7 @@ bool is_route_word(std::string_view segment) {
 }
 
 bool routes_collide(const HttpRoute& a, const HttpRoute& b) {
-  if (!methods_overlap(a, b)) return false;
+  if (!shared_method(a, b)) return false;
   auto one = route_segments(a.path), other = route_segments(b.path);
   if (one.size() != other.size()) return false;
   if (std::count_if(one.begin(), one.end(), is_route_word) !=
@@ -73,12 +74,21 @@ std::string group_of(const HttpRoute& route) {
   return group;
 }
 
+bool same_shape(const HttpRoute& a, const HttpRoute& b) {
+  auto one = route_segments(a.path), other = route_segments(b.path);
+  return std::equal(one.begin(), one.end(), other.begin(), other.end(),
+                    [](const auto& x, const auto& y) {
+                      return x == y || (is_route_word(x) && is_route_word(y));
+                    });
+}
+
 std::string collision(const Asked& a, const Asked& b) {
-  std::string one = route_text(*a.route), other = route_text(*b.route);
   std::string both = a.spec->name + " and " + b.spec->name;
-  if (one == other) return "the route \"" + one + "\" is used by " + both;
-  return "the routes \"" + one + "\" and \"" + other + "\" of " + both +
-         " can match the same request";
+  if (!same_shape(*a.route, *b.route))
+    return "the routes \"" + route_text(*a.route) + "\" and \"" + route_text(*b.route) + "\" of " +
+           both + " can match the same request";
+  return "the route \"" + *shared_method(*a.route, *b.route) + " " + a.route->path +
+         "\" is used by " + both;
 }
 
 }  // namespace

@@ -15,6 +15,7 @@ namespace trivet::catalog {
 struct BuildStep {
   std::string name;
   std::vector<std::string> command;  // with ${words}
+  bool operator==(const BuildStep&) const = default;
 };
 
 struct RuntimeSpec {
@@ -45,6 +46,7 @@ struct RuntimeSpec {
 
   bool available() const { return !binary.empty(); }
   bool offers(std::string_view interface) const;
+  bool operator==(const RuntimeSpec&) const = default;
 };
 
 // Values for the ${words} of a command. Unknown words are an error of the manifest, found when it

@@ -36,6 +36,7 @@ bool satisfies_one(const Numbers& have, std::string_view wanted) {
   if (op_length == std::string_view::npos) return wanted == "*" || wanted == "latest";
   std::string_view op = wanted.substr(0, op_length);
   Numbers want = numbers(wanted.substr(op_length));
+  if (want.given == 0) return false;
   if (op == ">=") return have.part >= want.part;
   if (op == ">") return have.part > want.part;
   if (op == "<=") return have.part <= want.part;
@@ -50,9 +51,16 @@ bool satisfies_one(const Numbers& have, std::string_view wanted) {
 bool version_satisfies(std::string_view version, std::string_view wanted) {
   Numbers have = numbers(version);
   std::istringstream parts{std::string{wanted}};
-  for (std::string part; parts >> part;)
-    if (!satisfies_one(have, part)) return false;
-  return true;
+  std::string sign;  // of ">= 1.0", which has a blank after it
+  for (std::string part; parts >> part;) {
+    if (sign.empty() && part.find_first_not_of("<>=^~") == std::string::npos) {
+      sign = part;
+      continue;
+    }
+    if (!satisfies_one(have, sign + part)) return false;
+    sign.clear();
+  }
+  return sign.empty();
 }
 
 }  // namespace trivet::catalog

@@ -31,17 +31,19 @@ class Builder final : public YAML::EventHandler {
   void OnDocumentStart(const YAML::Mark&) override {}
   void OnDocumentEnd() override {}
   void OnNull(const YAML::Mark& mark, YAML::anchor_t anchor) override {
+    count(mark, {1, 0});
     add(node(mark, YamlNode::Kind::kNull), anchor);
   }
   void OnAlias(const YAML::Mark& mark, YAML::anchor_t anchor) override {
     auto found = anchors_.find(anchor);
     if (found == anchors_.end()) return fail(mark, "an alias to something that is not whole yet");
-    count(mark, size_of(found->second));
+    count(mark, weigh(found->second));
     if (!failure) add(found->second, 0);
   }
   void OnScalar(const YAML::Mark& mark, const std::string& tag, YAML::anchor_t anchor,
                 const std::string& value) override {
     YamlNode n = node(mark, YamlNode::Kind::kScalar);
+    count(mark, {1, value.size()});
     n.text = value;
     n.quoted = tag == "!";
     add(std::move(n), anchor);
@@ -72,23 +74,34 @@ class Builder final : public YAML::EventHandler {
     n.column = mark.column + 1;
     return n;
   }
-  static size_t size_of(const YamlNode& n) {
-    size_t total = 1;
-    for (const auto& item : n.items) total += size_of(item);
-    for (const auto& [key, value] : n.members) total += 1 + size_of(value);
+  struct Weight {
+    size_t nodes = 0, bytes = 0;
+    Weight& operator+=(const Weight& more) {
+      nodes += more.nodes;
+      bytes += more.bytes;
+      return *this;
+    }
+  };
+  static Weight weigh(const YamlNode& n) {
+    Weight total{1, n.text.size()};
+    for (const auto& item : n.items) total += weigh(item);
+    for (const auto& [key, value] : n.members) (total += weigh(key)) += weigh(value);
     return total;
   }
   void fail(const YAML::Mark& mark, std::string what) {
     if (!failure) failure = Failure{mark.line + 1, mark.column + 1, std::move(what)};
   }
-  void count(const YAML::Mark& mark, size_t nodes) {
-    nodes_ += nodes;
-    if (nodes_ > limits::kManifestNodes)
+  void count(const YAML::Mark& mark, const Weight& more) {
+    weight_ += more;
+    if (weight_.bytes > limits::kManifestMax)
+      fail(mark, "more than " + wire::format_size(limits::kManifestMax) +
+                     " of text once aliases are expanded");
+    if (weight_.nodes > limits::kManifestNodes)
       fail(mark, "more than " + std::to_string(limits::kManifestNodes) +
                      " values once aliases are expanded");
   }
   void open(YamlNode n, const YAML::Mark& mark, YAML::anchor_t anchor) {
-    count(mark, 1);
+    count(mark, {1, 0});
     if (stack_.size() >= limits::kManifestDepth)
       fail(mark, "nested deeper than " + std::to_string(limits::kManifestDepth) + " levels");
     if (failure) {
@@ -109,7 +122,6 @@ class Builder final : public YAML::EventHandler {
   }
   void add(YamlNode n, YAML::anchor_t anchor) {
     if (failure) return;
-    ++nodes_;
     if (anchor) anchors_[anchor] = n;
     if (stack_.empty()) {
       root = std::move(n);
@@ -134,7 +146,7 @@ class Builder final : public YAML::EventHandler {
 
   std::vector<Open> stack_;
   std::map<YAML::anchor_t, YamlNode> anchors_;
-  size_t nodes_ = 0;
+  Weight weight_;
   int ignored_ = 0;
 };
 

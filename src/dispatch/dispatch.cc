@@ -78,6 +78,7 @@ loop::Task<Result<worker::Reply>> Dispatcher::invoke(worker::Call call) {
     if (!prepared) {
       Result<worker::Reply> outcome{about(prepared.error(), call.function)};
       settle(stats, outcome, {});
+      log_failure(call, outcome.error());
       co_return outcome;
     }
   }
@@ -87,6 +88,7 @@ loop::Task<Result<worker::Reply>> Dispatcher::invoke(worker::Call call) {
   if (!lease) {
     Result<worker::Reply> outcome{about(std::move(lease).error(), call.function)};
     settle(stats, outcome, {around_.loop.now() - arrived, {}, {}});
+    log_failure(call, outcome.error());
     co_return outcome;
   }
   worker::Timing timing{lease->queued(), lease->started(), {}};
@@ -104,7 +106,10 @@ loop::Task<Result<worker::Reply>> Dispatcher::invoke(worker::Call call) {
   // Settle.
   if (outcome.ok() || outcome.error().code == ErrorCode::kFunctionError) lease->succeeded();
   settle(stats, outcome, timing);
-  if (!outcome) co_return about(std::move(outcome).error(), call.function);
+  if (!outcome) {
+    log_failure(call, outcome.error());
+    co_return about(std::move(outcome).error(), call.function);
+  }
   outcome->timing = timing;
   co_return outcome;
 }
@@ -127,6 +132,27 @@ Error Dispatcher::not_found(const std::string& function) const {
   std::string near = wire::nearest(function, snapshot_->names());
   error.hint = near.empty() ? "`trivet ls` lists the functions" : "did you mean \"" + near + "\"?";
   return error;
+}
+
+// What failed in a function, or in starting it, is told to its author too, not only to the caller.
+void Dispatcher::log_failure(const worker::Call& call, const Error& error) {
+  constexpr ErrorCode kNotTheFunctions[] = {ErrorCode::kOverloaded, ErrorCode::kUnavailable,
+                                            ErrorCode::kCancelled, ErrorCode::kInvalidInput,
+                                            ErrorCode::kPayloadTooLarge};
+  if (std::find(std::begin(kNotTheFunctions), std::end(kNotTheFunctions), error.code) !=
+      std::end(kNotTheFunctions))
+    return;
+  LogLine line;
+  line.time_ms = around_.clock.unix_ms();
+  line.function = call.function;
+  line.call_id = call.id;
+  line.level = LogLevel::kError;
+  line.stream = LogStream::kHost;
+  line.message = error.text();
+  for (const auto& [key, value] : error.details)
+    if (key == "stack" || key == "output") line.message += "\n" + value;
+  if (line.message.size() > limits::kLogLineMax) line.message.resize(limits::kLogLineMax);
+  around_.logs.write(std::move(line));
 }
 
 void Dispatcher::settle(telemetry::FunctionStats& stats, const Result<worker::Reply>& outcome,
@@ -209,6 +235,8 @@ loop::Task<> Dispatcher::drain(Instant deadline) {
   for (auto& [name, served] : serving_) retire(served, EndReason::kShutdown);
   serving_.clear();
   auto pools = retiring_;
+  for (auto& served : pools)  // whoever still has a call had its time
+    if (served->pool()->in_flight() > 0) served->pool()->kill(EndReason::kShutdown);
   Instant grace = after(around_.loop.now(), limits::kStopGrace);
   for (auto& served : pools) co_await served->pool()->drained_event().wait(grace);
   for (auto& served : pools) served->pool()->kill(EndReason::kShutdown);

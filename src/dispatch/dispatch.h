@@ -71,6 +71,7 @@ class Dispatcher {
   Error not_found(const std::string& function) const;
   void settle(telemetry::FunctionStats& stats, const Result<worker::Reply>& outcome,
               const worker::Timing& timing);
+  void log_failure(const worker::Call& call, const Error& error);
   void retire(ServedPtr served, worker::EndReason reason);
   loop::Task<> retire_when_prepared(ServedPtr served, worker::EndReason reason);
   loop::Task<> bury(ServedPtr served);

@@ -10,6 +10,7 @@
 // Each way in turns the request into a Call and the Reply into a response; none of them knows how a
 // function runs.
 
+#include <filesystem>
 #include <functional>
 #include <memory>
 
@@ -21,7 +22,8 @@
 namespace trivet::gateway {
 
 struct GatewayConfig {
-  std::string access_token;  // empty: nobody is asked for one
+  std::string access_token;         // empty: nobody is asked for one
+  std::filesystem::path spool_dir;  // large bodies wait here until they are whole
   // Looks at the functions again; the names that changed.
   std::function<loop::Task<Result<std::vector<std::string>>>()> reload;
   // Looks for the toolchains that nobody has asked for yet.

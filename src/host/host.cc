@@ -19,6 +19,7 @@
 #include "loop/blocking.h"
 #include "loop/watch.h"
 #include "net/http_server.h"
+#include "net/listener.h"
 #include "trivet/host.h"
 
 namespace trivet {
@@ -67,7 +68,7 @@ class HostOfParts final : public Host {
         dispatcher_({loop_, clock_, logs_, stats_, builder_, tokens_}),
         sources_{dispatcher_, stats_, logs_, clock_, started_},
         gateway_(loop_, sources_, tokens_,
-                 {config_.access_token, [this] { return reload_on_loop(); },
+                 {config_.access_token, data_dir_, [this] { return reload_on_loop(); },
                   [this] { return probe_on_loop(); }}),
         server_(loop_, gateway_, {}),
         scope_(loop_) {}
@@ -94,13 +95,17 @@ class HostOfParts final : public Host {
       for (const auto& text : config_.listen) {
         auto address = net::Address::parse(text);
         if (!address) return std::move(address).error();
-        if (!address->is_loopback() && config_.access_token.empty())
-          return Error{ErrorCode::kUnauthorized, "listening on " + text + " needs an access token",
-                       "set TRIVET_TOKEN, or listen on 127.0.0.1"};
+        if (Status allowed = may_listen(*address); !allowed) return allowed;
         auto listening = server_.listen(*address);
         if (!listening) return std::move(listening).error();
         addresses_.push_back(listening->url());
         if (address->kind == net::Address::Kind::kTcp) dispatcher_.set_public_url(listening->url());
+      }
+      for (auto& socket : net::inherited_sockets()) {
+        auto listening = server_.adopt(std::move(socket));
+        if (!listening) return std::move(listening).error();
+        if (Status allowed = may_listen(*listening); !allowed) return allowed;
+        addresses_.push_back(listening->url());
       }
       if (config_.watch) return watch();
       return {};
@@ -108,13 +113,13 @@ class HostOfParts final : public Host {
   }
 
   Status close() override {
-    if (closed_) return {};
-    closed_ = true;
-    Instant deadline = after(loop_.now(), std::chrono::milliseconds{config_.drain_timeout_ms});
+    if (closed_.exchange(true)) return {};
+    Instant deadline = after(clock_.now(), std::chrono::milliseconds{config_.drain_timeout_ms});
     run_task<bool>([this, deadline] { return shut_down(deadline); });
     if (thread_.joinable()) {
       loop_.stop();
       thread_.join();
+      loop_.run_once(loop_.now());  // calls that came meanwhile are refused
     }
     return {};
   }
@@ -124,6 +129,7 @@ class HostOfParts final : public Host {
   }
 
   void invoke(CallRequest request, std::function<void(Result<CallReply>)> done) override {
+    if (closed_) return done(Error{ErrorCode::kUnavailable, "the host is closed"});
     loop_.post([this, request = std::move(request), done = std::move(done)]() mutable {
       scope_.spawn(call_back(std::move(request), std::move(done)));
     });
@@ -271,6 +277,13 @@ class HostOfParts final : public Host {
     done(std::move(reply));
   }
 
+  Status may_listen(const net::Address& address) const {
+    if (address.is_loopback() || !config_.access_token.empty()) return {};
+    return Error{ErrorCode::kUnauthorized,
+                 "listening on " + address.url() + " needs an access token",
+                 "set TRIVET_TOKEN, or listen on 127.0.0.1"};
+  }
+
   void adopt() {
     dispatcher_.adopt(catalog_->current());
     gateway_.refresh();
@@ -349,7 +362,7 @@ class HostOfParts final : public Host {
   net::HttpServer server_;
   std::unique_ptr<catalog::Watcher> watcher_;
   std::vector<std::string> addresses_;
-  bool closed_ = false;
+  std::atomic<bool> closed_{false};
   std::thread thread_;
   loop::Scope scope_;
 };

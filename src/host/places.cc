@@ -1,5 +1,6 @@
 #include "host/places.h"
 
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <cstdlib>
@@ -33,6 +34,18 @@ Status make_writable(const fs::path& dir) {
   return {};
 }
 
+// A folder below one that everybody may write: it must be ours alone, or others could put artifacts
+// there for us to run.
+Status make_private(const fs::path& dir) {
+  if (mkdir(dir.c_str(), 0700) == 0) return {};
+  struct stat found {};
+  bool ours = lstat(dir.c_str(), &found) == 0 && S_ISDIR(found.st_mode) &&
+              found.st_uid == getuid() && (found.st_mode & 0022) == 0;
+  if (ours) return make_writable(dir);
+  return Error{ErrorCode::kIo, "the data folder " + dir.string() + " belongs to somebody else",
+               "choose another with --data"};
+}
+
 }  // namespace
 
 Result<Places> find_places(const HostConfig& config) {
@@ -54,9 +67,10 @@ Result<Places> find_places(const HostConfig& config) {
   fs::path root = fs::absolute(config.root, ec).lexically_normal();
   fs::path beside = (fs::is_directory(root, ec) ? root : root.parent_path()) / ".trivet";
   places.data_dir = beside;
+  if (!fs::exists(root, ec)) return places;  // the catalog refuses it; no folder is made for a typo
   if (make_writable(beside).ok()) return places;
   places.data_dir = fs::temp_directory_path(ec) / ("trivet-" + std::to_string(getuid()));
-  if (Status ok = make_writable(places.data_dir); !ok) return std::move(ok).error();
+  if (Status ok = make_private(places.data_dir); !ok) return std::move(ok).error();
   return places;
 }
 

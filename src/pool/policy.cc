@@ -14,6 +14,11 @@ int workers_to_start(const catalog::Scale& scale, const Standing& standing) {
   return std::clamp(wanted, 0, std::max(0, scale.max + scale.overflow - present));
 }
 
+int places_to_wait(const catalog::Scale& scale, const Standing& standing) {
+  int more = std::max(0, scale.max + scale.overflow - standing.workers);  // starting ones included
+  return scale.queue + more * standing.slots_each;
+}
+
 Duration backoff(const catalog::Restart& restart, int failures, double dice) {
   Duration delay = restart.backoff_min;
   for (int i = 1; i < failures && delay < restart.backoff_max; ++i) delay *= 2;

@@ -23,6 +23,10 @@ struct Standing {
 // `min` in all.
 int workers_to_start(const catalog::Scale& scale, const Standing& standing);
 
+// How many calls may wait: scale.queue, and those that workers which are coming, or may still be
+// started, will take.
+int places_to_wait(const catalog::Scale& scale, const Standing& standing);
+
 // How long to wait before the next start after `failures` failures in a row (1 = the first).
 // Doubles from backoff_min up to backoff_max; `dice` in [0, 1) takes up to a quarter off, so that
 // many pools do not start in step.

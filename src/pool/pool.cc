@@ -84,7 +84,7 @@ loop::Task<Result<Lease>> Pool::lease(Instant deadline) {
                     "this version of " + plan_.function + " is being replaced", "try again"};
   if (queue_.empty())
     if (auto member = pick()) co_return grant(member, loop_.now());
-  if (static_cast<int>(queue_.size()) >= plan_.scale.queue)
+  if (static_cast<int>(queue_.size()) >= places_to_wait(plan_.scale, standing()))
     co_return overloaded(std::to_string(queue_.size()) + " calls of " + plan_.function +
                          " are waiting already");
   bool may_come = starting_ > 0 || std::any_of(members_.begin(), members_.end(),

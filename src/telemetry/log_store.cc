@@ -5,11 +5,20 @@
 #include "wire/json.h"
 
 namespace trivet::telemetry {
+namespace {
+
+size_t size_of(const LogLine& line) {
+  return sizeof line + line.message.size() + line.fields.size() + line.call_id.size();
+}
+
+}  // namespace
 
 void LogStore::write(LogLine line) {
   if (tee_) tee_(line);
+  bytes_ += size_of(line);
   lines_.push_back(std::move(line));
-  if (lines_.size() > capacity_) {
+  while (lines_.size() > capacity_ || bytes_ > limits::kLogStoreBytes) {
+    bytes_ -= size_of(lines_.front());
     lines_.pop_front();
     ++first_;
   }

@@ -54,6 +54,7 @@ class LogStore final : public LogSink {
  private:
   loop::Event grown_;
   size_t capacity_;
+  size_t bytes_ = 0;
   uint64_t first_ = 0;  // sequence of lines_.front()
   std::deque<LogLine> lines_;
   std::function<void(const LogLine&)> tee_;

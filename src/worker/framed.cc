@@ -171,6 +171,9 @@ Error Framed::ending_error() const {
   if (end_reason_ == EndReason::kProtocol)
     return {ErrorCode::kInvalidOutput, "the worker broke the protocol and was ended: " + garbage_,
             "user code must not write to file descriptors 3 and 4"};
+  if (end_reason_ == EndReason::kShutdown)
+    return {ErrorCode::kUnavailable, "the host shut down and waited no longer for the call",
+            "try again"};
   if (!process_ || process_->alive())
     return {ErrorCode::kFunctionCrashed, "the worker was ended during the call"};
   Error error = crash_error(process_->obituary());

@@ -44,7 +44,7 @@ class Framed final : public Worker, private FrameReceiver {
   loop::Task<Result<Reply>> invoke(Call& call) override;
   int capacity() const override { return capacity_; }
   int busy() const override { return static_cast<int>(calls_.size()); }
-  bool alive() const override { return state_ == State::kReady; }
+  bool alive() const override { return state_ == State::kReady && condemned_ == 0; }
   bool ended() const override { return state_ == State::kEnded; }
   int pid() const override { return process_ ? process_->pid() : 0; }
   int64_t calls() const override { return answered_; }
@@ -96,6 +96,7 @@ class Framed final : public Worker, private FrameReceiver {
   bool hears_cancel_ = false;
   uint32_t next_id_ = 1;
   int64_t answered_ = 0;
+  int condemned_ = 0;  // calls past their deadline: unless they end now, the worker is killed
   Instant started_{};
   std::unique_ptr<Process> process_;
   std::unique_ptr<FrameReader> reader_;

@@ -107,6 +107,7 @@ loop::Task<Result<Reply>> Framed::invoke(Call& call) {
   Guard guard{flight};
   calls_.emplace(flight->id, flight);
   calm_.reset();
+  if (calls_.size() == 1) process_->forget_stderr();  // what it said before is not this caller's
   attribute_output();
   send_call(*flight, call);
   loop::Scope sending{around_.loop};
@@ -172,6 +173,8 @@ void Framed::give_up(InFlight& flight, bool timed_out) {
   flight.given_up = true;
   auto found = calls_.find(flight.id);
   if (found == calls_.end() || state_ == State::kEnded) return;
+  flight.overdue = timed_out;
+  if (timed_out) ++condemned_;
   if (hears_cancel_) {
     out_.clear();
     wire::append_frame(out_, FrameType::kCancel, flight.id, {}, {});
@@ -193,6 +196,7 @@ void Framed::settle(InFlight& flight) {
   if (!reader_->in_order() || process_->behind()) process_->pump();
   flight.worker = nullptr;
   flight.settled.set();
+  if (flight.overdue) --condemned_;
   calls_.erase(flight.id);
   ++answered_;
   if (calls_.empty()) calm_.set();

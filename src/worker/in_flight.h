@@ -29,6 +29,7 @@ struct InFlight {
   std::string call_id;
   Instant deadline;
   bool given_up = false;  // nobody waits for it any more
+  bool overdue = false;   // because its deadline has passed
 
   loop::Event done;  // `outcome` is there
   std::optional<Result<Reply>> outcome;

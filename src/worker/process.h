@@ -58,6 +58,7 @@ class Process {
   const std::string& whole_stdout() const { return stdout_bytes_; }
   bool overflowed() const { return overflowed_; }
   std::string_view stderr_tail() const { return stderr_tail_; }
+  void forget_stderr() { stderr_tail_.clear(); }
 
   // Reads what is in the pipes now, so that lines printed before a reply are attributed to its
   // call.

@@ -1,6 +1,9 @@
 """The HTTP API: errors, manifests, Alyx, hot reload under load."""
 import json
+import os
 import pathlib
+import socket
+import subprocess
 import sys
 import threading
 import time
@@ -8,7 +11,7 @@ import time
 import pytest
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent))
-from server import Server  # noqa: E402
+from server import Server, binary  # noqa: E402
 
 PYTHON = "def handler(input, ctx):\n    return {'hello': input['name']}\n"
 STDIO = """import json, sys
@@ -248,3 +251,85 @@ def test_every_printed_line_belongs_to_its_call(tmp_path, name):
     printed = [line for line in lines if line["stream"] in ("stdout", "stderr")]
     assert len(printed) == 2000
     assert [line for line in printed if line["message"].split()[1] != line.get("call_id")] == []
+
+
+def test_slow_uploads_hold_no_worker(tmp_path):
+    write(tmp_path / "hello.py", PYTHON)
+    with Server(tmp_path) as server:
+        idle = [socket.socket(socket.AF_UNIX) for _ in range(12)]
+        for connection in idle:
+            connection.connect(server.socket)
+            connection.sendall(b"POST /function/hello HTTP/1.1\r\nHost: localhost\r\nContent-Length: 1000000\r\n\r\n{")
+        # Well below the deadline that would free a worker of its own accord.
+        assert server.request("POST", "/function/hello", b'{"name":"Ada"}', timeout=20).json == {"hello": "Ada"}
+        for connection in idle:
+            connection.close()
+        assert server.post("/function/hello", {"name": "Ada"}).json == {"hello": "Ada"}
+        big = {"name": "x" * 3_000_000}
+        assert server.post("/function/hello", big).json == {"hello": big["name"]}
+
+
+def test_a_worker_past_a_deadline_gets_no_new_calls(tmp_path):
+    write(tmp_path / "conc/index.mjs", "export default async (i) => { if (i.loop) for (;;); return i; };\n")
+    write(tmp_path / "conc/trivet.yaml", "runtime: node\nscale: {max: 1, overflow: 0, concurrency: 10}\nlimits: {timeout: 1s}\n")
+    with Server(tmp_path) as server:
+        assert server.post("/function/conc", {"a": 1}).status == 200
+        assert server.post("/function/conc", {"loop": 1}).status == 504
+        assert server.post("/function/conc", {"a": 2}).json == {"a": 2}
+
+
+def test_without_a_queue_a_free_place_still_serves(tmp_path):
+    write(tmp_path / "q/main.py", PYTHON)
+    write(tmp_path / "q/trivet.yaml", "runtime: python\nscale: {queue: 0, max: 1, overflow: 0}\n")
+    with Server(tmp_path) as server:
+        for _ in range(3):
+            assert server.post("/function/q", {"name": "Ada"}).status == 200
+
+
+def test_why_a_call_failed_is_in_the_logs_and_in_no_other_callers_answer(tmp_path):
+    write(tmp_path / "die.py", "import os, sys\ndef handler(i, c):\n    if i == 1: print('secret of one', file=sys.stderr); return 1\n    if i == 2: os._exit(9)\n    return 1 / 0\n")
+    with Server(tmp_path) as server:
+        assert server.post("/function/die", 1).status == 200
+        crash = server.post("/function/die", 2)
+        assert crash.json["code"] == "FUNCTION_CRASHED" and "secret" not in crash.text
+        assert server.post("/function/die", 3).status == 500
+        logs = server.get("/v1/logs?follow=0&function=die").text
+        assert "ZeroDivisionError" in logs and "exit code 9" in logs and '"stream":"host"' in logs
+
+
+def test_sockets_of_the_service_manager_are_served(tmp_path):
+    write(tmp_path / "hello.py", PYTHON)
+    listening = socket.socket()
+    listening.bind(("127.0.0.1", 0))
+    listening.listen()
+    start = "import os, sys; os.environ['LISTEN_PID'] = str(os.getpid()); os.dup2(int(sys.argv[1]), 3); os.set_inheritable(3, True); os.execv(sys.argv[2], sys.argv[2:])"
+    command = [sys.executable, "-c", start, str(listening.fileno()), binary(), "serve", str(tmp_path), "--listen", f"unix:{tmp_path}/socket", "--data", str(tmp_path / "data"), "-q"]
+    process = subprocess.Popen(command, env={**os.environ, "LISTEN_FDS": "1"}, pass_fds=[listening.fileno()], stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    try:
+        with socket.create_connection(listening.getsockname(), timeout=20) as connection:
+            connection.sendall(b"POST /function/hello HTTP/1.1\r\nHost: localhost\r\nContent-Length: 14\r\n\r\n" + b'{"name":"Ada"}')
+            assert connection.recv(4096).startswith(b"HTTP/1.1 200 ")
+    finally:
+        process.terminate()
+        assert process.wait(20) == 0
+
+
+def test_the_end_of_the_host_is_told_as_such(tmp_path):
+    write(tmp_path / "slow.py", "import time\ndef handler(i, c):\n    time.sleep(20)\n")
+    with Server(tmp_path, "--drain-ms", "300") as server:
+        answers = []
+        caller = threading.Thread(target=lambda: answers.append(server.post("/function/slow", {})))
+        caller.start()
+        wait_until(lambda: any(row["busy"] for row in server.get("/v1/workers").json))
+        begin = time.monotonic()
+        server.stop()
+        caller.join(20)
+        assert answers[0].json["code"] == "UNAVAILABLE"
+        assert time.monotonic() - begin < 10
+
+
+def wait_until(condition, seconds=20):
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.02)

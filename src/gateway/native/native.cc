@@ -1,37 +1,13 @@
 // The native way in: ANY /function/{name}[/path]. For `json` the body is the input and the reply's
 // body the output; interfaces that see the request get method, path, query and headers, and their
 // status, headers and body pass back as they are.
-#include <algorithm>
-
 #include "gateway/gateway.h"
 #include "gateway/problem.h"
+#include "gateway/spool.h"
 #include "gateway/timing.h"
-#include "wire/text.h"
 
 namespace trivet::gateway {
 namespace {
-
-constexpr size_t kBodyAtOnce =
-    64 * limits::kKiB;  // a longer body is passed on in pieces as it comes
-
-// The rest of a request's body, pulled by the worker.
-class RequestBody final : public worker::BodyStream {
- public:
-  RequestBody(net::Exchange& exchange, size_t limit) : exchange_(exchange), limit_(limit) {}
-  loop::Task<Result<std::string>> next() override {
-    auto piece = co_await exchange_.read_some();
-    if (!piece) co_return piece;
-    seen_ += piece->size();
-    if (seen_ > limit_)
-      co_return Error{ErrorCode::kPayloadTooLarge,
-                      "the body is larger than limits.payload, " + wire::format_size(limit_)};
-    co_return piece;
-  }
-
- private:
-  net::Exchange& exchange_;
-  size_t limit_, seen_ = 0;
-};
 
 // Headers of one hop are not the function's business.
 bool passes(std::string_view name) {
@@ -124,25 +100,10 @@ loop::Task<> handle_native(Gateway& gateway, net::Exchange& exchange, std::strin
       call.request = request_head(request, std::move(path), authorization);
   }
   exchange.own("server-timing") = server_timing({});
-  bool long_body = request.chunked || request.content_length.value_or(0) > kBodyAtOnce;
-  if (request.content_length.value_or(0) > payload) {
-    Error error{ErrorCode::kPayloadTooLarge,
-                "the body has " + std::to_string(*request.content_length) +
-                    " bytes, limits.payload is " + wire::format_size(payload)};
-    co_await reply_problem(exchange, std::move(error), call_id);
+  Status taken = co_await take_body(exchange, payload, gateway.config().spool_dir, call);
+  if (!taken) {
+    co_await reply_problem(exchange, std::move(taken).error(), call_id);
     co_return;
-  }
-  if (long_body) {
-    call.rest = std::make_unique<RequestBody>(exchange, payload);
-  } else if (auto body = exchange.body_at_hand(payload)) {
-    call.input = std::move(*body);
-  } else {
-    auto read = co_await exchange.read_body(payload);
-    if (!read) {
-      co_await reply_problem(exchange, std::move(read).error(), call_id);
-      co_return;
-    }
-    call.input = std::move(*read);
   }
 
   CallTimer timer{gateway.loop()};

@@ -1,0 +1,245 @@
+#include "catalog/catalog.h"
+
+#include <gtest/gtest.h>
+
+#include <atomic>
+#include <thread>
+
+#include "catalog/scratch_test.h"
+
+namespace trivet::catalog {
+namespace {
+
+namespace fs = std::filesystem;
+using Names = std::vector<std::string>;
+
+// Every toolchain says that it is this version.
+struct FakeRunner final : CommandRunner {
+  std::atomic<int> runs{0};
+  std::string version = "3.11.2";
+  Result<std::string> run(const std::vector<std::string>&) override {
+    ++runs;
+    return "toy " + version;
+  }
+};
+
+class CatalogTest : public ::testing::Test {
+ protected:
+  CatalogTest() : prober(runner, "", {}) {
+    add_runtime("toy", "");
+    add_runtime("spare", "");
+    fs::create_directories(root());
+  }
+  void add_runtime(const std::string& name, const std::string& more) {
+    scratch.write("runtimes/" + name + "/runtime.yaml",
+                  "name: " + name + "\nextensions: [." + name + "]\nentrypoints: [main." + name +
+                      "]\ntoolchain:\n  binary: [/bin/sh]\n  version: {args: [-v], pattern: \"toy "
+                      "([0-9.]+)\"}\ninterfaces: [json]\npool: {command: [\"${binary}\"]}\n" +
+                      more);
+  }
+  fs::path root() const { return scratch / "functions"; }
+  void write(std::string_view below, std::string_view text = "x") const {
+    scratch.write("functions/" + std::string{below}, text);
+  }
+  void open() {
+    auto opened = Catalog::open({root(), {scratch / "runtimes"}, {}, {}}, prober);
+    ASSERT_TRUE(opened.ok()) << opened.error().text();
+    catalog = std::move(*opened);
+  }
+  Names names() const { return catalog->current()->names(); }
+
+  Scratch scratch;
+  FakeRunner runner;
+  Prober prober;
+  std::unique_ptr<Catalog> catalog;
+};
+
+TEST_F(CatalogTest, open_publishes_what_is_there) {
+  write("a.toy");
+  write("b/main.toy");
+  write("broken/trivet.yaml", "mode: x\n");
+  open();
+  auto now = catalog->current();
+  EXPECT_EQ(now->generation, 1u);
+  EXPECT_EQ(names(), (Names{"a", "b"}));
+  EXPECT_EQ(now->find("none"), nullptr);
+  EXPECT_EQ(now->find("a")->runtime, "toy");
+  EXPECT_EQ(now->runtime("toy")->version, "3.11.2");
+  EXPECT_EQ(now->runtime("none"), nullptr);
+  ASSERT_NE(now->problem("broken"), nullptr);
+  EXPECT_EQ(now->problem("a"), nullptr);
+}
+
+TEST_F(CatalogTest, root_or_runtimes_that_do_not_exist_are_an_error) {
+  auto no_root = Catalog::open({scratch / "none", {scratch / "runtimes"}, {}, {}}, prober);
+  ASSERT_FALSE(no_root.ok());
+  EXPECT_EQ(no_root.error().code, ErrorCode::kIo);
+  EXPECT_NE(no_root.error().message.find((scratch / "none").string()), std::string::npos);
+  auto no_runtimes = Catalog::open({root(), {scratch / "none"}, {}, {}}, prober);
+  ASSERT_FALSE(no_runtimes.ok());
+  EXPECT_EQ(no_runtimes.error().message, "no runtimes were found");
+}
+
+TEST_F(CatalogTest, reload_tells_what_changed) {
+  write("same.toy");
+  write("edited.toy");
+  write("gone.toy");
+  open();
+  EXPECT_TRUE(catalog->reload().empty());
+  write("edited.toy", "longer");
+  write("fresh.toy");
+  fs::remove(root() / "gone.toy");
+  Changes changes = catalog->reload();
+  EXPECT_EQ(changes.added, Names{"fresh"});
+  EXPECT_EQ(changes.changed, Names{"edited"});
+  EXPECT_EQ(changes.removed, Names{"gone"});
+  EXPECT_EQ(names(), (Names{"edited", "fresh", "same"}));
+}
+
+TEST_F(CatalogTest, function_that_did_not_change_keeps_its_pointer) {
+  write("same/main.toy");
+  write("edited.toy");
+  open();
+  auto before = catalog->current();
+  write("edited.toy", "longer");
+  catalog->reload();
+  auto now = catalog->current();
+  EXPECT_NE(before, now);
+  EXPECT_GT(now->generation, before->generation);
+  EXPECT_EQ(before->find("same"), now->find("same"));
+  EXPECT_NE(before->find("edited"), now->find("edited"));
+  EXPECT_EQ(before->runtime("toy"), now->runtime("toy"));
+}
+
+TEST_F(CatalogTest, old_snapshot_stays_as_it_was) {
+  write("a.toy");
+  open();
+  auto before = catalog->current();
+  fs::remove(root() / "a.toy");
+  catalog->reload();
+  EXPECT_EQ(before->names(), Names{"a"});
+  EXPECT_EQ(names(), Names{});
+}
+
+TEST_F(CatalogTest, root_that_vanished_keeps_its_functions_and_says_so) {
+  write("a.toy");
+  write("b/main.toy");
+  open();
+  auto before = catalog->current();
+  fs::rename(root(), scratch / "away");
+  for (int i = 0; i < 2; ++i) {
+    EXPECT_TRUE(catalog->reload().empty());
+    auto now = catalog->current();
+    EXPECT_EQ(now->find("a"), before->find("a"));
+    EXPECT_EQ(now->find("b"), before->find("b"));
+    EXPECT_EQ(now->runtime("toy"), before->runtime("toy"));
+    ASSERT_EQ(now->problems.size(), 1u);
+    EXPECT_NE(now->problems[0].error.message.find("has vanished"), std::string::npos);
+  }
+  fs::rename(scratch / "away", root());
+  catalog->reload();
+  EXPECT_EQ(names(), (Names{"a", "b"}));
+  EXPECT_TRUE(catalog->current()->problems.empty());
+}
+
+TEST_F(CatalogTest, function_that_broke_is_a_problem_until_it_is_mended) {
+  write("f/main.toy");
+  write("f/trivet.yaml", "mode: pool\n");
+  open();
+  write("f/trivet.yaml", "mode: swim\n");
+  EXPECT_EQ(catalog->reload().removed, Names{"f"});
+  ASSERT_NE(catalog->current()->problem("f"), nullptr);
+  write("f/trivet.yaml", "mode: pool # again\n");
+  EXPECT_EQ(catalog->reload().added, Names{"f"});
+  EXPECT_EQ(catalog->current()->problem("f"), nullptr);
+}
+
+TEST_F(CatalogTest, only_runtimes_that_functions_use_are_looked_for) {
+  write("a.toy");
+  open();
+  EXPECT_EQ(runner.runs, 1);
+  EXPECT_TRUE(catalog->current()->runtime("toy")->available());
+  EXPECT_FALSE(catalog->current()->runtime("spare")->available());
+  EXPECT_EQ(catalog->current()->runtime("spare")->reason, "not looked for yet");
+  catalog->probe_all();
+  EXPECT_EQ(runner.runs, 2);
+  EXPECT_TRUE(catalog->current()->runtime("spare")->available());
+  catalog->probe_all();
+  EXPECT_EQ(runner.runs, 2);
+  catalog->reload();
+  EXPECT_TRUE(catalog->current()->runtime("spare")->available());
+}
+
+TEST_F(CatalogTest, edited_runtime_is_taken_with_all_its_fields) {
+  write("a.toy");
+  open();
+  catalog->probe_all();
+  auto before = catalog->current();
+  for (const std::string name : {"toy", "spare"})
+    add_runtime(name, "concurrency: 7\nbuild: {steps: [{name: x, command: [make]}]}\n");
+  EXPECT_EQ(catalog->reload().changed, Names{"a"});
+  for (const std::string name : {"toy", "spare"}) {
+    auto now = catalog->current()->runtime(name);
+    EXPECT_NE(now, before->runtime(name)) << name;
+    EXPECT_EQ(now->concurrency, 7) << name;
+    EXPECT_EQ(now->build_steps.size(), 1u) << name;
+    EXPECT_TRUE(now->available()) << name;
+  }
+}
+
+TEST_F(CatalogTest, broken_runtime_is_a_problem_and_the_others_serve) {
+  write("a.toy");
+  add_runtime("spare", "no_such_field: 1\n");
+  open();
+  EXPECT_EQ(names(), Names{"a"});
+  EXPECT_EQ(catalog->current()->runtime("spare"), nullptr);
+  ASSERT_EQ(catalog->current()->problems.size(), 1u);
+  EXPECT_NE(catalog->current()->problems[0].error.message.find("no_such_field"), std::string::npos);
+}
+
+TEST_F(CatalogTest, overrides_reach_a_lone_file) {
+  write("a.toy");
+  auto opened =
+      Catalog::open({root() / "a.toy", {scratch / "runtimes"}, {}, {{"timeout", "3s"}}}, prober);
+  ASSERT_TRUE(opened.ok());
+  EXPECT_EQ((*opened)->current()->find("a")->limits.timeout, Duration{3s});
+}
+
+TEST_F(CatalogTest, root_may_end_in_a_slash_or_a_dot) {
+  write("a.toy");
+  for (const char* end : {"/", "/.", "/b/.."}) {
+    auto opened = Catalog::open({root().string() + end, {scratch / "runtimes"}, {}, {}}, prober);
+    ASSERT_TRUE(opened.ok()) << end;
+    EXPECT_EQ((*opened)->current()->names(), Names{"a"}) << end;
+  }
+}
+
+TEST_F(CatalogTest, readers_see_whole_snapshots_while_others_reload) {
+  write("a.toy");
+  write("b.toy");
+  open();
+  std::atomic<bool> done{false}, torn{false};
+  std::thread reader([&] {
+    uint64_t last = 0;
+    while (!done) {
+      auto now = catalog->current();
+      if (now->generation < last || !now->find("b")) torn = true;
+      last = now->generation;
+    }
+  });
+  std::thread other([&] {
+    for (int i = 0; i < 20; ++i) catalog->reload();
+  });
+  for (int i = 0; i < 20; ++i) {
+    write("a.toy", std::string(static_cast<size_t>(i), 'x'));
+    catalog->reload();
+  }
+  other.join();
+  done = true;
+  reader.join();
+  EXPECT_FALSE(torn);
+  EXPECT_EQ(catalog->current()->generation, 41u);
+}
+
+}  // namespace
+}  // namespace trivet::catalog

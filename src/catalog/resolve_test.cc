@@ -1,0 +1,218 @@
+#include "catalog/resolve.h"
+
+#include <gtest/gtest.h>
+
+#include "catalog/toys_test.h"
+
+namespace trivet::catalog {
+namespace {
+
+class ResolveTest : public ::testing::Test {
+ protected:
+  // A function in the folder f, with that manifest read by discovery's rules.
+  std::string resolve(std::string_view manifest = "") {
+    spec = {};
+    spec.name = "f";
+    spec.dir = toys.functions() / "f";
+    spec.manifest = toys.functions() / "f/trivet.yaml";
+    spec.manifest_line = 1;
+    auto tree = parse_yaml(manifest, spec.manifest);
+    Unresolved open;
+    error = read_function(*tree, tree->root, {spec.dir, environment}, spec, open);
+    if (!error) error = resolve_function(spec, open, toys.input());
+    return error ? error->message : "";
+  }
+  std::string version_now(std::string_view manifest = "") {
+    EXPECT_EQ(resolve(manifest), "");
+    return spec.version;
+  }
+  // Of the only function that discovery finds.
+  std::string version_found() {
+    Discovered found = discover(toys.input());
+    EXPECT_EQ(found.functions.size(), 1u);
+    return found.functions.size() == 1 ? found.functions[0].version : "none";
+  }
+
+  Toys toys;
+  std::map<std::string, std::string> environment;
+  FunctionSpec spec;
+  std::optional<Error> error;
+};
+
+TEST_F(ResolveTest, everything_left_open_is_filled_in) {
+  toys.write("f/index.toy");
+  ASSERT_EQ(resolve(), "");
+  EXPECT_EQ(spec.runtime, "toy");
+  EXPECT_EQ(spec.entrypoint, "index.toy");
+  EXPECT_EQ(spec.interface, "json");
+  EXPECT_EQ(spec.mode, Mode::kPool);
+}
+
+TEST_F(ResolveTest, stdio_is_oneshot) {
+  toys.write("f/main.toy");
+  ASSERT_EQ(resolve("interface: stdio"), "");
+  EXPECT_EQ(spec.mode, Mode::kOneshot);
+}
+
+TEST_F(ResolveTest, claimed_by_two_goes_to_the_one_whose_toolchain_is_there) {
+  toys.write("f/a.both");
+  ASSERT_EQ(resolve("entrypoint: a.both"), "");
+  EXPECT_EQ(spec.runtime, "toy");  // tin has the higher priority
+  toys.missing = "";
+  ASSERT_EQ(resolve("entrypoint: a.both"), "");
+  EXPECT_EQ(spec.runtime, "tin");
+}
+
+TEST_F(ResolveTest, runtime_that_is_not_installed_is_no_problem_yet) {
+  toys.write("f/main.tin");
+  ASSERT_EQ(resolve("runtime: tin@99"), "");
+  EXPECT_EQ(spec.runtime, "tin");
+}
+
+TEST_F(ResolveTest, version_that_is_not_there_is_refused) {
+  toys.write("f/main.toy");
+  EXPECT_EQ(resolve("runtime: toy@3.11"), "");
+  EXPECT_EQ(resolve("runtime: {engine: toy, version: \">=3.11 <4\"}"), "");
+  EXPECT_EQ(resolve("runtime: toy@3.12"),
+            "runtime toy is version 3.11.2, the function asks for 3.12");
+  EXPECT_EQ(error->code, ErrorCode::kRuntimeNotAvailable);
+}
+
+TEST_F(ResolveTest, runtimes_are_suggested_or_listed) {
+  toys.write("f/main.toy");
+  EXPECT_EQ(resolve("runtime: toyy"), "there is no runtime \"toyy\"");
+  EXPECT_EQ(error->hint, "did you mean \"toy\"?");
+  EXPECT_EQ(resolve("runtime: elephant"), "there is no runtime \"elephant\"");
+  EXPECT_EQ(error->hint, "runtimes are tin, toy");
+}
+
+TEST_F(ResolveTest, mode_the_runtime_does_not_have_is_refused) {
+  toys.write("f/main.toy");
+  auto crippled = std::make_shared<RuntimeSpec>(*toys.runtimes["toy"]);
+  crippled->pool_command.clear();
+  toys.runtimes["toy"] = crippled;
+  EXPECT_EQ(resolve("interface: json"), "runtime toy has no pool mode");
+  EXPECT_EQ(resolve("interface: stdio"), "");
+  crippled = std::make_shared<RuntimeSpec>(*crippled);
+  crippled->oneshot_command.clear();
+  toys.runtimes["toy"] = crippled;
+  EXPECT_EQ(resolve("interface: stdio"), "runtime toy has no oneshot mode");
+}
+
+TEST_F(ResolveTest, entrypoint_may_come_from_the_build) {
+  toys.write("f/source.txt");
+  EXPECT_EQ(resolve("runtime: toy\nentrypoint: dist/out.toy\n"
+                    "build: {command: make, output: dist/out.toy}\n"),
+            "");
+  EXPECT_NE(resolve("runtime: toy\nentrypoint: dist/out.toy\n"), "");
+}
+
+TEST_F(ResolveTest, overrides_win_over_the_manifest) {
+  toys.write("f/main.toy");
+  toys.overrides = {{"interface", "stdio"}, {"timeout", "3s"}, {"runtime", "toy@3"}};
+  ASSERT_EQ(resolve("interface: json\nlimits: {timeout: 9s}"), "");
+  EXPECT_EQ(spec.interface, "stdio");
+  EXPECT_EQ(spec.limits.timeout, Duration{3s});
+  EXPECT_EQ(spec.runtime_version, "3");
+  toys.overrides = {{"timeout", "soon"}};
+  EXPECT_EQ(resolve(), "timeout: \"soon\" is not a duration");
+  toys.overrides = {{"mode", "thread"}};
+  EXPECT_EQ(resolve(), "mode must be pool or oneshot, not \"thread\"");
+  toys.overrides = {{"runtime", "none"}};
+  EXPECT_EQ(resolve(), "there is no runtime \"none\"");
+}
+
+TEST_F(ResolveTest, version_stays_while_nothing_changes) {
+  toys.write("f/main.toy");
+  std::string before = version_now();
+  EXPECT_EQ(version_now(), before);
+  EXPECT_EQ(before.size(), 16u);
+}
+
+TEST_F(ResolveTest, version_changes_with_content) {
+  toys.write("f/main.toy", "one");
+  std::string first = version_now();
+  toys.write("f/main.toy", "longer");
+  std::string second = version_now();
+  EXPECT_NE(second, first);
+  toys.write("f/deep/beside.txt", "x");
+  std::string third = version_now();
+  EXPECT_NE(third, second);
+  std::filesystem::remove_all(toys.functions() / "f/deep");
+  EXPECT_EQ(version_now(), second);
+}
+
+TEST_F(ResolveTest, version_changes_with_the_description_and_the_runtime) {
+  toys.write("f/main.toy");
+  std::string plain = version_now();
+  for (std::string_view manifest :
+       {"limits: {timeout: 9s}", "env: {A: b}", "interface: context", "interface: stdio",
+        "entrypoint: main.toy:handle", "name: other"})
+    EXPECT_NE(version_now(manifest), plain) << manifest;
+  toys.scratch.write("runtimes/toy/worker.toy", "new");
+  EXPECT_NE(version_now(), plain);
+}
+
+TEST_F(ResolveTest, hidden_and_fetched_files_do_not_count) {
+  toys.write("f/main.toy");
+  std::string before = version_now();
+  toys.write("f/.trivet/cache");
+  toys.write("f/node_modules/x/index.js");
+  toys.write("f/main.toy~");
+  EXPECT_EQ(version_now(), before);
+}
+
+TEST_F(ResolveTest, with_watch_globs_only_watched_files_count) {
+  constexpr std::string_view kManifest =
+      "runtime: toy\nentrypoint: dist/out.toy\n"
+      "build: {command: make, output: dist/out.toy, watch: [\"src/**\", \"*.json\"]}\n";
+  toys.write("f/src/a.txt");
+  std::string first = version_now(kManifest);
+  toys.write("f/README.md");
+  toys.write("f/other/a.json");
+  toys.write("f/dist/out.toy");
+  EXPECT_EQ(version_now(kManifest), first);
+  toys.write("f/src/deep/b.txt");
+  std::string second = version_now(kManifest);
+  EXPECT_NE(second, first);
+  toys.write("f/package.json");
+  EXPECT_NE(version_now(kManifest), second);
+}
+
+TEST_F(ResolveTest, what_the_build_makes_does_not_count) {
+  constexpr std::string_view kManifest =
+      "runtime: toy\nentrypoint: out.toy\nbuild: {command: make, output: out.toy}\n";
+  toys.write("f/a.txt");
+  std::string first = version_now(kManifest);
+  toys.write("f/out.toy");
+  EXPECT_EQ(version_now(kManifest), first);
+  toys.write("f/b.txt");
+  EXPECT_NE(version_now(kManifest), first);
+}
+
+TEST_F(ResolveTest, version_of_a_lone_file_ignores_its_neighbours) {
+  toys.root = toys.write("a.toy");
+  std::string first = version_found();
+  toys.write("b.toy");
+  EXPECT_EQ(version_found(), first);
+  toys.write("a.toy", "changed");
+  EXPECT_NE(version_found(), first);
+}
+
+TEST_F(ResolveTest, version_of_a_folder_without_manifest_has_all_its_files) {
+  toys.write("f/main.toy");
+  std::string first = version_found();
+  toys.write("f/used_by_main.toy");
+  EXPECT_NE(version_found(), first);
+}
+
+TEST(Claims, extensions_are_compared_whole) {
+  RuntimeSpec runtime;
+  runtime.extensions = {".toy"};
+  EXPECT_TRUE(claims(runtime, "a/b.toy"));
+  for (std::string_view file : {"toy", "a.toys", "a.to", ".toy", "a.toy.bak", "a.TOY", ""})
+    EXPECT_FALSE(claims(runtime, file)) << file;
+}
+
+}  // namespace
+}  // namespace trivet::catalog
