@@ -4,7 +4,8 @@ import { Buffer } from 'node:buffer';
 import { kMore, send, type } from './frames.mjs';
 
 const kPiece = 64 * 1024; // most body bytes in one CHUNK
-const kMaxText = 64 * 1024; // most characters of a message or a stack
+const kMaxText = 64 * 1024; // most characters of a message, a stack or a log line
+const kMaxFields = 256 * 1024; // most characters of meta: in bytes still below what a frame allows
 
 export const load = {}; // what LOAD said
 export const calls = new Map(); // from CALL to REPLY or ERROR; any number may be there at once
@@ -61,7 +62,8 @@ export class Call {
   }
 
   log(level, message, fields) {
-    send(type.LOG, this.id, JSON.stringify({ level, fields }), String(message));
+    const meta = metaOf({ level, fields });
+    send(type.LOG, this.id, meta.length > kMaxFields ? metaOf({ level }) : meta, String(message).slice(0, kMaxText));
   }
 }
 
@@ -70,9 +72,9 @@ export class Call {
 // The one REPLY of a call. `meta` is JSON text or empty.
 export function conclude(call, meta, body) {
   const size = typeof body === 'string' && body.length * 3 > load.max_frame ? Buffer.byteLength(body) : body.length;
-  if (12 + meta.length + size > load.max_frame) {
-    const advice = 'more than limits.payload allows; return less, or stream it';
-    throw new Fault('INVALID_OUTPUT', `the output has ${size} bytes, ${advice}`);
+  if (12 + meta.length + size > load.max_frame || meta.length > kMaxFields) {
+    const advice = 'more than limits.payload allows: return less, or stream it';
+    throw new Fault('INVALID_OUTPUT', `the reply has ${meta.length + size} bytes, ${advice}`);
   }
   send(type.REPLY, call.id, meta, body);
   forget(call);
@@ -80,7 +82,7 @@ export function conclude(call, meta, body) {
 
 export function fail(call, error) {
   const fault = call.isCancelled ? new Fault('CANCELLED', 'the call was cancelled') : error;
-  send(type.ERROR, call.id, JSON.stringify(describe(fault)));
+  send(type.ERROR, call.id, metaOf(describe(fault)));
   forget(call);
 }
 
@@ -118,6 +120,12 @@ export function endWhenIdle() {
   if (calls.size === 0) process.exit(0);
 }
 
+// JSON for a frame's meta: half a surrogate pair, which JSON.stringify escapes and UTF-8 does not have, is replaced.
+export function metaOf(value) {
+  const text = JSON.stringify(value);
+  return text.includes('\\ud') ? text.replace(/(\\\\)|\\ud[89a-f][0-9a-f]{2}/g, (_, kept) => kept ?? '\ufffd') : text;
+}
+
 export function serialise(value) {
   if (value === undefined) return 'null';
   let text;
@@ -134,8 +142,17 @@ export function serialise(value) {
 const kHere = decodeURI(new URL('.', import.meta.url).pathname);
 const kNoise = /\x1b\[[0-9;]*m| imported from \S*worker\.mjs$|\n +at .*\(?(node:internal|ext:).*/gm;
 
-// What ERROR says of a thrown value. The stack ends where user code was called from.
+// What ERROR says of a thrown value, whatever that is: user code may throw what throws when it is looked at.
 export function describe(error) {
+  try {
+    return facts(error);
+  } catch {
+    return { code: 'FUNCTION_ERROR', message: 'a value that cannot be shown was thrown', type: typeof error };
+  }
+}
+
+// The stack ends where user code was called from.
+function facts(error) {
   if (error instanceof Fault) return { code: error.code, message: error.message };
   const tidy = (text) => String(text).replace(kNoise, '').slice(0, kMaxText);
   if (typeof error?.message !== 'string') return { code: 'FUNCTION_ERROR', message: tidy(error), type: typeof error };

@@ -2,7 +2,7 @@
 // The request is taken apart only where user code looks at it.
 
 import { Buffer } from 'node:buffer';
-import { Fault, conclude, serialise, stream } from './call.mjs';
+import { Fault, conclude, metaOf, serialise, stream } from './call.mjs';
 
 const kHidden = 'x-open-runtimes-';
 const kMaxLine = 8000;
@@ -86,7 +86,7 @@ class Answer {
       else if (!name.startsWith(kHidden)) for (const item of [value].flat()) headers.push([name, String(item)]);
     }
     headers.push(['content-type', contentType(type)]);
-    return JSON.stringify({ status: this.status, headers });
+    return metaOf({ status: this.status, headers });
   }
 }
 

@@ -5,7 +5,7 @@
 
 import { Buffer } from 'node:buffer';
 import { pathToFileURL } from 'node:url';
-import { Call, Fault, calls, describe, endWhenIdle, fail, load } from './call.mjs';
+import { Call, Fault, calls, describe, endWhenIdle, fail, load, metaOf } from './call.mjs';
 import { FrameReader, kMore, listen, printInOrder, send, type } from './frames.mjs';
 
 const { Bun, Deno, process } = globalThis;
@@ -80,14 +80,14 @@ async function start(facts) {
     send(type.READY, 0);
   } catch (error) {
     const { code, ...rest } = describe(await located(error));
-    send(type.ERROR, 0, JSON.stringify({ code: 'LOAD_FAILED', ...rest }));
+    send(type.ERROR, 0, metaOf({ code: 'LOAD_FAILED', ...rest }));
     process.exit(1);
   }
 }
 
 // Node before 20.19 takes a .js file that no package.json speaks of for CommonJS and fails on `export`; it is then told otherwise.
 async function importAsModule(url, error) {
-  if (Bun || Deno || !/^Unexpected token 'export'|outside a module/.test(error.message)) throw error;
+  if (Bun || Deno || !url.endsWith('.js') || !/^Unexpected token 'export'|outside a module/.test(error.message)) throw error;
   const { register } = await import('node:module');
   const load = `export const load = (url, context, next) => next(url, url.startsWith('${url}') ? { ...context, format: 'module' } : context)`;
   register(`data:text/javascript,${encodeURIComponent(load)}`);
@@ -125,17 +125,34 @@ async function attributePrints() {
   globalThis.console = new Console(process.stdout, process.stderr); // the own one of Deno and Bun passes these by
 }
 
-// A syntax error that also says where: Bun has it beside the message, Node tells only in the report of a crash.
+// A syntax error that also says where: Bun has it beside the message, of each when there are several.
 async function located(error) {
-  const { file, line, column, lineText } = error?.position ?? {};
-  if (lineText) error.message += `\n    at ${file}:${line}:${column}\n    ${lineText.trim()}`;
-  if (!Deno && !Bun && error instanceof SyntaxError) {
-    const { spawnSync } = await import('node:child_process');
-    const report = spawnSync(process.execPath, ['--check', load.entrypoint], { encoding: 'utf8' }).stderr;
-    const [place, text] = report.split('\n');
-    if (text) error.message += `\n    at ${place}\n    ${text.trim()}`;
+  for (const { message, position } of error?.errors ?? [error ?? {}]) {
+    if (!position) continue;
+    const what = error.errors ? `\n${message}` : '';
+    error.message += `${what}\n    at ${position.file}:${position.line}:${position.column}\n    ${position.lineText.trim()}`;
   }
+  if (!Deno && !Bun && error instanceof SyntaxError) error.message += await placeInNode(error.message);
   return error;
+}
+
+// Node tells the place only in the report of a crash. Looked at are the file as it is, as a module, and what it imports.
+async function placeInNode(message) {
+  const { spawnSync } = await import('node:child_process');
+  const { readFileSync } = await import('node:fs');
+  const file = `${load.dir}/${load.entrypoint}`;
+  const crash = (args, input) => spawnSync(process.execPath, args, { encoding: 'utf8', input, timeout: 5000 }).stderr;
+  const tries = [
+    () => crash(['--check', file]),
+    () => crash(['--check', '--input-type=module'], readFileSync(file)).replace(/^\[stdin\]/, file),
+    () => crash(['--input-type=module', '--eval', `import ${JSON.stringify(pathToFileURL(file).href)}`]),
+  ];
+  for (const attempt of tries) {
+    const report = attempt();
+    const [place, text] = report.split('\n');
+    if (/^\S.*:\d+$/.test(place) && report.includes(message)) return `\n    at ${place}\n    ${text.trim()}`.trimEnd();
+  }
+  return '';
 }
 
 printInOrder();

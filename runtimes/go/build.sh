@@ -1,10 +1,10 @@
 #!/bin/sh
 # Builds a function into OUTPUT/worker. Runs in the function's folder and writes nothing there.
-#   build.sh GO RUNTIME OUTPUT ENTRYPOINT INTERFACE HANDLER
+#   build.sh GO RUNTIME OUTPUT ENTRYPOINT INTERFACE HANDLER LONE
 # stdio functions are programs of their own. For the other interfaces a module is laid out beside the output: the user's package, a main.go that
 # serves it, and a go.mod in which "trivet" is the shim.
 set -eu
-go=$1 runtime=$2 output=$3 entrypoint=$4 interface=$5 handler=$6
+go=$1 runtime=$2 output=$3 entrypoint=$4 interface=$5 handler=$6 lone=$7
 export GOTOOLCHAIN=local GOFLAGS=-mod=mod GOWORK=off CGO_ENABLED=0
 [ -n "${HOME:-}" ] || export GOCACHE="${TMPDIR:-/tmp}/trivet-gocache" GOPATH="${TMPDIR:-/tmp}/trivet-gopath"
 work=$output.work
@@ -12,8 +12,8 @@ rm -rf "$work"
 mkdir -p "$work/function"
 trap 'rm -rf "$work"' EXIT
 
-# A folder with a go.mod or a manifest is one package; a lone file is a package of its own.
-if [ -f go.mod ] || [ -f trivet.yaml ] || [ -f manifest.yaml ]; then
+# A folder is one package; a lone file is a package of its own, unless a go.mod says that it belongs to one.
+if [ "$lone" = no ] || [ -f go.mod ]; then
   (tar --exclude=.git --exclude=.trivet --exclude=node_modules -cf - .) | tar -C "$work/function" -xf -
 else
   cp "$entrypoint" "$work/function/"

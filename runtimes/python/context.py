@@ -1,6 +1,8 @@
 """The `context` interface: the open-runtimes form of a function's request and response (runtimes/CONTRACT.md)."""
 import json
 
+from frames import meta_of
+
 HIDDEN = "x-open-runtimes-"
 LOG_LINE_MAX = 8000
 
@@ -91,7 +93,7 @@ class Responder:
             if name.startswith(HIDDEN):
                 continue
             pairs += [[name, str(v)] for v in (value if isinstance(value, (list, tuple)) else [value])]
-        return json.dumps({"status": reply.status, "headers": pairs}).encode(), reply.payload
+        return meta_of({"status": reply.status, "headers": pairs}), reply.payload
 
 
 class HttpContext:

@@ -6,115 +6,15 @@ worker, so what they leave in it goes on with the next call.
 import importlib.util
 import json
 import os
-import struct
 import sys
-import time
-import traceback
 
-LOAD, CALL, CHUNK, CANCEL, PING, DRAIN, CREDIT = 1, 2, 3, 4, 5, 8, 9
-HELLO, READY, REPLY, ERROR, LOG, PONG = 65, 66, 67, 68, 69, 70
-FD_IN, FD_OUT, MORE, CHUNK_SIZE = 3, 4, 1, 65536
-HEADER = struct.Struct(">IBBHII")
-HERE = os.path.dirname(os.path.abspath(__file__))
-encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), allow_nan=False).encode
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+from context import HttpContext, NotAReply
+from frames import (CALL, CANCEL, CHUNK, CHUNK_SIZE, CREDIT, DRAIN, ERROR, FD_IN, FD_OUT, HELLO, HERE, LOAD, META_MAX, MORE, PING, PONG, READY, REPLY,
+                    Context, Failure, Frames, Log, describe, encode)
 
-
-class Frames:
-    """Reads whole frames from fd 3 and writes them to fd 4."""
-
-    def __init__(self):
-        self.buffer = b""
-
-    def read(self):
-        """(type, flags, call, meta, body), or None at the end of the input."""
-        while len(self.buffer) < 16:
-            piece = os.read(FD_IN, 65536)
-            if not piece:
-                return None
-            self.buffer = self.buffer + piece if self.buffer else piece
-        length, kind, flags, _, call, meta_length = HEADER.unpack_from(self.buffer)
-        end = length + 4
-        if len(self.buffer) < end:
-            self._fill(end)
-        data, meta_end = self.buffer, 16 + meta_length
-        self.buffer = data[end:]
-        return kind, flags, call, data[16:meta_end], data[meta_end:end]
-
-    def _fill(self, size):
-        whole = bytearray(self.buffer)
-        while len(whole) < size:
-            piece = os.read(FD_IN, min(max(size - len(whole), 65536), 1 << 20))
-            if not piece:
-                sys.exit(0)
-            whole += piece
-        self.buffer = bytes(whole)
-
-    @staticmethod
-    def write(kind, call, meta=b"", body=b"", flags=0):
-        data = HEADER.pack(12 + len(meta) + len(body), kind, flags, 0, call, len(meta)) + meta + body
-        sent = os.write(FD_OUT, data)
-        while sent < len(data):
-            sent += os.write(FD_OUT, memoryview(data)[sent:])
-
-
-class Log:
-    """ctx.log: lines that carry a level and fields."""
-
-    def __init__(self, call):
-        self._call = call
-
-    def _write(self, level, message, fields):
-        meta = {"level": level}
-        if fields:
-            meta["fields"] = fields
-        Frames.write(LOG, self._call, json.dumps(meta, default=str).encode(), str(message).encode("utf-8", "replace"))
-
-    def debug(self, message, fields=None):
-        self._write("debug", message, fields)
-
-    def info(self, message, fields=None):
-        self._write("info", message, fields)
-
-    def warn(self, message, fields=None):
-        self._write("warn", message, fields)
-
-    def error(self, message, fields=None):
-        self._write("error", message, fields)
-
-
-class Context:
-    """What a json handler is told besides its input. The facts are parsed when they are asked for."""
-
-    __slots__ = ("_meta", "_facts", "_call", "function", "env", "sdk")
-
-    def __init__(self, call, meta, function, env):
-        self._call, self._meta, self._facts = call, meta, None
-        self.function, self.env, self.sdk = function, env, None
-
-    def _fact(self, key):
-        if self._facts is None:
-            self._facts = json.loads(self._meta) if self._meta else {}
-        return self._facts.get(key)
-
-    call_id = property(lambda self: self._fact("id"))
-    auth = property(lambda self: self._fact("auth"))
-    deadline = property(lambda self: self._fact("deadline_ms"))
-    log = property(lambda self: Log(self._call))
-
-
-class Failure(Exception):
-    """An ERROR frame: a code and a sentence."""
-
-    def __init__(self, code, message):
-        super().__init__(message)
-        self.code = code
-
-
-def stack_of(error):
-    """The traceback without the shim's own lines."""
-    frames = [f for f in traceback.extract_tb(error.__traceback__) if not f.filename.startswith((HERE, "<frozen"))]
-    lines = ["Traceback (most recent call last):\n"] + traceback.format_list(frames) if frames else []
-    return "".join(lines + traceback.format_exception_only(type(error), error))
+sys.path[:] = [place for place in sys.path if os.path.realpath(place) != os.path.realpath(HERE)]
+del sys.modules["context"], sys.modules["frames"]  # these names belong to user code
 
 
 class Worker:
@@ -135,7 +35,7 @@ class Worker:
                 break
             kind, flags, call, meta, body = frame
             if kind == CALL:
-                self.call(call, meta, self.rest_of(call, body) if flags & MORE else body)
+                self.call(call, meta, body, flags)
             elif kind == LOAD:
                 self.load(json.loads(meta))
             else:
@@ -159,6 +59,8 @@ class Worker:
             if frame is None:
                 sys.exit(0)
             kind, flags, of, meta, body = frame
+            if kind == CANCEL and of == call:
+                raise Failure("CANCELLED", "the call was cancelled before its body was whole")
             if kind != CHUNK or of != call:
                 self.between(kind, of, meta, body)
                 continue
@@ -171,14 +73,14 @@ class Worker:
         try:
             os.environ.update(plan["env"])
             self.plan, self.function, self.env = plan, plan["function"], plan["env"]
-            self.window = plan.get("credit", 262144)
+            self.window, self.most = plan["credit"], plan["max_frame"]
             self.answer = self.answer_context if plan["interface"] == "context" else self.answer_json
             self.handler = self.find(self.import_user(plan), plan)
         except SystemExit:
             raise
         except BaseException as error:  # whatever user code does while it is loaded
             sys.stdout.flush()
-            self.fail(0, error, "LOAD_FAILED")
+            self.frames.write(ERROR, 0, describe(error, "LOAD_FAILED"))
             sys.exit(1)
         sys.stdout.flush()
         self.frames.write(READY, 0)
@@ -186,8 +88,6 @@ class Worker:
     def import_user(self, plan):
         import site
 
-        if HERE in sys.path:
-            sys.path.remove(HERE)
         site.main()  # -S kept it from running before the interpreter was up
         venv = os.path.join(plan["dir"], ".venv", "lib", "python%d.%d" % sys.version_info[:2], "site-packages")
         if os.path.isdir(venv):
@@ -220,24 +120,21 @@ class Worker:
                 return handler
         raise Failure("LOAD_FAILED", "%s has no function %s" % (plan["entrypoint"], " or ".join(names)))
 
-    def call(self, call, meta, body):
+    def call(self, call, meta, body, flags):
         try:
-            self.answer(call, meta, body)
+            self.answer(call, meta, self.rest_of(call, body) if flags & MORE else body)
         except SystemExit:
             sys.stdout.flush()
             raise
-        except Failure as failure:
-            self.fail(call, failure, failure.code)
         except BaseException as error:
-            self.fail(call, error, "FUNCTION_ERROR")
+            sys.stdout.flush()
+            self.frames.write(ERROR, call, describe(error))
 
-    def fail(self, call, error, code):
+    def reply(self, call, head, body):
+        if 12 + len(head) + len(body) > self.most or len(head) > META_MAX:
+            raise Failure("INVALID_OUTPUT", "the reply has %d bytes, more than limits.payload allows: return less, or stream it" % (len(head) + len(body)))
         sys.stdout.flush()
-        facts = {"code": code, "message": str(error) or type(error).__name__, "type": type(error).__name__, "stack": stack_of(error)}
-        if isinstance(error, Failure):
-            facts["code"] = error.code
-            del facts["type"], facts["stack"]
-        self.frames.write(ERROR, call, json.dumps(facts).encode())
+        self.frames.write(REPLY, call, head, body)
 
     def finished(self, value):
         """The value of a handler, awaited when it is a coroutine."""
@@ -267,12 +164,9 @@ class Worker:
             text = encode(output).encode()
         except (TypeError, ValueError, RecursionError) as error:
             raise Failure("INVALID_OUTPUT", "the handler's value cannot be written as JSON: %s" % error) from None
-        sys.stdout.flush()
-        self.frames.write(REPLY, call, b"", text)
+        self.reply(call, b"", text)
 
     def answer_context(self, call, meta, body):
-        from context import HttpContext, NotAReply
-
         context = HttpContext(json.loads(meta), body, Log(call))
         reply = self.finished(self.handler(context))
         try:
@@ -280,8 +174,7 @@ class Worker:
         except NotAReply as error:
             raise Failure("INVALID_OUTPUT", str(error)) from None
         if isinstance(payload, bytes):
-            sys.stdout.flush()
-            self.frames.write(REPLY, call, head, payload)
+            self.reply(call, head, payload)
         else:
             self.stream(call, head, (p.encode() if isinstance(p, str) else bytes(p) for p in self.items(payload)))
 
@@ -325,7 +218,4 @@ def map_json(values):
 
 
 if __name__ == "__main__":
-    sys.path.append(HERE)
-    import context  # noqa: F401  loaded before user code can shadow it
-
     Worker().run()

@@ -2,6 +2,7 @@
 
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <fstream>
 
@@ -13,6 +14,15 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr auto kBuildTimeout = std::chrono::minutes{10};
+
+// A lone file with a file beside it that a build names outright (a module's description) belongs to
+// the folder.
+bool is_all_there_is(const catalog::FunctionSpec& spec, const std::vector<std::string>& globs) {
+  std::error_code ec;
+  return spec.lone && std::none_of(globs.begin(), globs.end(), [&](const std::string& glob) {
+           return glob.find('*') == std::string::npos && fs::is_regular_file(spec.dir / glob, ec);
+         });
+}
 
 // What a build is made of. Runs on a blocking thread.
 Result<std::string> content_key(const catalog::FunctionSpec& spec,
@@ -27,10 +37,10 @@ Result<std::string> content_key(const catalog::FunctionSpec& spec,
     hash.add("command", spec.build->command);
     for (const auto& arg : spec.build->args) hash.add("arg", arg);
   }
-  hash.add("lone", spec.manifest == spec.dir / spec.entrypoint ? "yes" : "no");
+  hash.add("lone", spec.lone ? "yes" : "no");
   if (Status s = hash.add_tree(runtime.dir, {}); !s) return s.error();
-  bool lone = spec.manifest == spec.dir / spec.entrypoint;
-  Status s = lone ? hash.add_file(spec.manifest) : hash.add_tree(spec.dir, globs);
+  Status s =
+      is_all_there_is(spec, globs) ? hash.add_file(spec.manifest) : hash.add_tree(spec.dir, globs);
   if (!s) return s.error();
   return hash.hex();
 }
@@ -177,7 +187,7 @@ loop::Task<Result<fs::path>> Builder::run_steps(const catalog::FunctionSpec& spe
   if (ec) co_return disk_error("cannot make " + making.dir.string(), ec);
   catalog::Words words{runtime.binary, runtime.dir.string(), runtime.dir.parent_path().string(),
                        entrypoint,     spec.dir.string(),    making.dir.string(),
-                       spec.handler,   spec.interface};
+                       spec.handler,   spec.interface,       spec.lone ? "yes" : "no"};
   for (const auto& step : runtime.build_steps) {
     std::vector<std::string> argv = catalog::expand(step.command, words);
     Status ran = co_await run_step(spec, step.name, std::move(argv));

@@ -199,13 +199,27 @@ TEST_F(BuilderTest, files_that_are_no_input_do_not_build_again) {
 
 TEST_F(BuilderTest, a_lone_file_is_built_without_its_neighbours) {
   auto spec = function();
+  spec.lone = true;
   spec.manifest = spec.dir / "main.x";
-  auto runtime = runtime_with_step(run_mark() + "true");
+  auto runtime = runtime_with_step(run_mark() + "test ${lone} = yes");
   EXPECT_TRUE(build(spec, runtime).ok());
   put("f/neighbour.x", "x");
   EXPECT_TRUE(build(spec, runtime).ok());
   EXPECT_EQ(runs(), "r");
   put("f/main.x", "changed");
+  EXPECT_TRUE(build(spec, runtime).ok());
+  EXPECT_EQ(runs(), "rr");
+}
+
+TEST_F(BuilderTest, a_lone_file_of_a_module_is_built_with_its_neighbours) {
+  auto spec = function();
+  spec.lone = true;
+  spec.manifest = spec.dir / "main.x";
+  auto runtime = runtime_with_step(run_mark() + "true");
+  runtime.build_inputs = {"*.x", "module.txt"};
+  put("f/module.txt", "this folder is a module");
+  EXPECT_TRUE(build(spec, runtime).ok());
+  put("f/neighbour.x", "x");
   EXPECT_TRUE(build(spec, runtime).ok());
   EXPECT_EQ(runs(), "rr");
 }

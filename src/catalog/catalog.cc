@@ -33,6 +33,31 @@ Changes compare(const Snapshot& before, const Snapshot& now) {
   return changes;
 }
 
+// A manifest that broke takes its functions away, under names that it may no longer tell. They keep
+// the problem until it is put right, so that callers learn what is wrong instead of "not found".
+void file_under_old_names(const Snapshot& before, Snapshot& next) {
+  std::vector<Problem> more;
+  auto file = [&](const Problem& problem, const std::string& name) {
+    bool known =
+        next.find(name) || next.problem(name) ||
+        std::any_of(more.begin(), more.end(), [&](const Problem& p) { return p.function == name; });
+    if (!known) more.push_back({name, problem.file, problem.error});
+  };
+  for (const auto& problem : next.problems) {
+    bool serves_others =
+        std::any_of(next.functions.begin(), next.functions.end(),
+                    [&](const auto& f) { return f.second->manifest == problem.file; });
+    if (serves_others) continue;  // a project: this problem is about one entry
+    bool of_folder = problem.file.extension() == ".yaml";
+    for (const auto& [name, spec] : before.functions)
+      if (spec->manifest == problem.file || (of_folder && spec->dir == problem.file.parent_path()))
+        file(problem, name);
+    for (const auto& old : before.problems)
+      if (old.file == problem.file && !old.function.empty()) file(problem, old.function);
+  }
+  std::move(more.begin(), more.end(), std::back_inserter(next.problems));
+}
+
 }  // namespace
 
 std::vector<std::string> Snapshot::names() const {
@@ -125,6 +150,7 @@ std::shared_ptr<Snapshot> Catalog::scan(const Snapshot& before) {
     next->functions[name] = same ? old : std::make_shared<FunctionSpec>(std::move(spec));
   }
   std::move(found.problems.begin(), found.problems.end(), std::back_inserter(next->problems));
+  file_under_old_names(before, *next);
   return next;
 }
 

@@ -81,7 +81,7 @@ TEST_F(CatalogTest, root_or_runtimes_that_do_not_exist_are_an_error) {
 }
 
 TEST_F(CatalogTest, reload_tells_what_changed) {
-  write("same.toy");
+  write("same/main.toy");  // a lone file changes with those beside it
   write("edited.toy");
   write("gone.toy");
   open();
@@ -94,6 +94,21 @@ TEST_F(CatalogTest, reload_tells_what_changed) {
   EXPECT_EQ(changes.changed, Names{"edited"});
   EXPECT_EQ(changes.removed, Names{"gone"});
   EXPECT_EQ(names(), (Names{"edited", "fresh", "same"}));
+}
+
+TEST_F(CatalogTest, manifest_that_breaks_is_a_problem_of_every_name_it_had) {
+  write("x/main.toy");
+  write("x/trivet.yaml", "name: resize\n");
+  open();
+  write("x/trivet.yaml", "name: [resize]\n");
+  for (int look = 0; look < 2; ++look) {  // the second knows the old name from the first only
+    catalog->reload();
+    for (std::string_view name : {"resize", "x"})
+      EXPECT_NE(catalog->current()->problem(name), nullptr) << name;
+  }
+  write("x/trivet.yaml", "name: resize\n");
+  catalog->reload();
+  EXPECT_TRUE(catalog->current()->problems.empty());
 }
 
 TEST_F(CatalogTest, function_that_did_not_change_keeps_its_pointer) {

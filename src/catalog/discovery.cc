@@ -3,7 +3,9 @@
 #include <sys/stat.h>
 
 #include <algorithm>
+#include <fstream>
 #include <set>
+#include <sstream>
 
 #include "catalog/alyx.h"
 #include "catalog/manifest.h"
@@ -21,6 +23,26 @@ bool passed_over(const fs::path& path) { return wire::is_no_source(path.filename
 bool is_file(const fs::path& path) {
   std::error_code ec;
   return fs::is_regular_file(path, ec);
+}
+
+// What a manifest that is wrong elsewhere calls its function: those who call it are told what is
+// wrong.
+std::string declared_name(const YamlNode& map, const std::string& otherwise) {
+  const YamlNode* name = map.is_map() ? map.find("name") : nullptr;
+  return name && name->is_scalar() && wire::is_function_name(name->text) ? name->text : otherwise;
+}
+
+// The same of a file that is not even YAML, from its lines.
+std::string declared_name(const fs::path& file, const std::string& otherwise) {
+  constexpr std::string_view kKey = "name:";
+  std::ifstream in(file);
+  for (std::string line; std::getline(in, line);) {
+    if (!line.starts_with(kKey)) continue;
+    std::string name;
+    std::istringstream{line.substr(kKey.size())} >> name;
+    return wire::is_function_name(name) ? name : otherwise;
+  }
+  return otherwise;
 }
 
 class Walk {
@@ -98,23 +120,20 @@ class Walk {
     spec.dir = dir;
     if (!find_entrypoint(spec, in_)) return false;
     spec.manifest = dir / spec.entrypoint;
-    spec.manifest_line = 1;  // no lone file: all that lies in the folder belongs to it
     finish(std::move(spec), {}, fs::path{}, 0);
     return true;
   }
 
-  // A root with main.py beside other functions is a folder of functions, not one function.
+  // A root with main.py beside folders of functions is a folder of functions, not one function.
   bool holds_other_functions(const fs::path& dir) const {
-    int sources = 0;
     std::error_code ec;
     for (const auto& entry : fs::directory_iterator(dir, ec)) {
       if (passed_over(entry.path())) continue;
       bool manifest =
           is_file(entry.path() / "trivet.yaml") || is_file(entry.path() / "manifest.yaml");
       if (manifest || entry.path().filename() == "functions") return true;
-      sources += is_file(entry.path()) && is_known_source(entry.path()) ? 1 : 0;
     }
-    return sources > 1;
+    return false;
   }
 
   void take_lone(const fs::path& file) {
@@ -122,13 +141,15 @@ class Walk {
     spec.name = file.stem().string();
     spec.dir = file.parent_path();
     spec.entrypoint = file.filename().string();
+    spec.lone = true;
     spec.manifest = file;
     finish(std::move(spec), {}, {}, 0);
   }
 
   void take_trivet(const fs::path& dir, const fs::path& file) {
     auto tree = read_yaml(file);
-    if (!tree) return problem(dir.filename().string(), file, std::move(tree).error());
+    if (!tree)
+      return problem(declared_name(file, dir.filename().string()), file, std::move(tree).error());
     const YamlNode* functions = tree->root.find("functions");
     if (!functions) {
       FunctionSpec spec;
@@ -182,7 +203,7 @@ class Walk {
     ManifestContext context{dir, in_.environment};
     std::string name = spec.name;
     if (auto error = read_function(tree, map, context, spec, open))
-      return problem(name, tree.file, std::move(*error));
+      return problem(declared_name(map, name), tree.file, std::move(*error));
     finish(std::move(spec), open, tree.file, map.line);
   }
 
@@ -223,7 +244,7 @@ class Walk {
                                          " does not exist"));
     ManifestContext context{dir, in_.environment};
     if (auto error = read_alyx_function(tree, map, context, spec))
-      return problem(name, tree.file, std::move(*error));
+      return problem(declared_name(map, name), tree.file, std::move(*error));
     finish(std::move(spec), {true, true}, tree.file, map.line);
   }
 

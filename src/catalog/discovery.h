@@ -22,6 +22,8 @@ struct DiscoveryInput {
       overrides;  // of every function: interface, mode, runtime, timeout
   // The same runtime with its toolchain looked for. Called for runtimes that functions use.
   std::function<RuntimePtr(const RuntimePtr&)> probed;
+  // Of this look, by folder and runtime: what the sources beside lone files add to their versions.
+  mutable std::map<std::pair<std::filesystem::path, std::string>, std::string> beside{};
 };
 
 struct Discovered {

@@ -104,11 +104,32 @@ TEST_F(DiscoveryTest, root_that_is_one_function_is_named_after_its_folder) {
   EXPECT_EQ(names(), Names{"resize"});
 }
 
-TEST_F(DiscoveryTest, root_with_main_beside_others_is_a_folder_of_functions) {
+TEST_F(DiscoveryTest, root_with_main_beside_its_helpers_is_one_function) {
   toys.write("main.toy");
   toys.write("other.toy");
   look();
-  EXPECT_EQ(names(), (Names{"main", "other"}));
+  EXPECT_EQ(names(), Names{"functions"});
+  EXPECT_FALSE(function("functions").lone);
+}
+
+TEST_F(DiscoveryTest, root_with_main_beside_a_described_function_is_a_folder_of_functions) {
+  toys.write("main.toy");
+  toys.write("other/trivet.yaml", "entrypoint: a.toy\n");
+  toys.write("other/a.toy");
+  look();
+  EXPECT_EQ(names(), (Names{"main", "other"})) << all_problems();
+  EXPECT_TRUE(function("main").lone);
+  EXPECT_FALSE(function("other").lone);
+}
+
+TEST_F(DiscoveryTest, broken_manifest_is_filed_under_the_name_that_it_tells) {
+  toys.write("a/trivet.yaml", "name: field\nbogus: 1\n");
+  toys.write("b/trivet.yaml", "env: {A: 1\nname: yaml # called so\n");
+  toys.write("c/trivet.yaml", "name: [c]\n");
+  look();
+  Names filed;
+  for (const auto& problem : found.problems) filed.push_back(problem.function);
+  EXPECT_EQ(filed, (Names{"field", "yaml", "c"}));
 }
 
 TEST_F(DiscoveryTest, root_that_is_gone_is_a_problem) {

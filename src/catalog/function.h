@@ -68,6 +68,7 @@ struct FunctionSpec {
   std::string interface;        // "json"
   Mode mode = Mode::kPool;
   bool pristine = false;  // each call gets a fresh worker
+  bool lone = false;      // one source file, not a folder: what lies beside it may be functions too
   Scale scale;
   Limits limits;
   Restart restart;
@@ -76,9 +77,8 @@ struct FunctionSpec {
   std::vector<HttpRoute> routes;
   std::vector<std::string> notes;  // what the manifest asks for that is not enforced, in words
   std::string sample_input;        // JSON text, or empty (Alyx)
-  std::filesystem::path
-      manifest;           // where it was described; the entrypoint itself when nothing describes it
-  int manifest_line = 0;  // 1-based; 0 for a lone file
+  std::filesystem::path manifest;  // where it was described; the entrypoint itself without one
+  int manifest_line = 0;           // 1-based; 0 without a manifest
   std::string
       version;  // hex of a hash over this description, the source files and the runtime folder
 };

@@ -176,7 +176,24 @@ class Fingerprint {
   uint64_t hash_ = 14695981039346656037ULL;
 };
 
-std::string version_of(const FunctionSpec& spec, const RuntimeSpec& runtime) {
+// A lone file may import what lies directly beside it. Looked at once for all that share a folder.
+const std::string& sources_beside(const FunctionSpec& spec, const RuntimeSpec& runtime,
+                                  const DiscoveryInput& input) {
+  auto [slot, is_new] = input.beside.try_emplace({spec.dir, runtime.name});
+  if (!is_new) return slot->second;
+  std::vector<fs::path> files;
+  std::error_code ec;
+  for (const auto& entry : fs::directory_iterator(spec.dir, ec))
+    if (claims(runtime, entry.path()) && !wire::is_no_source(entry.path().filename().string()))
+      files.push_back(entry.path());
+  std::sort(files.begin(), files.end());
+  Fingerprint print;
+  for (const auto& file : files) print.add_file(file);
+  return slot->second = print.hex();
+}
+
+std::string version_of(const FunctionSpec& spec, const RuntimeSpec& runtime,
+                       const DiscoveryInput& input) {
   Fingerprint print;
   for (const std::string* part : {&spec.name, &spec.runtime, &spec.entrypoint, &spec.handler,
                                   &spec.interface, &runtime.version, &runtime.binary})
@@ -186,8 +203,10 @@ std::string version_of(const FunctionSpec& spec, const RuntimeSpec& runtime) {
   for (const auto& [key, value] : spec.env) print.add(key + "=" + value);
   print.add_file(spec.manifest);
   print.add_tree(runtime.dir);
-  bool lone = spec.manifest == spec.dir / spec.entrypoint && spec.manifest_line == 0;
-  if (!lone) print.add_tree(spec.dir, spec.build);
+  if (spec.lone)
+    print.add(sources_beside(spec, runtime, input));
+  else
+    print.add_tree(spec.dir, spec.build);
   return print.hex();
 }
 
@@ -230,7 +249,7 @@ std::optional<Error> resolve_function(FunctionSpec& spec, Unresolved open,
   if (!fs::is_regular_file(spec.dir / spec.entrypoint, ec) && !comes_from_build)
     return wrong("the entrypoint " + (spec.dir / spec.entrypoint).string() + " does not exist",
                  "create it, or correct entrypoint:");
-  spec.version = version_of(spec, *runtime);
+  spec.version = version_of(spec, *runtime, input);
   return std::nullopt;
 }
 

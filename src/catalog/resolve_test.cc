@@ -190,11 +190,23 @@ TEST_F(ResolveTest, what_the_build_makes_does_not_count) {
   EXPECT_NE(version_now(kManifest), first);
 }
 
-TEST_F(ResolveTest, version_of_a_lone_file_ignores_its_neighbours) {
+TEST_F(ResolveTest, version_of_a_lone_file_has_the_sources_directly_beside_it) {
   toys.root = toys.write("a.toy");
   std::string first = version_found();
-  toys.write("b.toy");
+  toys.write("notes.txt");
+  toys.write("b.tin");
+  toys.write("deeper/b.toy");
   EXPECT_EQ(version_found(), first);
+  toys.write("b.toy");
+  std::string second = version_found();
+  EXPECT_NE(second, first);
+  toys.write("b.toy", "changed");
+  EXPECT_NE(version_found(), second);
+}
+
+TEST_F(ResolveTest, version_of_a_lone_file_has_itself) {
+  toys.root = toys.write("a.toy");
+  std::string first = version_found();
   toys.write("a.toy", "changed");
   EXPECT_NE(version_found(), first);
 }

@@ -53,6 +53,7 @@ struct RuntimeSpec {
 // is read.
 struct Words {
   std::string binary, runtime, runtimes, entrypoint, source, output, handler, interface;
+  std::string lone = "no";  // "yes": the entrypoint is all there is, its folder is not the function
 };
 std::vector<std::string> expand(const std::vector<std::string>& command, const Words& words);
 

@@ -11,14 +11,16 @@ namespace {
 namespace fs = std::filesystem;
 
 const std::vector<std::string>& word_names() {
-  static const std::vector<std::string> kNames{"binary", "runtime", "runtimes", "entrypoint",
-                                               "source", "output",  "handler",  "interface"};
+  static const std::vector<std::string> kNames{"binary",     "runtime",   "runtimes",
+                                               "entrypoint", "source",    "output",
+                                               "handler",    "interface", "lone"};
   return kNames;
 }
 
 const std::string& word(const Words& words, size_t index) {
-  const std::string* values[] = {&words.binary, &words.runtime, &words.runtimes, &words.entrypoint,
-                                 &words.source, &words.output,  &words.handler,  &words.interface};
+  const std::string* values[] = {&words.binary,     &words.runtime,   &words.runtimes,
+                                 &words.entrypoint, &words.source,    &words.output,
+                                 &words.handler,    &words.interface, &words.lone};
   return *values[index];
 }
 

@@ -1,5 +1,7 @@
+#include <cerrno>
 #include <csignal>
 #include <cstdlib>
+#include <cstring>
 #include <iostream>
 
 #include "cli/cli.h"
@@ -7,6 +9,7 @@
 namespace {
 
 using trivet::cli::Common;
+using trivet::cli::fail;
 
 constexpr int kUsage = 2;
 
@@ -20,15 +23,22 @@ void add_common(CLI::App& app, Common& common) {
          "the server to talk to: http://HOST:PORT, unix:PATH, or none: only this folder")
       ->default_str(common.server)
       ->envname("TRIVET_SERVER");
-  app.add_option("--token", common.token, "access token")->envname("TRIVET_TOKEN");
-  app.add_option("--data", common.data, "folder for artifacts and caches")->envname("TRIVET_DATA");
+  app.add_option("--token", common.token, "the server's access token")->envname("TRIVET_TOKEN");
+  app.add_option("--data", common.data,
+                 "folder for artifacts and caches; default: .trivet beside the functions; for "
+                 "serve and build the "
+                 "state folder (XDG_STATE_HOME)")
+      ->envname("TRIVET_DATA");
   app.add_option("--runtimes", common.runtimes,
                  "a folder of runtimes, searched first; may be repeated");
-  app.add_option("--output", common.output, "table or json")
+  app.add_option("--output", common.output, "how to print: for people, or for programs")
+      ->capture_default_str()
       ->check(CLI::IsMember({"table", "json"}))
       ->envname("TRIVET_OUTPUT");
   app.add_flag("-q,--quiet", common.quiet, "say less");
   app.add_flag("-v,--verbose", common.verbose, "say more: timings, logs");
+  app.set_version_flag("--version", "trivet " + std::string{trivet::version()},
+                       "print the version and exit");
 }
 
 size_t distance(std::string_view a, std::string_view b) {
@@ -66,17 +76,40 @@ std::string suggestion(const CLI::App& app, const std::string& word) {
   return best;
 }
 
-int usage_error(const CLI::App& app, const CLI::ParseError& error) {
-  std::string what = error.what(), word;
-  for (const auto& extra : app.remaining(true))
-    if (word.empty()) word = extra;
-  if (dynamic_cast<const CLI::ExtrasError*>(&error) && !word.empty()) {
-    what = (word.starts_with("-") ? "unknown flag " : "unknown verb or argument ") + word;
-    if (std::string near = suggestion(app, word); !near.empty())
+// What nobody asked for: a flag before a word, because a flag's value may be left over, too.
+std::string first_unknown(const CLI::App& app) {
+  std::vector<std::string> words = app.remaining(true);
+  for (const auto& word : words)
+    if (word.starts_with("-") && word != "-" && word != "--") return word;
+  return words.empty() ? "" : words.front();
+}
+
+int usage_error(const CLI::App& app, const Common& common, const CLI::ParseError& error) {
+  std::string what = error.what(), word = first_unknown(app);
+  auto verbs = app.get_subcommands();
+  bool for_verb = !verbs.empty() && common.args.front() != word;
+  if (!word.empty()) {
+    what = word.starts_with("-") ? "unknown flag "
+           : for_verb            ? "unexpected argument "
+                                 : "unknown verb ";
+    what += word;
+    bool guess = word.starts_with("-") || !for_verb;
+    if (std::string near = guess ? suggestion(app, word) : ""; !near.empty())
       what += "; did you mean " + near + "?";
   }
-  std::cerr << "trivet: " << what << "\n  hint: trivet --help\n";
+  fail({trivet::ErrorCode::kInvalidRequest, what,
+        for_verb ? "trivet " + verbs.front()->get_name() + " --help" : "trivet --help"});
   return kUsage;
+}
+
+// Output that could not be written is a failure, whatever the verb did.
+int finish(int code) {
+  int reason = trivet::cli::flush_output();
+  if (reason == 0) return code;
+  if (reason != EPIPE)  // who reads has seen enough: `trivet ls | head -1`
+    fail({trivet::ErrorCode::kIo,
+          std::string{"the output could not be written: "} + std::strerror(reason)});
+  return code == 0 ? 1 : code;
 }
 
 }  // namespace
@@ -90,24 +123,26 @@ int main(int argc, char** argv) {
   app.require_subcommand(0, 1);
   app.fallthrough();
   Common common;
+  common.args.assign(argv + 1, argv + argc);
+  if (trivet::Status read = trivet::cli::read_settings(common); !read) return fail(read.error());
   add_common(app, common);
+  app.footer("Flags of every verb (--server, --token, --output, ...): trivet --help");
   trivet::cli::Action action;
   for (auto add : {trivet::cli::add_run, trivet::cli::add_serve, trivet::cli::add_invoke,
                    trivet::cli::add_make, trivet::cli::add_show, trivet::cli::add_logs,
                    trivet::cli::add_runtimes, trivet::cli::add_bench, trivet::cli::add_shell})
     add(app, common, action);
+  app.footer("`trivet help VERB` explains a verb.");
   try {
     app.parse(argc, argv);
   } catch (const CLI::Success& done) {
-    return app.exit(done);
+    return finish(app.exit(done));
   } catch (const CLI::ParseError& error) {
-    return usage_error(app, error);
+    trivet::cli::fail_as_json(common.as_json());
+    return usage_error(app, common, error);
   }
-  if (!action) {
-    std::cout << app.help();
-    return 0;
-  }
-  int code = action();
-  std::cout.flush();
-  return code;
+  trivet::cli::fail_as_json(common.as_json());
+  if (action) return finish(action());
+  std::cout << app.help();
+  return finish(0);
 }

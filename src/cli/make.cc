@@ -40,7 +40,12 @@ int make_new(const Common& common, const NewOptions& options) {
                  "runtimes are " + joined(names)});
   fs::path target = options.dir.empty() ? "hello-" + options.runtime : options.dir;
   std::error_code ec;
-  if (fs::exists(target, ec) && !fs::is_empty(target, ec))
+  fs::path whole = fs::absolute(target, ec).lexically_normal();
+  std::string name = (whole.has_filename() ? whole : whole.parent_path()).filename();
+  if (!is_function_name(name))
+    return fail({ErrorCode::kInvalidRequest, "a folder named \"" + name + "\" cannot be a function",
+                 kNameRule});
+  if (fs::exists(target, ec) && !(fs::is_directory(target, ec) && fs::is_empty(target, ec)))
     return fail(
         {ErrorCode::kIo, target.string() + " exists and is not empty", "name another folder"});
   fs::create_directories(target, ec);
@@ -48,7 +53,8 @@ int make_new(const Common& common, const NewOptions& options) {
   if (ec) return fail({ErrorCode::kIo, "cannot write " + target.string() + ": " + ec.message()});
   for (const auto& entry : fs::recursive_directory_iterator(target, ec))
     if (entry.is_regular_file()) std::cout << entry.path().string() << "\n";
-  std::cerr << "try it: trivet run " << target.string() << " -d '{\"name\":\"Ada\"}'\n";
+  std::cerr << "try it: trivet run " << shell_quote(target.string())
+            << " -d '{\"name\":\"Ada\"}'\n";
   return 0;
 }
 
@@ -57,12 +63,13 @@ int build(const Common& common, const std::string& what) {
   bool is_path = what.empty() || fs::exists(what, ec);
   HostConfig config = host_config(common, is_path && !what.empty() ? what : ".");
   config.loop = LoopMode::kCaller;
+  if (config.data_dir.empty()) config.data_dir = state_dir(config.root);  // as serve will look
   if (!common.quiet)
     config.on_log = [](std::string_view line) {
       auto value = json::parse(line);
       std::cerr << "  " << cell(value.as_object(), "message") << "\n";
     };
-  auto host = Host::open(std::move(config));
+  auto host = open_host(std::move(config));
   if (!host) return fail(host.error());
   int code = 0, done = 0;
   for (const auto& problem : (*host)->list_problems()) {
@@ -89,13 +96,14 @@ void add_make(CLI::App& app, Common& common, Action& action) {
   auto options = std::make_shared<NewOptions>();
   auto* create = app.add_subcommand("new", "a new function from a runtime's template");
   create->add_option("runtime", options->runtime, "as `trivet runtimes` lists it")->required();
-  create->add_option("dir", options->dir, "default: hello-RUNTIME");
+  create->add_option("dir", options->dir,
+                     "the folder to make, named as the function; default: hello-RUNTIME");
   create->callback([&common, &action, options] {
     action = [&common, options] { return make_new(common, *options); };
   });
 
   auto what = std::make_shared<std::string>();
-  auto* builder = app.add_subcommand("build", "build artifacts");
+  auto* builder = app.add_subcommand("build", "build functions now, with progress");
   builder->add_option("what", *what, "a function's name, or a folder; default: all below .");
   builder->callback(
       [&common, &action, what] { action = [&common, what] { return build(common, *what); }; });

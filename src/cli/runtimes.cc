@@ -4,6 +4,7 @@
 
 #include <cstdlib>
 #include <iostream>
+#include <set>
 
 #include "cli/cli.h"
 
@@ -35,48 +36,75 @@ int runtimes(const Common& common) {
   return 0;
 }
 
+// Runtimes of functions that are here and whose toolchain is not.
+Result<std::set<std::string>> needed(const Common& common) {
+  auto value = fetch(common, "/v1/functions", ".");
+  if (!value) return std::move(value).error();
+  std::set<std::string> out;
+  for (const auto& item : value->as_object().at("functions").as_array())
+    if (!item.as_object().at("available").as_bool()) out.insert(cell(item.as_object(), "runtime"));
+  return out;
+}
+
+// 0, or the code of what is needed and missing.
+int print_json(const json::value& runtimes, const std::set<std::string>& wanted) {
+  json::array missing;
+  for (const auto& name : wanted) missing.emplace_back(name);
+  json::object out{{"runtimes", runtimes},
+                   {"missing_needed", std::move(missing)},
+                   {"sandbox", json::object{{"level", "trusted"},
+                                            {"active", json::array{}},
+                                            {"note", "functions run unconfined in this version"}}}};
+  std::cout << json::serialize(out) << "\n";
+  return wanted.empty() ? 0 : traits(ErrorCode::kRuntimeNotAvailable).exit_code;
+}
+
+// Whether it can be used now.
+bool examine(const json::object& row, bool is_needed, bool fix) {
+  if (row.at("available").as_bool()) {
+    std::cout << "ok       " << cell(row, "name") << " " << cell(row, "version") << " ("
+              << cell(row, "binary") << ")\n";
+    return true;
+  }
+  std::string install = cell(row, "install");
+  std::cout << "missing  " << cell(row, "name") << ": " << cell(row, "reason")
+            << (is_needed ? "; functions here need it" : "") << "\n         install: " << install
+            << "\n";
+  if (!fix) return false;
+  std::cout << "         running it\n" << std::flush;
+  bool done = std::system(install.c_str()) == 0;
+  if (!done) std::cout << "         it failed\n";
+  return done;
+}
+
 int doctor(const Common& common, bool fix) {
   auto value = fetch(common, "/v1/runtimes", ".");
   if (!value) return fail(value.error());
-  if (common.as_json()) {
-    json::object out{
-        {"runtimes", *value},
-        {"sandbox", json::object{{"level", "trusted"},
-                                 {"active", json::array{}},
-                                 {"note", "functions run unconfined in this version"}}}};
-    std::cout << json::serialize(out) << "\n";
-    return 0;
-  }
-  int missing = 0;
+  auto wanted = needed(common);
+  if (!wanted) return fail(wanted.error());
+  if (common.as_json()) return print_json(*value, *wanted);
+  int missing = 0, harmful = 0;
   for (const auto& item : value->as_array()) {
-    const auto& row = item.as_object();
-    if (row.at("available").as_bool()) {
-      std::cout << "ok       " << cell(row, "name") << " " << cell(row, "version") << " ("
-                << cell(row, "binary") << ")\n";
-      continue;
-    }
+    bool is_needed = wanted->contains(cell(item.as_object(), "name"));
+    if (examine(item.as_object(), is_needed, fix)) continue;
     ++missing;
-    std::string install = cell(row, "install");
-    std::cout << "missing  " << cell(row, "name") << ": " << cell(row, "reason")
-              << "\n         install: " << install << "\n";
-    if (!fix) continue;
-    std::cout << "         running it\n" << std::flush;
-    if (std::system(install.c_str()) != 0) std::cout << "         it failed\n";
+    if (is_needed) ++harmful;
   }
   std::cout << "sandbox  none: functions run unconfined in this version\n";
-  if (missing > 0 && !fix)
-    std::cout << missing << " missing; functions of those runtimes answer RUNTIME_NOT_AVAILABLE\n";
-  return 0;
+  if (missing > 0)
+    std::cout << missing << " missing, " << harmful
+              << " needed by functions here; functions of those answer RUNTIME_NOT_AVAILABLE\n";
+  return harmful == 0 ? 0 : traits(ErrorCode::kRuntimeNotAvailable).exit_code;
 }
 
 }  // namespace
 
 void add_runtimes(CLI::App& app, Common& common, Action& action) {
-  app.add_subcommand("runtimes", "every runtime with its toolchain")->callback([&common, &action] {
-    action = [&common] { return runtimes(common); };
-  });
+  app.add_subcommand("runtimes", "every runtime with its toolchain, modes and interfaces")
+      ->callback([&common, &action] { action = [&common] { return runtimes(common); }; });
   auto fix = std::make_shared<bool>(false);
-  auto* verb = app.add_subcommand("doctor", "what is missing and what installs it");
+  auto* verb = app.add_subcommand(
+      "doctor", "what is missing and what installs it; fails when a function here needs it");
   verb->add_flag("--fix", *fix, "run the install commands");
   verb->callback(
       [&common, &action, fix] { action = [&common, fix] { return doctor(common, *fix); }; });

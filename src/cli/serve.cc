@@ -42,8 +42,7 @@ void print_log(std::string_view line, bool colour) {
   json::value value = json::parse(line, ec);
   if (ec) return;
   const auto& object = value.as_object();
-  std::string level = cell(object, "level"), message = cell(object, "message");
-  std::string fields = object.contains("fields") ? " " + json::serialize(object.at("fields")) : "";
+  std::string level = cell(object, "level");
   std::string call = cell(object, "call_id");
   std::string tag = cell(object, "function") +
                     (call == "-" ? "" : " " + call.substr(call.size() > 6 ? call.size() - 6 : 0));
@@ -51,7 +50,7 @@ void print_log(std::string_view line, bool colour) {
                    : level == "error" ? "\033[31m"
                    : level == "warn"  ? "\033[33m"
                                       : "\033[36m";
-  std::cerr << std::string{on} + tag + (colour ? "\033[0m" : "") + " | " + message + fields + "\n";
+  std::cerr << std::string{on} + tag + (colour ? "\033[0m" : "") + " | " + log_text(object) + "\n";
 }
 
 std::string default_root() {
@@ -114,11 +113,12 @@ int serve(const Common& common, const Options& options) {
   HostConfig config = host_config(common, options.root.empty() ? default_root() : options.root);
   config.listen = options.listen;
   config.watch = options.dev || options.watch;
+  if (config.data_dir.empty() && !options.dev) config.data_dir = state_dir(config.root);
   config.drain_timeout_ms = options.drain_ms;
   bool colour = is_terminal(2) && !std::getenv("NO_COLOR");
   if (options.dev || common.verbose)
     config.on_log = [colour](std::string_view line) { print_log(line, colour); };
-  auto host = Host::open(std::move(config));
+  auto host = open_host(std::move(config));
   if (!host) return fail(host.error());
   if (Status started = (*host)->start(); !started) return fail(started.error());
   announce(**host, common.quiet);
@@ -132,7 +132,7 @@ void add_serve(CLI::App& app, Common& common, Action& action) {
   for (bool dev : {false, true}) {
     auto options = std::make_shared<Options>();
     options->dev = dev;
-    options->listen = {"127.0.0.1:7007"};
+    options->listen = common.listen;
     auto* verb =
         app.add_subcommand(dev ? "dev" : "serve", dev ? "serve with hot reload and readable logs"
                                                       : "serve the functions below a folder");

@@ -12,11 +12,22 @@ int print_json(const json::value& value) {
   return 0;
 }
 
+// A listing with problems is a listing: the code stays 0.
+int say_how_many(size_t problems) {
+  if (problems > 0)
+    std::cerr << "trivet: " << problems << (problems == 1 ? " problem\n" : " problems\n");
+  return 0;
+}
+
 int ls(const Common& common, const std::string& root) {
   auto value = root.empty() ? fetch(common, "/v1/functions", ".")
                             : view_folder(common, "/v1/functions", root);
   if (!value) return fail(value.error());
-  if (common.as_json()) return print_json(*value);
+  const auto& problems = value->as_object().at("problems").as_array();
+  if (common.as_json()) {
+    print_json(*value);
+    return say_how_many(problems.size());
+  }
   Table table({"NAME", "RUNTIME", "INTERFACE", "MODE", "TIMEOUT", "ENTRYPOINT"});
   for (const auto& item : value->as_object().at("functions").as_array()) {
     const auto& row = item.as_object();
@@ -26,13 +37,13 @@ int ls(const Common& common, const std::string& root) {
                cell(row, "path") + "/" + cell(row, "entrypoint")});
   }
   table.print();
-  for (const auto& item : value->as_object().at("problems").as_array()) {
-    std::cerr << "problem: " << cell(item.as_object(), "message");
+  for (const auto& item : problems) {
+    std::cerr << "problem: " << printable(cell(item.as_object(), "message"));
     if (cell(item.as_object(), "hint") != "-")
-      std::cerr << " (" << cell(item.as_object(), "hint") << ")";
+      std::cerr << " (" << printable(cell(item.as_object(), "hint")) << ")";
     std::cerr << "\n";
   }
-  return 0;
+  return say_how_many(problems.size());
 }
 
 int ps(const Common& common) {
@@ -42,16 +53,18 @@ int ps(const Common& common) {
   Table table({"FUNCTION", "RUNTIME", "PID", "STATE", "BUSY", "CALLS", "AGE", "IDLE"});
   for (const auto& item : value->as_array()) {
     const auto& row = item.as_object();
-    table.add({cell(row, "function"), cell(row, "runtime"), cell(row, "pid"), cell(row, "state"),
-               cell(row, "busy"), cell(row, "calls"), cell(row, "age_ms") + " ms",
-               cell(row, "idle_ms") + " ms"});
+    std::string pid = cell(row, "pid");  // 0: one process per call, and none runs now
+    table.add({cell(row, "function"), cell(row, "runtime"), pid == "0" ? "-" : pid,
+               cell(row, "state"), cell(row, "busy"), cell(row, "calls"),
+               cell(row, "age_ms") + " ms", cell(row, "idle_ms") + " ms"});
   }
   table.print();
   return 0;
 }
 
 int describe(const Common& common, const std::string& name) {
-  auto value = fetch(common, "/v1/functions/" + name, ".");
+  if (Status possible = check_function_name(name); !possible) return fail(possible.error());
+  auto value = fetch(common, "/v1/functions/" + url_escape(name), ".");
   if (!value) return fail(value.error());
   if (common.as_json()) return print_json(*value);
   Table table({"FIELD", "VALUE"});
@@ -61,24 +74,47 @@ int describe(const Common& common, const std::string& name) {
   return 0;
 }
 
+struct Setting {
+  std::string flag, variable, value;
+};
+
+// On the command line itself, where it wins over the variable.
+bool is_flag_given(const Common& common, const std::string& flag) {
+  for (const auto& arg : common.args) {
+    if (arg == "--") return false;
+    if (arg == flag || arg.starts_with(flag + "=")) return true;
+  }
+  return false;
+}
+
+std::string origin_of(const Common& common, const Setting& setting) {
+  if (is_flag_given(common, setting.flag)) return "flag";
+  const char* variable = std::getenv(setting.variable.c_str());
+  if (variable && *variable) return setting.variable;
+  auto file = common.origins.find(setting.flag.substr(2));
+  return file == common.origins.end() ? "default" : file->second;
+}
+
+std::string listed(const std::vector<std::string>& values) {
+  std::string out;
+  for (const auto& value : values) out += (out.empty() ? "" : ", ") + value;
+  return out;
+}
+
 // Each setting, its value and where it came from.
-int config(const Common& common, const CLI::App& app, bool origin) {
-  struct Setting {
-    std::string flag, variable, value;
-  };
+int config(const Common& common, const std::vector<std::string>& listen, bool origin) {
   const std::vector<Setting> settings{
       {"--server", "TRIVET_SERVER", common.server},
+      {"--listen", "TRIVET_LISTEN", listed(listen)},
       {"--data", "TRIVET_DATA", common.data},
       {"--output", "TRIVET_OUTPUT", common.output},
+      {"--runtimes", "TRIVET_RUNTIMES", listed(common.runtimes)},
       {"--token", "TRIVET_TOKEN", common.token.empty() ? "" : "(set)"}};
   json::object out;
   Table table(origin ? std::vector<std::string>{"SETTING", "VALUE", "ORIGIN"}
                      : std::vector<std::string>{"SETTING", "VALUE"});
   for (const auto& setting : settings) {
-    const auto* option = app.get_option(setting.flag);
-    bool given = option->count() > 0;
-    const char* variable = std::getenv(setting.variable.c_str());
-    std::string from = variable && given ? setting.variable : given ? "flag" : "default";
+    std::string from = origin_of(common, setting);
     out[setting.flag.substr(2)] = json::object{{"value", setting.value}, {"origin", from}};
     std::vector<std::string> row{setting.flag.substr(2),
                                  setting.value.empty() ? "-" : setting.value};
@@ -90,13 +126,28 @@ int config(const Common& common, const CLI::App& app, bool origin) {
   return 0;
 }
 
+void add_config(CLI::App& app, Common& common, Action& action) {
+  auto origin = std::make_shared<bool>(false);
+  auto listen = std::make_shared<std::vector<std::string>>(common.listen);
+  auto* settings = app.add_subcommand("config", "settings: `trivet config show --origin`");
+  auto* show = settings->add_subcommand("show", "settings in force");
+  show->add_flag("--origin", *origin, "and where each came from: flag, variable, file or default");
+  show->add_option("--listen", *listen, "as `trivet serve` takes it")
+      ->envname("TRIVET_LISTEN")
+      ->capture_default_str();
+  settings->require_subcommand(1);
+  show->callback([&common, &action, listen, origin] {
+    action = [&common, listen, origin] { return config(common, *listen, *origin); };
+  });
+}
+
 }  // namespace
 
 void add_show(CLI::App& app, Common& common, Action& action) {
   auto root = std::make_shared<std::string>();
   auto* list =
       app.add_subcommand("ls", "the functions of a server, or of this folder when none runs");
-  list->add_option("dir", *root, "this folder's functions, without a server");
+  list->add_option("dir", *root, "a folder whose functions to list, without a server");
   list->callback(
       [&common, &action, root] { action = [&common, root] { return ls(common, *root); }; });
 
@@ -105,19 +156,13 @@ void add_show(CLI::App& app, Common& common, Action& action) {
   });
 
   auto name = std::make_shared<std::string>();
-  auto* one = app.add_subcommand("describe", "everything about one function");
+  auto* one = app.add_subcommand(
+      "describe", "everything about one function of a server, or of this folder when none runs");
   one->add_option("name", *name, "the function")->required();
   one->callback(
       [&common, &action, name] { action = [&common, name] { return describe(common, *name); }; });
 
-  auto origin = std::make_shared<bool>(false);
-  auto* settings = app.add_subcommand("config", "settings");
-  auto* show = settings->add_subcommand("show", "settings in force");
-  show->add_flag("--origin", *origin, "and where each came from");
-  settings->require_subcommand(1);
-  show->callback([&common, &action, &app, origin] {
-    action = [&common, &app, origin] { return config(common, app, *origin); };
-  });
+  add_config(app, common, action);
 }
 
 }  // namespace trivet::cli

@@ -95,7 +95,7 @@ TEST_F(CTest, pages_and_reload_are_json) {
   EXPECT_NE(taken(trivet_list_functions(host, &error)).find("\"boom\""), std::string::npos);
   EXPECT_NE(taken(trivet_stats(host, &error)).find("\"calls\""), std::string::npos);
   EXPECT_EQ(taken(trivet_reload_functions(host, &error)), "[]");
-  scratch.write("functions/fresh.py", "def handler(input, ctx):\n    return 1\n");
+  scratch.write("functions/fresh/main.py", "def handler(input, ctx):\n    return 1\n");
   EXPECT_EQ(taken(trivet_reload_functions(host, &error)), "[\"fresh\"]");
   EXPECT_EQ(error, nullptr);
   EXPECT_EQ(trivet_get_function(host, "none", &error), nullptr);

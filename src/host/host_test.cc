@@ -271,7 +271,7 @@ TEST_F(HostTest, loop_of_the_caller_answers_too) {
 }
 
 TEST_F(HostTest, reload_names_what_changed_and_new_code_answers) {
-  write("same.py", kEcho);
+  write("same/main.py", kEcho);  // a lone file changes with those beside it
   write("edited.py", "def handler(input, ctx):\n    return 'old'\n");
   write("gone.py", kEcho);
   open(config());

@@ -3,6 +3,7 @@
 A runtime whose toolchain is missing is skipped and counted. The table at the end has one row per runtime."""
 import os
 import pathlib
+import re
 import shutil
 import sys
 
@@ -51,6 +52,9 @@ def server(tmp_path_factory):
             manifest = {"runtime": runtime, "entrypoint": fixture.name, "interface": interface, "mode": mode, "env": {"GREETING": "moin"},
                         "limits": {"timeout": "20s"}, "scale": {"max": 1, "overflow": 0, "concurrency": 1}}
             (folder / "trivet.yaml").write_text(yaml.safe_dump(manifest))
+            small = functions / (folder.name + "-small")
+            shutil.copytree(folder, small)
+            (small / "trivet.yaml").write_text(yaml.safe_dump({**manifest, "limits": {"timeout": "20s", "payload": "1MiB"}}))
             short = functions / (folder.name + "-short")
             shutil.copytree(folder, short)
             (short / "trivet.yaml").write_text(yaml.safe_dump({**manifest, "limits": {"timeout": "1s"}}))
@@ -59,6 +63,7 @@ def server(tmp_path_factory):
                 shutil.copytree(folder, wide)
                 (wide / "trivet.yaml").write_text(yaml.safe_dump({**manifest, "scale": {"max": 1, "overflow": 0, "concurrency": 50}}))
     with Server(functions) as running:
+        running.folder = functions
         assert running.get("/v1/functions").json["problems"] == []
         yield running
 
@@ -88,14 +93,16 @@ def all_cases():
     for runtime, interface, mode in all_variants():
         for case in CASES:
             only = case.get("only")
-            if only == interface or (not only and interface != "context"):
+            if only == interface or (only == "framed" and interface != "stdio") or (not only and interface != "context"):
                 yield pytest.param(runtime, interface, mode, case, id=f"{runtime}-{interface}-{mode}-{case['name']}")
 
 
 @pytest.mark.parametrize("runtime,interface,mode,case", all_cases())
 def test_case(server, available, runtime, interface, mode, case):
     skip_unless_supported(runtime, interface, mode, case["name"], available)
-    name = name_of(runtime, interface, mode) + ("-short" if case.get("timeout") else "")
+    if "append" in case:
+        return check_does_not_load(server, runtime, name_of(runtime, interface, mode), fixture_of(runtime, interface), case)
+    name = name_of(runtime, interface, mode) + ("-short" if case.get("timeout") else "-small" if case.get("small") else "")
     if interface == "context":
         reply = server.request("POST", f"/function/{name}/some/path", b"", case["send"])
     elif "raw" in case:
@@ -103,6 +110,24 @@ def test_case(server, available, runtime, interface, mode, case):
     else:
         reply = server.post(f"/function/{name}", case["send"])
     check(server, reply, case["expect"])
+
+
+def check_does_not_load(server, runtime, name, fixture, case):
+    """A function with an error in its source: for every extension that the runtime takes."""
+    for at, extension in enumerate(MANIFESTS[runtime]["extensions"]):
+        broken = server.folder / f"{name}-{case['name']}-{at}"
+        shutil.copytree(server.folder / name, broken)
+        file = fixture.stem + extension
+        (broken / fixture.name).rename(broken / file)
+        (broken / file).write_text(fixture.read_text() + case["append"])
+        manifest = yaml.safe_load((broken / "trivet.yaml").read_text())
+        (broken / "trivet.yaml").write_text(yaml.safe_dump({**manifest, "entrypoint": file}))
+        server.post("/api/functions/reload", {})
+        reply = server.post("/function/" + broken.name, {})
+        shutil.rmtree(broken)
+        assert reply.status >= 500 and reply.json["code"] in ("LOAD_FAILED", "BUILD_FAILED"), reply.text[:2000]
+        for pattern in case["expect"]["says"]:
+            assert re.search(pattern.replace("{file}", re.escape(file)), reply.text), reply.text[:2000]
 
 
 def check(server, reply, expect):
@@ -120,6 +145,8 @@ def check(server, reply, expect):
     for key in ("code", "exit_code", "signal", "stderr"):
         if key in expect:
             assert reply.json.get(key) == expect[key], reply.text[:2000]
+    for pattern in expect.get("says", []):
+        assert re.search(pattern, reply.text), reply.text[:2000]
     if "detail" in expect:
         assert expect["detail"] in reply.json["detail"]
     call = reply.headers["x-call-id"]
@@ -200,6 +227,15 @@ def test_state_between_calls(server, available, runtime, mode, expected):
     path = f"/function/{name_of(runtime, 'json', mode)}"
     seen = [server.post(path, {"action": "counter"}).json for _ in range(3)]
     assert [n - seen[0] for n in seen] == expected
+
+
+@pytest.mark.parametrize("runtime", pool_json())
+def test_a_reply_over_the_limit_does_not_end_the_worker(server, available, runtime):
+    skip_unless_supported(runtime, "json", "pool", "reply-over-the-limit", available)
+    path = f"/function/{name_of(runtime, 'json', 'pool')}-small"
+    pid = server.post(path, {"action": "pid"}).json
+    assert server.post(path, {"action": "large", "size": 3_000_000}).json["code"] == "INVALID_OUTPUT"
+    assert server.post(path, {"action": "pid"}).json == pid
 
 
 @pytest.mark.parametrize("runtime", pool_json())

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"strings"
 	"sync"
 )
 
@@ -58,10 +59,10 @@ func (l Log) write(level string, message string, fields []map[string]any) {
 		meta["fields"] = fields[0]
 	}
 	text, err := json.Marshal(meta)
-	if err != nil {
+	if err != nil || len(text) > metaMost {
 		text = []byte(`{"level":"` + level + `"}`)
 	}
-	l.worker.write(tLog, l.call, text, []byte(message), false)
+	l.worker.write(tLog, l.call, text, []byte(strings.ToValidUTF8(cut(message), "\ufffd")), false)
 }
 
 func (l Log) Debug(message string, fields ...map[string]any) { l.write("debug", message, fields) }

@@ -12,6 +12,7 @@ const (
 	tLoad, tCall, tChunk, tCancel, tPing, tDrain, tCredit    = 1, 2, 3, 4, 5, 8, 9
 	tHello, tReady, tReply, tError, tLog, tPong              = 65, 66, 67, 68, 69, 70
 	fdIn, fdOut, flagMore, headerSize, chunkSize, bufferSize = 3, 4, 1, 16, 64 << 10, 64 << 10
+	metaMost, textMost                                       = 1 << 20, 64 << 10 // bytes of meta; of a message, a stack or a log line
 )
 
 // A frame of docs/formats/frame.md. meta and body are its own memory.

@@ -65,12 +65,12 @@ func (w *worker) take(f frame) *flight {
 		w.load(f.meta)
 	case tCall:
 		ctx, cancel := context.WithCancel(context.Background())
-		call := &flight{meta: f.meta, body: f.body, context: ctx, cancel: cancel}
+		call := &flight{meta: f.meta, body: f.body, context: ctx, cancel: cancel, begun: f.flags&flagMore == 0}
 		w.mutex.Lock()
 		w.flights[f.call] = call
 		w.mutex.Unlock()
 		w.running.Add(1)
-		if f.flags&flagMore == 0 {
+		if call.begun {
 			return call
 		}
 	case tPing:
@@ -90,6 +90,11 @@ func (w *worker) about(call *flight, f frame) *flight {
 	switch f.kind {
 	case tCancel:
 		call.cancel()
+		if !call.begun { // nobody runs it, nobody else will answer
+			delete(w.flights, f.call)
+			w.failed(f.call, call, failed("CANCELLED", "the call was cancelled before its body was whole"), nil)
+			w.running.Done()
+		}
 	case tCredit:
 		var grant struct{ Bytes int }
 		_ = json.Unmarshal(f.meta, &grant)
@@ -98,8 +103,12 @@ func (w *worker) about(call *flight, f frame) *flight {
 		default: // nobody streams any more
 		}
 	case tChunk:
+		if call.begun {
+			return nil
+		}
 		call.body = append(call.body, f.body...)
-		if f.flags&flagMore == 0 {
+		call.begun = f.flags&flagMore == 0
+		if call.begun {
 			return call
 		}
 		w.write(tCredit, f.call, []byte(fmt.Sprintf(`{"bytes":%d}`, len(f.body))), nil, false)

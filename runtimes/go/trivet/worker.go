@@ -40,6 +40,7 @@ type plan struct {
 	Env         map[string]string `json:"env"`
 	Credit      int               `json:"credit"`
 	Concurrency int               `json:"concurrency"`
+	MaxFrame    int               `json:"max_frame"`
 }
 
 // A call in flight.
@@ -48,6 +49,7 @@ type flight struct {
 	cancel     context.CancelFunc
 	context    context.Context
 	credit     chan int // what the host grants, once a reply streams
+	begun      bool     // its body is whole; guarded by the worker's mutex
 }
 
 func (w *worker) load(meta []byte) {
@@ -124,8 +126,7 @@ func (w *worker) answerJSON(id uint32, call *flight, ctx *Context) error {
 			return failed("INVALID_OUTPUT", "the handler's value cannot be written as JSON: %v", err)
 		}
 	}
-	w.write(tReply, id, nil, text, false)
-	return nil
+	return w.reply(id, nil, text)
 }
 
 func (w *worker) answerHTTP(id uint32, call *flight, ctx *Context) error {
@@ -136,13 +137,20 @@ func (w *worker) answerHTTP(id uint32, call *flight, ctx *Context) error {
 		return err
 	}
 	if response.stream == nil {
-		w.write(tReply, id, head, response.body, false)
-		return nil
+		return w.reply(id, head, response.body)
 	}
 	return w.stream(id, call, head, func() ([]byte, bool, error) {
 		piece, more := <-response.stream
 		return piece, more, nil
 	})
+}
+
+func (w *worker) reply(id uint32, meta, body []byte) error {
+	if headerSize-4+len(meta)+len(body) > w.plan.MaxFrame || len(meta) > metaMost {
+		return failed("INVALID_OUTPUT", "the reply has %d bytes, more than limits.payload allows: return less, or stream it", len(meta)+len(body))
+	}
+	w.write(tReply, id, meta, body, false)
+	return nil
 }
 
 // stream sends what next gives, within the host's credit.
@@ -196,9 +204,15 @@ func (w *worker) failed(id uint32, call *flight, what any, stack []byte) {
 	if stack != nil {
 		facts["stack"] = trimmed(string(stack))
 	}
+	for name, text := range facts {
+		facts[name] = cut(text)
+	}
 	text, _ := json.Marshal(facts)
 	w.write(tError, id, text, nil, false)
 }
+
+// cut keeps a text small enough for meta.
+func cut(text string) string { return text[:min(len(text), textMost)] }
 
 // trimmed leaves the frames of user code: what comes after panic() and before the shim's call of the handler.
 func trimmed(stack string) string {

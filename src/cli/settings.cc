@@ -1,0 +1,89 @@
+// Settings files: what flags and TRIVET_* variables leave open. The first that has a key wins:
+// trivet.toml in the current folder, config.toml of the user, then that of the machine.
+#include <algorithm>
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+#include <map>
+
+#include "cli/cli.h"
+
+namespace trivet::cli {
+namespace {
+
+namespace fs = std::filesystem;
+
+std::vector<fs::path> settings_files() {
+  std::vector<fs::path> files{"trivet.toml"};
+  const char* config = std::getenv("XDG_CONFIG_HOME");
+  const char* home = std::getenv("HOME");
+  if (config && *config == '/')
+    files.push_back(fs::path{config} / "trivet/config.toml");
+  else if (home && *home)
+    files.push_back(fs::path{home} / ".config/trivet/config.toml");
+  files.emplace_back("/etc/trivet/config.toml");
+  return files;
+}
+
+// A project comes from others: it may not say where to send our calls, nor as whom.
+bool is_project_key(const std::string& key) {
+  return key == "listen" || key == "data" || key == "output" || key == "runtimes";
+}
+
+Status take(Common& common, const std::string& key, const std::vector<std::string>& values) {
+  const std::string value = values.empty() ? "" : values.front();
+  if (key == "server") {
+    common.server = value;
+    common.server_given = true;
+  } else if (key == "listen") {
+    common.listen = values;
+  } else if (key == "runtimes") {
+    common.runtimes = values;
+  } else if (key == "data") {
+    common.data = value;
+  } else if (key == "token") {
+    common.token = value;
+  } else if (key != "output") {
+    return Error{ErrorCode::kInvalidInput, "unknown setting \"" + key + "\"",
+                 "there are server, listen, data, output, token and runtimes"};
+  } else if (value != "table" && value != "json") {
+    return Error{ErrorCode::kInvalidInput, "output is \"" + value + "\"", "table or json"};
+  } else {
+    common.output = value;
+  }
+  return {};
+}
+
+}  // namespace
+
+Status read_settings(Common& common) {
+  for (const auto& file : settings_files()) {
+    std::ifstream in(file);
+    if (!in) continue;
+    std::vector<CLI::ConfigItem> items;
+    try {
+      items = CLI::ConfigTOML{}.from_config(in);
+    } catch (const CLI::Error& error) {
+      return Error{ErrorCode::kInvalidInput, file.string() + ": " + error.what()};
+    }
+    for (const auto& item : items) {
+      if (item.name == "++" || item.name == "--") continue;  // the parser's marks of sections
+      std::string key = item.fullname();
+      if (common.origins.contains(key)) continue;
+      Status taken = file.has_parent_path() || is_project_key(key)
+                         ? take(common, key, item.inputs)
+                         : Status{Error{ErrorCode::kInvalidInput,
+                                        "\"" + key + "\" may not be set by a project",
+                                        "set it in the user's config.toml"}};
+      if (!taken) {
+        Error error = std::move(taken).error();
+        error.message = file.string() + ": " + error.message;
+        return error;
+      }
+      common.origins.emplace(key, file.string());
+    }
+  }
+  return {};
+}
+
+}  // namespace trivet::cli

@@ -1,0 +1,111 @@
+"""What only the frames show: each shim, driven by tests/frame_host.py instead of the program."""
+import json
+import pathlib
+import re
+import subprocess
+import sys
+
+import pytest
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent))
+from frame_host import FrameHost  # noqa: E402
+from server import binary  # noqa: E402
+from test_conformance import FOLDERS, MANIFESTS, fixture_of, pool_json  # noqa: E402
+
+MIB = 1 << 20
+
+
+def command_of(runtime, row, folder, entrypoint, interface):
+    """How the runtime's worker is started, once it is built."""
+    words = {"binary": row["binary"], "runtime": FOLDERS[runtime], "runtimes": FOLDERS[runtime].parent, "entrypoint": entrypoint,
+             "interface": interface, "handler": "", "lone": "yes", "source": folder, "output": folder.parent / (folder.name + ".output")}
+
+    def filled(command):
+        return [re.sub(r"\$\{(\w+)\}", lambda m: str(words[m[1]]), part) for part in command]
+
+    words["output"].mkdir()
+    for step in MANIFESTS[runtime].get("build", {}).get("steps", []):
+        subprocess.run(filled(step["command"]), cwd=folder, check=True, timeout=300)
+    return filled(MANIFESTS[runtime]["pool"]["command"])
+
+
+@pytest.fixture(scope="module")
+def available():
+    told = subprocess.run([binary(), "runtimes", "--output", "json", "--server", "none"], capture_output=True, check=True, timeout=60).stdout
+    return {row["name"]: row for row in json.loads(told)}
+
+
+@pytest.fixture
+def start(available, tmp_path):
+    """start(runtime, source=None): a FrameHost that runs the runtime's shim, in a folder with a file of that source."""
+    hosts = []
+
+    def start_one(runtime, interface="json", files=None, entrypoint=None, **plan):
+        if not available[runtime]["available"]:
+            pytest.skip("toolchain missing: " + available[runtime]["reason"])
+        fixture = fixture_of(runtime, interface)
+        (tmp_path / fixture.name).write_text(fixture.read_text())
+        for name, text in (files or {}).items():
+            (tmp_path / name).write_text(text)
+        environment = {k: str(v) for k, v in MANIFESTS[runtime].get("env", {}).items()}
+        entrypoint = entrypoint or fixture.name
+        host = FrameHost(command_of(runtime, available[runtime], tmp_path, entrypoint, interface), cwd=tmp_path, env=environment)
+        hosts.append(host)
+        error = host.load(tmp_path, entrypoint, interface, **plan)
+        assert error is None, error
+        return host
+
+    yield start_one
+    for host in hosts:
+        host.close()
+
+
+@pytest.mark.parametrize("runtime", pool_json())
+def test_a_call_that_is_cancelled_before_its_body_is_whole_ends_at_once(start, runtime):
+    host = start(runtime)
+    call = host.start_call(body=b'{"action": "echo", "value": "', more=True)
+    host.chunk(call, b"x" * 1000)
+    host.cancel(call)
+    assert host.finish(call).error["code"] == "CANCELLED"
+    host.chunk(call, b'"}', more=False)  # was on its way
+    assert host.call({"action": "echo", "value": "lives"}).json == "lives"
+
+
+@pytest.mark.parametrize("runtime", pool_json())
+def test_a_reply_that_is_just_small_enough_is_sent_and_one_byte_more_is_not(start, runtime):
+    host = start(runtime, max_frame=2 * MIB)
+    fits = 2 * MIB - 12 - 2  # the header behind the length, the quotes
+    assert len(host.call({"action": "large", "size": fits}).body) == fits + 2
+    error = host.call({"action": "large", "size": fits + 1}).error
+    assert error["code"] == "INVALID_OUTPUT" and "limits.payload" in error["message"]
+    assert host.call({"action": "echo", "value": "lives"}).json == "lives"
+
+
+def test_python_leaves_its_own_names_to_user_code(start):
+    source = "import context, frames, sys\ndef handler(input, ctx):\n    return [context.MINE, frames.MINE, [p for p in sys.path if 'runtimes' in p]]\n"
+    files = {"f.py": source, "context.py": "MINE = 1\n", "frames.py": "MINE = 2\n"}
+    assert start("python", files=files, entrypoint="f.py").call({}).json == [1, 2, []]
+
+
+UGLY = '''
+class Mute(Exception):
+    def __str__(self):
+        raise ValueError("no")
+
+def handler(input, ctx):
+    if input == "mute":
+        raise Mute()
+    if input == "long":
+        raise ValueError("x" * 3000000)
+    ctx.log.info("\\ud800", {"nan": float("nan")})
+    ctx.log.info("x", {"a": "\\ud800"})
+    ctx.log.info("y" * 5000000, {"a": "z" * 2000000})
+'''
+
+
+def test_python_survives_what_user_code_says(start):
+    host = start("python", files={"f.py": UGLY}, entrypoint="f.py")
+    assert host.call("mute").error["type"] == "Mute"
+    assert host.call("long").error["message"].startswith("xxx")
+    assert host.call("log").json is None
+    assert [json.dumps(log[1]) and log[2][:1] for log in host.logs] == ["?", "x", "y"]
