@@ -55,10 +55,14 @@ class Server:
         command = [binary(), verb, str(folder), "--listen", "unix:" + self.socket, "--data", os.path.join(self.temp.name, "data"), *flags]
         self.process = subprocess.Popen(command, stderr=self.errors, env={**os.environ, **(env or {})})
         deadline = time.monotonic() + 30
-        while not os.path.exists(self.socket):
+        while not self.listens():
             if self.process.poll() is not None or time.monotonic() > deadline:
                 raise RuntimeError("trivet did not start: " + self.stderr())
             time.sleep(0.01)
+
+    def listens(self):
+        with socket.socket(socket.AF_UNIX) as probe:
+            return probe.connect_ex(self.socket) == 0
 
     def __enter__(self):
         return self

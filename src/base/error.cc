@@ -6,7 +6,7 @@
 namespace trivet {
 namespace {
 
-constexpr std::array<ErrorTraits, 22> kTable{{
+constexpr std::array<ErrorTraits, 23> kTable{{
     {"FUNCTION_NOT_FOUND", 404, 4, "catalog", "No such function"},
     {"NOT_FOUND", 404, 4, "gateway", "Not found"},
     {"METHOD_NOT_ALLOWED", 405, 2, "gateway", "Method not allowed"},
@@ -16,6 +16,7 @@ constexpr std::array<ErrorTraits, 22> kTable{{
     {"NOT_SUPPORTED", 501, 7, "catalog", "Not supported yet"},
     {"PAYLOAD_TOO_LARGE", 413, 7, "gateway", "Payload too large"},
     {"UNAUTHORIZED", 401, 5, "gateway", "Not allowed"},
+    {"FORBIDDEN", 403, 5, "gateway", "Forbidden"},
     {"OVERLOADED", 429, 75, "pool", "Overloaded"},
     {"CIRCUIT_OPEN", 503, 75, "pool", "Circuit open"},
     {"RUNTIME_NOT_AVAILABLE", 503, 69, "runtime", "Runtime not available"},

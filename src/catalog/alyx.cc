@@ -119,6 +119,8 @@ std::optional<Error> read_alyx_function(const YamlTree& tree, const YamlNode& ma
   reader.text("description", spec.description);
   read_runtime_choice(reader, spec);
   reader.text("entrypoint", spec.entrypoint);
+  if (leaves_folder(spec.entrypoint))
+    reader.fail(*map.find("entrypoint"), "the entrypoint must lie in the function's folder");
   reader.take("path");  // discovery has used it
   reader.duration("timeout", spec.limits.timeout, 1ms, limits::kTimeoutMax);
   size_t memory = 0;

@@ -10,6 +10,7 @@
 #include "catalog/alyx.h"
 #include "catalog/manifest.h"
 #include "catalog/resolve.h"
+#include "catalog/route_shape.h"
 #include "wire/text.h"
 
 namespace trivet::catalog {
@@ -42,18 +43,6 @@ std::string declared_name(const fs::path& file, const std::string& otherwise) {
     return wire::is_function_name(name) ? name : otherwise;
   }
   return otherwise;
-}
-
-// The route's path without the names of its words: "/x/{id}" and "/x/{name}" are one route.
-std::string shape(const std::string& path) {
-  std::string out;
-  for (size_t i = 0; i < path.size(); ++i) {
-    size_t end = path[i] == '{' && out.ends_with('/') ? path.find('}', i) : std::string::npos;
-    bool whole = end != std::string::npos && (end + 1 == path.size() || path[end + 1] == '/');
-    if (whole) i = end;
-    out += whole ? "{}" : path.substr(i, 1);
-  }
-  return out;
 }
 
 class Walk {
@@ -193,7 +182,7 @@ class Walk {
         return problem(key.text, tree.file,
                        tree.error(path->value, "path must be one value, not " +
                                                    std::string{path->value.kind_text()}));
-      if (text.starts_with('/') || text.find("..") != std::string::npos)
+      if (leaves_folder(text))
         return problem(key.text, tree.file,
                        tree.error(path->value, "path must lie below the project"));
       folder = dir / text;
@@ -224,6 +213,10 @@ class Walk {
     if (!looks_like_alyx_schema(tree->root)) return false;
     for (const auto& [key, value] : tree->root.find("functions")->members) {
       const YamlNode* path = value.find("path");
+      if (path && leaves_folder(path->text)) {
+        problem(key.text, file, tree->error(*path, "path must lie below the project"));
+        continue;
+      }
       take_alyx(*tree, value, key.text, dir / (path ? path->text : "functions/" + key.text));
     }
     return true;
@@ -269,31 +262,16 @@ class Walk {
   // Names and routes must be unique: all that share one are problems, for none of them is the right
   // one.
   void refuse_duplicates() {
-    const std::vector<std::string> kAnyMethod{"ANY",   "GET",    "POST", "PUT",
-                                              "PATCH", "DELETE", "HEAD", "OPTIONS"};
-    std::map<std::string, std::vector<const FunctionSpec*>> names, routes;
-    for (const auto& spec : out_.functions) {
-      names[spec.name].push_back(&spec);
-      for (const auto& route : spec.routes)
-        for (const auto& method : route.methods.empty() ? kAnyMethod : route.methods) {
-          auto& users = routes[method + " " + shape(route.path)];
-          if (users.empty() || users.back() != &spec) users.push_back(&spec);
-        }
-    }
     std::map<const FunctionSpec*, std::string> refused;
-    auto refuse = [&refused](const auto& groups, const std::string& what, bool by_manifest) {
-      for (const auto& [key, specs] : groups) {
-        if (specs.size() < 2) continue;
-        std::string all;
-        for (const auto* spec : specs)
-          all +=
-              (all.empty() ? "" : " and ") + (by_manifest ? spec->manifest.string() : spec->name);
-        for (const auto* spec : specs)
-          refused.emplace(spec, what + " \"" + key + "\" is used by " + all);
-      }
-    };
-    refuse(names, "the name", true);
-    refuse(routes, "the route", false);
+    std::map<std::string, std::vector<const FunctionSpec*>> names;
+    for (const auto& spec : out_.functions) names[spec.name].push_back(&spec);
+    for (const auto& [name, specs] : names) {
+      if (specs.size() < 2) continue;
+      std::string all;
+      for (const auto* spec : specs) all += (all.empty() ? "" : " and ") + spec->manifest.string();
+      for (const auto* spec : specs) refused[spec] = "the name \"" + name + "\" is used by " + all;
+    }
+    for (auto& [spec, why] : route_collisions(out_.functions)) refused.emplace(spec, why);
     if (refused.empty()) return;
     std::vector<FunctionSpec> kept;
     for (auto& spec : out_.functions) {

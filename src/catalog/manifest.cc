@@ -124,6 +124,12 @@ void read_triggers(Reader& reader, FunctionSpec& spec) {
 
 }  // namespace
 
+bool leaves_folder(std::string_view path) {
+  for (const auto& part : std::filesystem::path{path})
+    if (part == "..") return true;
+  return path.starts_with('/');
+}
+
 Result<std::string> expand_variables(std::string_view text,
                                      const std::map<std::string, std::string>& environment) {
   std::string out;
@@ -192,7 +198,7 @@ void read_build(Reader& reader, FunctionSpec& spec) {
     r.text("output", build.output);
     r.texts("watch", build.watch);
     if (!r.failed() && build.command.empty()) r.fail(r.node(), "build.command is missing");
-    if (build.output.starts_with('/') || build.output.find("..") != std::string::npos)
+    if (leaves_folder(build.output))
       r.fail(*r.node().find("output"), "build.output must lie in the function's folder");
     spec.build = std::move(build);
   });
@@ -211,7 +217,7 @@ std::optional<Error> read_function(const YamlTree& tree, const YamlNode& map,
     size_t colon = entrypoint.rfind(':');
     spec.entrypoint = entrypoint.substr(0, colon);
     if (colon != std::string::npos) spec.handler = entrypoint.substr(colon + 1);
-    if (spec.entrypoint.starts_with('/') || spec.entrypoint.find("..") != std::string::npos)
+    if (leaves_folder(spec.entrypoint))
       reader.fail(*map.find("entrypoint"), "the entrypoint must lie in the function's folder");
   }
   open.interface_given = map.find("interface") != nullptr;

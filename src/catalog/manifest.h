@@ -33,6 +33,9 @@ void read_runtime_choice(Reader& reader, FunctionSpec& spec);
 void read_env(Reader& reader, const ManifestContext& context, FunctionSpec& spec);
 void read_build(Reader& reader, FunctionSpec& spec);
 
+// Is it absolute, or does it climb with ".."?
+bool leaves_folder(std::string_view path);
+
 // "${NAME}" and "$$" in `text`, from `environment`.
 Result<std::string> expand_variables(std::string_view text,
                                      const std::map<std::string, std::string>& environment);

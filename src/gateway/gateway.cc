@@ -1,6 +1,9 @@
 #include "gateway/gateway.h"
 
+#include <algorithm>
+
 #include "base/ids.h"
+#include "gateway/foreign_page.h"
 #include "gateway/problem.h"
 
 namespace trivet::gateway {
@@ -11,21 +14,43 @@ constexpr std::string_view kAlyx = "/api/functions";
 
 bool is_admin(std::string_view path) {
   return path.starts_with("/v1/") || path == "/healthz" || path == "/readyz" ||
-         path == "/metrics" || path == "/openapi.json" || path == "/";
+         path == "/metrics" || path == "/openapi.json";
+}
+
+bool is_bearer(std::string_view scheme) {  // schemes have no case
+  constexpr std::string_view kBearer = "bearer ";
+  return std::equal(scheme.begin(), scheme.end(), kBearer.begin(), kBearer.end(),
+                    [](char a, char b) { return (a >= 'A' && a <= 'Z' ? a + 32 : a) == b; });
 }
 
 }  // namespace
 
 loop::Task<> Gateway::handle(net::Exchange& exchange) {
-  const net::Request& request = exchange.request();
-  std::string_view path = request.path;
-  bool is_probe = path == "/healthz" || path == "/readyz";
-  if (!is_probe && !allowed(request)) {
-    Error error{ErrorCode::kUnauthorized, "this server asks for a token",
-                "send Authorization: Bearer TOKEN"};
-    co_await reply_problem(exchange, std::move(error), std::string{});
+  auto given = exchange.request().header("x-call-id");
+  exchange.own("x-call-id") =
+      given && is_call_id(*given) ? std::string{*given} : new_call_id(sources_.clock.unix_ms());
+  auto refused = refusal(exchange);
+  if (refused) {
+    co_await reply_problem(exchange, std::move(*refused));
     co_return;
   }
+  co_await route(exchange);
+}
+
+// Why this request is not served, whatever it is about.
+std::optional<Error> Gateway::refusal(net::Exchange& exchange) const {
+  const net::Request& request = exchange.request();
+  if (config_.access_token.empty())
+    return exchange.peer() == "unix" ? std::nullopt : refuse_foreign_page(request);
+  bool is_probe = request.path == "/healthz" || request.path == "/readyz";
+  if (is_probe || allowed(request)) return std::nullopt;
+  return Error{ErrorCode::kUnauthorized, "this server asks for a token",
+               "send Authorization: Bearer TOKEN"};
+}
+
+loop::Task<> Gateway::route(net::Exchange& exchange) {
+  const net::Request& request = exchange.request();
+  std::string_view path = request.path;
   if (path.starts_with(kFunction)) {
     std::string_view rest = path.substr(kFunction.size());
     size_t slash = std::min(rest.find('/'), rest.size());
@@ -40,32 +65,37 @@ loop::Task<> Gateway::handle(net::Exchange& exchange) {
   } else if (is_admin(path)) {
     co_await handle_admin(*this, exchange, std::string{path});
   } else {
-    co_await route_or_404(exchange);
+    bool answered = co_await try_routes(exchange);
+    if (answered) co_return;
+    if (path == "/") {  // ours when no function asked for it
+      co_await handle_admin(*this, exchange, std::string{path});
+      co_return;
+    }
+    Error error{ErrorCode::kNotFound, "nothing is served at " + std::string{path},
+                "functions are called at /function/NAME"};
+    co_await reply_problem(exchange, std::move(error));
   }
 }
 
 bool Gateway::allowed(const net::Request& request) const {
-  if (config_.access_token.empty()) return true;
   auto header = request.header("authorization");
-  constexpr std::string_view kScheme = "Bearer ";
-  return header && header->starts_with(kScheme) &&
-         equal_in_constant_time(config_.access_token, header->substr(kScheme.size()));
+  constexpr size_t kScheme = std::string_view{"Bearer "}.size();
+  return header && is_bearer(header->substr(0, kScheme)) &&
+         equal_in_constant_time(config_.access_token, header->substr(kScheme));
 }
 
-loop::Task<> Gateway::route_or_404(net::Exchange& exchange) {
+loop::Task<bool> Gateway::try_routes(net::Exchange& exchange) {
   const net::Request& request = exchange.request();
   Routes::Match match;
   if (routes_) match = routes_->find(request.method, request.path);
+  if (match.verdict == Routes::Verdict::kNone) co_return false;
   if (match.verdict == Routes::Verdict::kFound) {
     co_await handle_native(*this, exchange, match.function, std::string{request.path});
-    co_return;
+    co_return true;
   }
-  Error error{ErrorCode::kNotFound, "nothing is served at " + std::string{request.path},
-              "functions are called at /function/NAME"};
-  if (match.verdict == Routes::Verdict::kWrongMethod)
-    error = {ErrorCode::kMethodNotAllowed,
-             std::string{request.method} + " is not served at " + std::string{request.path}};
-  co_await reply_problem(exchange, std::move(error), std::string{});
+  Error error = wrong_method(request, match.allow);
+  co_await reply_problem(exchange, std::move(error));
+  co_return true;
 }
 
 }  // namespace trivet::gateway

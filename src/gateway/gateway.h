@@ -6,6 +6,7 @@
 //   /v1/..., /healthz, ...    admin/   administration
 //   any other path            the routes that functions asked for, then 404
 //
+// Every answer, whatever it says, carries X-Call-Id: the caller's when it sent one, else a new one.
 // Each way in turns the request into a Call and the Reply into a response; none of them knows how a
 // function runs.
 
@@ -44,8 +45,11 @@ class Gateway final : public net::HttpHandler {
   const GatewayConfig& config() const { return config_; }
 
  private:
+  std::optional<Error> refusal(net::Exchange& exchange) const;
+  loop::Task<> route(net::Exchange& exchange);
   bool allowed(const net::Request& request) const;
-  loop::Task<> route_or_404(net::Exchange& exchange);
+  // False: no function asked for it.
+  loop::Task<bool> try_routes(net::Exchange& exchange);
 
   loop::Loop& loop_;
   ViewSources sources_;

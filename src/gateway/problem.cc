@@ -7,6 +7,15 @@
 namespace trivet::gateway {
 namespace {
 
+std::string detail(const Error& error, std::string_view wanted) {
+  for (const auto& [key, value] : error.details)
+    if (key == wanted) return value;
+  return {};
+}
+
+// Details that are headers of the answer.
+bool is_header_detail(std::string_view key) { return key == "retry_after_s" || key == "allow"; }
+
 // Details whose values are numbers.
 bool is_number_detail(std::string_view key) { return key == "exit_code"; }
 
@@ -23,7 +32,7 @@ std::string problem_json(const Error& error, std::string_view call_id) {
   if (!error.hint.empty()) writer.text("hint", error.hint);
   if (!call_id.empty()) writer.text("call_id", call_id);
   for (const auto& [key, value] : error.details) {
-    if (key == "retry_after_s") continue;
+    if (is_header_detail(key)) continue;
     if (is_number_detail(key))
       writer.raw(key, value);
     else
@@ -34,16 +43,23 @@ std::string problem_json(const Error& error, std::string_view call_id) {
   return out;
 }
 
+Error wrong_method(const net::Request& request, std::string allow) {
+  Error error{ErrorCode::kMethodNotAllowed,
+              std::string{request.method} + " is not served at " + std::string{request.path},
+              "use " + allow};
+  error.details.emplace_back("allow", std::move(allow));
+  return error;
+}
+
 loop::Task<Status> reply_problem(net::Exchange& exchange, Error error, std::string call_id) {
   net::ReplyHeaders headers{{"content-type", "application/problem+json"}};
-  if (!call_id.empty()) headers.emplace_back("x-call-id", call_id);
-  std::string retry_after;
-  for (const auto& [key, value] : error.details)
-    if (key == "retry_after_s") retry_after = value;
+  if (call_id.empty()) call_id = exchange.own("x-call-id");
+  std::string retry_after = detail(error, "retry_after_s"), allow = detail(error, "allow");
   if (retry_after.empty() &&
       (error.code == ErrorCode::kCircuitOpen || error.code == ErrorCode::kUnavailable))
     retry_after = "1";
   if (!retry_after.empty()) headers.emplace_back("retry-after", retry_after);
+  if (!allow.empty()) headers.emplace_back("allow", allow);
   if (error.code == ErrorCode::kUnauthorized) headers.emplace_back("www-authenticate", "Bearer");
   std::string body = problem_json(error, call_id);
   co_return co_await exchange.reply(traits(error.code).http_status, headers, body);

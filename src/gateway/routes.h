@@ -18,7 +18,8 @@ class Routes {
   enum class Verdict { kNone, kFound, kWrongMethod };
   struct Match {
     Verdict verdict = Verdict::kNone;
-    std::string function;
+    std::string function;  // when kFound
+    std::string allow;     // when kWrongMethod: "GET, POST"
   };
   // The most literal route wins: "/a/b" before "/a/{x}". HEAD is served by a GET route.
   Match find(std::string_view method, std::string_view path) const;

@@ -2,6 +2,7 @@
 
 #include <boost/json.hpp>
 
+#include "catalog/route_shape.h"
 #include "wire/text.h"
 
 namespace trivet::gateway {
@@ -101,11 +102,7 @@ Result<json::value> function_view(const ViewSources& from, std::string_view name
   json::array env, routes, workers;
   for (const auto& [key, value] : spec->env)
     env.emplace_back(key);  // names only: values may be private
-  for (const auto& route : spec->routes) {
-    std::string methods;
-    for (const auto& method : route.methods) methods += (methods.empty() ? "" : ",") + method;
-    routes.emplace_back((methods.empty() ? "ANY" : methods) + " " + route.path);
-  }
+  for (const auto& route : spec->routes) routes.emplace_back(catalog::route_text(route));
   for (const auto& worker : from.dispatcher.workers())
     if (worker.function == spec->name) workers.emplace_back(worker.view.pid);
   row["env"] = std::move(env);

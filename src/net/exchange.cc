@@ -14,43 +14,70 @@ struct Reason {
   int status;
   std::string_view text;
 };
+// The registry of RFC 9110 section 16.2; a status that is not in it goes without words.
 constexpr Reason kReasons[] = {
     {200, "OK"},
     {201, "Created"},
     {202, "Accepted"},
+    {203, "Non-Authoritative Information"},
     {204, "No Content"},
+    {205, "Reset Content"},
     {206, "Partial Content"},
+    {207, "Multi-Status"},
+    {208, "Already Reported"},
+    {226, "IM Used"},
+    {300, "Multiple Choices"},
     {301, "Moved Permanently"},
     {302, "Found"},
     {303, "See Other"},
     {304, "Not Modified"},
+    {305, "Use Proxy"},
     {307, "Temporary Redirect"},
     {308, "Permanent Redirect"},
     {400, "Bad Request"},
     {401, "Unauthorized"},
+    {402, "Payment Required"},
     {403, "Forbidden"},
     {404, "Not Found"},
     {405, "Method Not Allowed"},
+    {406, "Not Acceptable"},
+    {407, "Proxy Authentication Required"},
     {408, "Request Timeout"},
     {409, "Conflict"},
+    {410, "Gone"},
+    {411, "Length Required"},
+    {412, "Precondition Failed"},
     {413, "Content Too Large"},
     {414, "URI Too Long"},
     {415, "Unsupported Media Type"},
+    {416, "Range Not Satisfiable"},
+    {417, "Expectation Failed"},
+    {421, "Misdirected Request"},
     {422, "Unprocessable Content"},
+    {423, "Locked"},
+    {424, "Failed Dependency"},
+    {425, "Too Early"},
+    {426, "Upgrade Required"},
+    {428, "Precondition Required"},
     {429, "Too Many Requests"},
     {431, "Request Header Fields Too Large"},
+    {451, "Unavailable For Legal Reasons"},
     {500, "Internal Server Error"},
     {501, "Not Implemented"},
     {502, "Bad Gateway"},
     {503, "Service Unavailable"},
     {504, "Gateway Timeout"},
     {505, "HTTP Version Not Supported"},
+    {506, "Variant Also Negotiates"},
+    {507, "Insufficient Storage"},
+    {508, "Loop Detected"},
+    {511, "Network Authentication Required"},
 };
 
 std::string_view reason(int status) {
   for (const auto& row : kReasons)
     if (row.status == status) return row.text;
-  return "Status";
+  return {};
 }
 
 // "date: ...\r\n" of this second.
@@ -177,11 +204,22 @@ void Exchange::settle_keep_alive() {
   c.close_ |= never_sent || request().content_length.value_or(0) > Connection::kSkipMost;
 }
 
+std::string* Exchange::own_header(std::string_view name) {
+  for (auto& header : own_headers_)
+    if (equal_ignoring_case(name, header.first)) return &header.second;
+  return nullptr;
+}
+
+std::string& Exchange::own(std::string_view lower_name) {
+  if (auto* value = own_header(lower_name)) return *value;
+  return own_headers_.emplace_back(lower_name, std::string{}).second;
+}
+
 void Exchange::append_headers(std::string& out, const ReplyHeaders& headers) {
   for (const auto& [name, value] : headers) {
     if (equal_ignoring_case(name, "connection") && equal_ignoring_case(value, "close"))
       connection_.close_ = true;
-    if (is_ours(name) || !is_clean_name(name)) continue;
+    if (is_ours(name) || !is_clean_name(name) || own_header(name)) continue;
     out.append(name).append(": ");
     append_clean(out, value);
     out.append("\r\n");
@@ -200,6 +238,8 @@ std::string& Exchange::head_text(int status, const ReplyHeaders& headers,
   out.assign("HTTP/1.1 ");
   append_number(out, static_cast<uint64_t>(status));
   out.append(" ").append(reason(status)).append("\r\n");
+  for (const auto& [name, value] : own_headers_)
+    out.append(name).append(": ").append(value).append("\r\n");
   append_headers(out, headers);
   if (length && !has_no_body(status)) {
     out.append("content-length: ");

@@ -54,6 +54,10 @@ class Exchange {
   // for chunked bodies.
   std::optional<std::string> body_at_hand(size_t limit);
 
+  // The value of a header that goes with whatever answer is sent, in place of one of that name
+  // among its headers. Set it before the answer.
+  std::string& own(std::string_view lower_name);
+
   // The whole answer at once. Content-Length, Date and Connection are added, and are not taken from
   // `headers`, apart from "connection: close"; HEAD, 204 and 304 go without a body.
   loop::Task<Status> reply(int status, const ReplyHeaders& headers, std::string_view body);
@@ -71,6 +75,7 @@ class Exchange {
  private:
   friend class Connection;
   std::string& head_text(int status, const ReplyHeaders& headers, std::optional<uint64_t> length);
+  std::string* own_header(std::string_view name);
   void append_headers(std::string& out, const ReplyHeaders& headers);
   void settle_keep_alive();
 
@@ -78,8 +83,9 @@ class Exchange {
   bool replied_ = false;   // a head was sent
   bool finished_ = false;  // the whole answer was sent
   bool chunked_ = false;
-  bool bodiless_ = false;         // of a HEAD request, or a status without a body
-  bool continued_ = false;        // 100 Continue was sent
+  bool bodiless_ = false;   // of a HEAD request, or a status without a body
+  bool continued_ = false;  // 100 Continue was sent
+  ReplyHeaders own_headers_;
   std::optional<uint64_t> left_;  // of a streamed answer with a length
 };
 

@@ -81,6 +81,7 @@ class Framed final : public Worker, private FrameReceiver {
   void on_worker_error(const wire::Frame& frame);
   void on_call_frame(const wire::Frame& frame);
   void on_reply(InFlight& flight, const wire::Frame& frame);
+  void refuse_reply(InFlight& flight, const wire::Frame& frame, Error error);
   void on_chunk(InFlight& flight, const wire::Frame& frame);
   void on_error(InFlight& flight, const wire::Frame& frame);
   Error error_from(const wire::Frame& frame) const;

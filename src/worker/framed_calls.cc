@@ -5,6 +5,7 @@
 #include "wire/json.h"
 #include "worker/framed.h"
 #include "worker/in_flight.h"
+#include "worker/reply_meta.h"
 
 namespace trivet::worker {
 namespace {
@@ -321,20 +322,22 @@ void Framed::on_reply(InFlight& flight, const wire::Frame& frame) {
     auto meta = wire::parse_json(frame.meta);
     if (!meta || !meta->is_object())
       return on_garbage({ErrorCode::kInvalidOutput, "REPLY with meta that is not an object"});
-    int64_t status = wire::get_int(meta->as_object(), "status", 200);
-    if (status < 100 || status > 599) status = 500;
-    reply.status = static_cast<int>(status);
-    if (const auto* headers = wire::get_array(meta->as_object(), "headers"))
-      for (const auto& pair : *headers)
-        if (pair.is_array() && pair.as_array().size() == 2 && pair.as_array()[0].is_string() &&
-            pair.as_array()[1].is_string())
-          reply.headers.emplace_back(pair.as_array()[0].as_string(),
-                                     pair.as_array()[1].as_string());
+    auto read = read_reply_meta(meta->as_object());
+    if (!read) return refuse_reply(flight, frame, std::move(read).error());
+    reply = std::move(*read);
   }
   reply.body = frame.body;
   flight.streaming = frame.more == wire::More::kYes;
   flight.finish(std::move(reply));
   if (!flight.streaming) settle(flight);
+}
+
+// The reply cannot be passed on: the caller is told, and what else comes of it is not waited for.
+void Framed::refuse_reply(InFlight& flight, const wire::Frame& frame, Error error) {
+  flight.finish(std::move(error));
+  if (frame.more == wire::More::kNo) return settle(flight);
+  flight.streaming = true;
+  flight.give_up(false);
 }
 
 void Framed::on_chunk(InFlight& flight, const wire::Frame& frame) {
@@ -375,9 +378,10 @@ Error Framed::error_from(const wire::Frame& frame) const {
   if (std::find(std::begin(kAllowed), std::end(kAllowed), code) == std::end(kAllowed))
     code = ErrorCode::kFunctionError;
   Error error{code, std::string{wire::get_string(meta, "message", "no message")}};
-  for (const char* key : {"type", "stack"})
+  // "type" is taken in problem+json: the exception's class is error_type there.
+  for (auto [key, detail] : {std::pair{"type", "error_type"}, std::pair{"stack", "stack"}})
     if (auto value = wire::get_string(meta, key); !value.empty())
-      error.details.emplace_back(key, std::string{value});
+      error.details.emplace_back(detail, std::string{value});
   return error;
 }
 

@@ -206,7 +206,9 @@ void Process::on_exit() {
 Error crash_error(const Obituary& obituary) {
   Error error{ErrorCode::kFunctionCrashed,
               "the worker ended with " + obituary.status.text() + " during the call",
-              "read stderr below; `trivet logs` has the rest"};
+              obituary.stderr_tail.empty()
+                  ? "it wrote nothing on stderr; `trivet logs` has the rest"
+                  : "read stderr below; `trivet logs` has the rest"};
   if (obituary.status.signal > 0)
     error.details.emplace_back("signal", os::signal_name(obituary.status.signal));
   else

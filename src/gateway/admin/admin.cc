@@ -48,7 +48,7 @@ Result<LogQuery> read_log_query(std::string_view query) {
 loop::Task<> stream_logs(Gateway& gateway, net::Exchange& exchange) {
   auto query = read_log_query(exchange.request().query);
   if (!query) {
-    co_await reply_problem(exchange, std::move(query).error(), std::string{});
+    co_await reply_problem(exchange, std::move(query).error());
     co_return;
   }
   const telemetry::LogFilter& filter = query->filter;
@@ -77,7 +77,7 @@ loop::Task<> show(Gateway& gateway, net::Exchange& exchange, std::string path) {
   if (path == "/v1/runtimes") co_await gateway.config().probe_runtimes();
   auto view = view_by_path(gateway.sources(), path);
   if (!view) {
-    co_await reply_problem(exchange, std::move(view).error(), std::string{});
+    co_await reply_problem(exchange, std::move(view).error());
     co_return;
   }
   co_await reply_text(exchange, 200, "application/json", wire::to_text(*view) + "\n");
@@ -87,9 +87,10 @@ loop::Task<> show(Gateway& gateway, net::Exchange& exchange, std::string path) {
 
 loop::Task<> handle_admin(Gateway& gateway, net::Exchange& exchange, std::string path) {
   std::string_view method = exchange.request().method;
-  if (method != "GET" && method != "HEAD") {
-    Error error{ErrorCode::kMethodNotAllowed, std::string{method} + " is not served at " + path};
-    co_await reply_problem(exchange, std::move(error), std::string{});
+  bool reads = method == "GET" || method == "HEAD";
+  if (!reads || path == "/v1/echo") {
+    Error error = wrong_method(exchange.request(), path == "/v1/echo" ? "POST" : "GET, HEAD");
+    co_await reply_problem(exchange, std::move(error));
   } else if (path == "/healthz") {
     co_await reply_text(exchange, 200, "text/plain; charset=utf-8", "ok\n");
   } else if (path == "/readyz") {

@@ -1,12 +1,10 @@
 // The native way in: ANY /function/{name}[/path]. For `json` the body is the input and the reply's
 // body the output; interfaces that see the request get method, path, query and headers, and their
 // status, headers and body pass back as they are.
-#include <algorithm>
-
-#include "base/ids.h"
 #include "gateway/gateway.h"
 #include "gateway/problem.h"
 #include "gateway/spool.h"
+#include "gateway/timing.h"
 
 namespace trivet::gateway {
 namespace {
@@ -19,40 +17,27 @@ bool passes(std::string_view name) {
   return true;
 }
 
-worker::RequestHead request_head(const net::Request& request, std::string path) {
+enum class Authorization { kPass, kKeep };  // kKeep: it was meant for us
+
+worker::RequestHead request_head(const net::Request& request, std::string path,
+                                 Authorization authorization) {
   worker::RequestHead head;
   head.method = request.method;
   head.path = std::move(path);
   head.query = request.query;
   head.host = request.header("host").value_or("localhost");
   head.scheme = request.header("x-forwarded-proto").value_or("http");
-  for (const auto& header : request.headers)
+  for (const auto& header : request.headers) {
+    if (header.name == "authorization" && authorization == Authorization::kKeep) continue;
     if (passes(header.name) || header.name == "content-length")
       head.headers.emplace_back(header.name, header.value);
+  }
   return head;
 }
 
-// Milliseconds with three digits: as "%.3f", in a tenth of the time.
-void append_ms(std::string& out, Duration d) {
-  int64_t us = std::max<int64_t>(0, std::chrono::round<std::chrono::microseconds>(d).count());
-  out += std::to_string(us / 1000);
-  char fraction[4] = {'.', static_cast<char>('0' + us / 100 % 10),
-                      static_cast<char>('0' + us / 10 % 10), static_cast<char>('0' + us % 10)};
-  out.append(fraction, sizeof fraction);
-}
-
-std::string server_timing(const worker::Timing& timing) {
-  std::string text;
-  text.reserve(64);
-  append_ms(text += "queue;dur=", timing.queue);
-  append_ms(text += ", start;dur=", timing.start);
-  append_ms(text += ", run;dur=", timing.run);
-  return text;
-}
-
-net::ReplyHeaders reply_headers(const worker::Reply& reply, const std::string& call_id) {
+net::ReplyHeaders reply_headers(const worker::Reply& reply) {
   net::ReplyHeaders headers;
-  headers.reserve(reply.headers.size() + 3);
+  headers.reserve(reply.headers.size() + 1);
   bool has_type = false;
   for (const auto& [name, value] : reply.headers) {
     if (!passes(name)) continue;
@@ -60,13 +45,11 @@ net::ReplyHeaders reply_headers(const worker::Reply& reply, const std::string& c
     headers.emplace_back(name, value);
   }
   if (!has_type) headers.emplace_back("content-type", "application/json");
-  headers.emplace_back("x-call-id", call_id);
-  headers.emplace_back("server-timing", server_timing(reply.timing));
   return headers;
 }
 
-loop::Task<> stream_reply(net::Exchange& exchange, worker::Reply reply, std::string call_id) {
-  net::ReplyHeaders headers = reply_headers(reply, call_id);
+loop::Task<> stream_reply(net::Exchange& exchange, worker::Reply reply) {
+  net::ReplyHeaders headers = reply_headers(reply);
   Status sent = co_await exchange.begin(reply.status, headers, std::nullopt);
   std::string piece = std::move(reply.body);
   do {
@@ -79,18 +62,10 @@ loop::Task<> stream_reply(net::Exchange& exchange, worker::Reply reply, std::str
   co_await exchange.finish();
 }
 
-// The id that the caller chose, or a new one.
-std::string call_id_of(Gateway& gateway, const net::Request& request) {
-  auto given = request.header("x-call-id");
-  if (given && is_call_id(*given)) return std::string{*given};
-  return new_call_id(gateway.sources().clock.unix_ms());
-}
-
 }  // namespace
 
-loop::Task<> handle_echo(Gateway& gateway, net::Exchange& exchange) {
+loop::Task<> handle_echo(Gateway&, net::Exchange& exchange) {
   const net::Request& request = exchange.request();
-  std::string call_id = call_id_of(gateway, request);
   worker::Reply reply;
   for (const auto& header : request.headers)
     if (header.name == "content-type") reply.headers.emplace_back(header.name, header.value);
@@ -98,12 +73,13 @@ loop::Task<> handle_echo(Gateway& gateway, net::Exchange& exchange) {
   if (!body) {
     auto read = co_await exchange.read_body(limits::kPayloadDefault);
     if (!read) {
-      co_await reply_problem(exchange, std::move(read).error(), call_id);
+      co_await reply_problem(exchange, std::move(read).error());
       co_return;
     }
     body = std::move(*read);
   }
-  net::ReplyHeaders headers = reply_headers(reply, call_id);
+  exchange.own("server-timing") = server_timing({});
+  net::ReplyHeaders headers = reply_headers(reply);
   co_await exchange.reply(200, headers, *body);
 }
 
@@ -111,28 +87,34 @@ loop::Task<> handle_native(Gateway& gateway, net::Exchange& exchange, std::strin
                            std::string path) {
   const net::Request& request = exchange.request();
   worker::Call call;
-  call.id = call_id_of(gateway, request);
+  call.id = exchange.own("x-call-id");
   call.function = std::move(function);
   std::string call_id = call.id;
 
   size_t payload = limits::kPayloadDefault;
   if (auto spec = gateway.dispatcher().snapshot()->find(call.function)) {
     payload = spec->limits.payload_bytes;
-    if (spec->interface != "json") call.request = request_head(request, std::move(path));
+    auto authorization =
+        gateway.config().access_token.empty() ? Authorization::kPass : Authorization::kKeep;
+    if (spec->interface != "json")
+      call.request = request_head(request, std::move(path), authorization);
   }
+  exchange.own("server-timing") = server_timing({});
   Status taken = co_await take_body(exchange, payload, gateway.config().spool_dir, call);
   if (!taken) {
     co_await reply_problem(exchange, std::move(taken).error(), call_id);
     co_return;
   }
 
+  CallTimer timer{gateway.loop()};
   auto reply = co_await gateway.dispatcher().invoke(std::move(call));
+  exchange.own("server-timing") = timer.header(reply);
   if (!reply) {
     co_await reply_problem(exchange, std::move(reply).error(), call_id);
   } else if (reply->rest) {
-    co_await stream_reply(exchange, std::move(*reply), call_id);
+    co_await stream_reply(exchange, std::move(*reply));
   } else {
-    net::ReplyHeaders headers = reply_headers(*reply, call_id);
+    net::ReplyHeaders headers = reply_headers(*reply);
     co_await exchange.reply(reply->status, headers, reply->body);
   }
 }
