@@ -33,13 +33,15 @@ static double now(void) {
   return (double)t.tv_sec * 1e6 + (double)t.tv_nsec / 1e3;
 }
 
-static double cpu_of(const pid_t* pids, int count) {
+// CPU time of each process so far; of one that has ended, what it was.
+static double cpu_of(const pid_t* pids, int count, double* each) {
   double total = 0;
   for (int i = 0; i < count; ++i) {
     clockid_t clock;
     struct timespec t;
     if (clock_getcpuclockid(pids[i], &clock) == 0 && clock_gettime(clock, &t) == 0)
-      total += (double)t.tv_sec * 1e6 + (double)t.tv_nsec / 1e3;
+      each[i] = (double)t.tv_sec * 1e6 + (double)t.tv_nsec / 1e3;
+    total += each[i];
   }
   return total;
 }
@@ -115,7 +117,8 @@ int main(int argc, char** argv) {
     struct epoll_event event = {.events = EPOLLIN, .data.ptr = &all[i]};
     epoll_ctl(epoll, EPOLL_CTL_ADD, all[i].fd, &event);
   }
-  double cpu = cpu_of(pids, pid_count), begin = now(), end = begin + seconds * 1e6, at = begin;
+  double each[kPids] = {0}, cpu = cpu_of(pids, pid_count, each), begin = now(),
+         end = begin + seconds * 1e6, at = begin;
   for (int i = 0; i < count; ++i) send_request(&all[i], text, (size_t)size);
   size_t done = 0, failed = 0;
   while (at < end && done < kSamples) {
@@ -132,7 +135,7 @@ int main(int argc, char** argv) {
       send_request(c, text, (size_t)size);
     }
   }
-  cpu = cpu_of(pids, pid_count) - cpu;
+  cpu = cpu_of(pids, pid_count, each) - cpu;
   qsort(samples, done, sizeof *samples, compare);
   double n = (double)done;
   printf(

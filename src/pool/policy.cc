@@ -15,9 +15,9 @@ int workers_to_start(const catalog::Scale& scale, const Standing& standing) {
 }
 
 bool should_wait(const Demand& demand) {
-  if (demand.busy < std::max(1, demand.cpus - 1)) return false;
-  if (demand.run == Duration::zero() || demand.since_moved > kWorthWaiting) return false;
-  return demand.run * (demand.waiting + 1) / demand.busy <= kWorthWaiting;
+  bool short_calls = demand.run > Duration::zero() && demand.run <= kShort;
+  return short_calls && demand.since_moved <= kStandstill &&
+         demand.busy >= std::max(1, demand.cpus - 1);
 }
 
 int places_to_wait(const catalog::Scale& scale, const Standing& standing) {
@@ -37,7 +37,8 @@ Fate fate(const catalog::Scale& scale, const catalog::Restart& restart, const St
   if (restart.max_calls > 0 && worker.calls >= restart.max_calls) return Fate::kRecycle;
   if (restart.max_age > Duration::zero() && worker.age >= restart.max_age) return Fate::kRecycle;
   if (standing.waiting > 0) return Fate::kKeep;
-  if (standing.workers > scale.max) return Fate::kSurplus;
+  if (standing.workers > scale.max && worker.idle >= std::min(kSurplusIdle, scale.idle))
+    return Fate::kSurplus;
   if (standing.workers > scale.min && worker.idle >= scale.idle) return Fate::kIdle;
   return Fate::kKeep;
 }

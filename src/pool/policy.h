@@ -26,18 +26,17 @@ int workers_to_start(const catalog::Scale& scale, const Standing& standing);
 // The moment at which a call asks for a worker.
 struct Demand {
   int busy = 0;            // workers that have a call
-  int waiting = 0;         // calls before this one
   int cpus = 1;            // that this process may use
-  Duration run{};          // of a call, lately; zero: not known
+  Duration run{};          // what three of four calls take at least, lately; zero: not known
   Duration since_moved{};  // since a call was last given a worker
 };
 // Does a call do better to wait for a worker that is busy than to wake, or start, one more? Where
 // as many are busy as there are CPUs beside the host's own, one more takes its time from the others
 // and costs a switch: 16 callers of a 40 us function need twice the CPU on eight workers that they
-// need on one. So a call waits, as long as it will be for less than kWorthWaiting and the queue
-// moves.
+// need on one. So calls of a function that is short wait, for as long as the queue moves.
 bool should_wait(const Demand& demand);
-inline constexpr Duration kWorthWaiting = 1ms;
+inline constexpr Duration kShort = 250us;
+inline constexpr Duration kStandstill = 1ms;
 
 // How many calls may wait: scale.queue, and those that workers which are idle, are coming, or may
 // still be started, will take.
@@ -54,6 +53,8 @@ struct IdleWorker {
   Duration age{};
   int64_t calls = 0;
 };
+// A worker above scale.max is kept for a moment: to start one costs more than to let it wait.
+inline constexpr Duration kSurplusIdle = 2s;
 enum class Fate { kKeep, kIdle, kSurplus, kRecycle };
 // `standing.workers` counts this one. Never applied to a worker that has a call.
 Fate fate(const catalog::Scale& scale, const catalog::Restart& restart, const Standing& standing,

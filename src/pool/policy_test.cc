@@ -41,22 +41,21 @@ TEST(Policy, places_to_wait_are_the_queue_and_what_may_still_serve) {
 }
 
 TEST(Policy, a_short_call_waits_for_a_busy_worker_once_the_cpus_are_busy) {
-  Demand demand{.busy = 1, .waiting = 15, .cpus = 2, .run = 40us, .since_moved = 40us};
+  Demand demand{.busy = 1, .cpus = 2, .run = 40us, .since_moved = 40us};
   EXPECT_TRUE(should_wait(demand));
   demand.cpus = 16;  // others are idle
   EXPECT_FALSE(should_wait(demand));
 }
 
 TEST(Policy, a_call_does_not_wait_for_what_is_slow_stuck_or_unknown) {
-  const Demand good{.busy = 1, .waiting = 1, .cpus = 2, .run = 40us, .since_moved = 40us};
+  const Demand good{.busy = 1, .cpus = 2, .run = 40us, .since_moved = 40us};
   ASSERT_TRUE(should_wait(good));
-  Demand slow = good, stuck = good, unknown = good, many = good, none = good;
+  Demand slow = good, stuck = good, unknown = good, none = good;
   slow.run = 2ms;
   stuck.since_moved = 2ms;
   unknown.run = {};
-  many.waiting = 1000;
   none.busy = 0;
-  for (const Demand& demand : {slow, stuck, unknown, many, none}) EXPECT_FALSE(should_wait(demand));
+  for (const Demand& demand : {slow, stuck, unknown, none}) EXPECT_FALSE(should_wait(demand));
 }
 
 TEST(Policy, backoff_doubles_up_to_its_maximum_and_dice_only_shorten_it) {
@@ -74,8 +73,9 @@ TEST(Policy, an_idle_worker_meets_its_fate) {
   s.idle = 1s;
   EXPECT_EQ(fate(s, restart, {.workers = 2}, {.idle = 2s}), Fate::kIdle);
   EXPECT_EQ(fate(s, restart, {.workers = 1}, {.idle = 2s}), Fate::kKeep);
-  EXPECT_EQ(fate(s, restart, {.workers = 3}, {}), Fate::kSurplus);
-  EXPECT_EQ(fate(s, restart, {.workers = 3, .waiting = 1}, {}), Fate::kKeep);
+  EXPECT_EQ(fate(s, restart, {.workers = 3}, {.idle = kSurplusIdle}), Fate::kSurplus);
+  EXPECT_EQ(fate(s, restart, {.workers = 3}, {}), Fate::kKeep);
+  EXPECT_EQ(fate(s, restart, {.workers = 3, .waiting = 1}, {.idle = kSurplusIdle}), Fate::kKeep);
   restart.max_calls = 5;
   EXPECT_EQ(fate(s, restart, {.workers = 1}, {.calls = 5}), Fate::kRecycle);
 }

@@ -112,7 +112,7 @@ class Pool final : public worker::WorkerObserver {
   struct Waiting;
 
   Standing standing() const;
-  bool waits(int before) const;  // a call that has so many before it
+  bool waits() const;  // a call that asks now
   void watch_queue();
   void on_return(Instant begun);
   void serve_or_start();
@@ -134,7 +134,7 @@ class Pool final : public worker::WorkerObserver {
   std::vector<std::shared_ptr<Member>> members_;
   std::deque<Waiting*> queue_;
   int starting_ = 0;
-  Duration run_{};        // of a call: a moving average
+  Duration run_{};        // what a quarter of the calls stay below
   Instant moved_{};       // when a call was last given a worker
   bool watched_ = false;  // the housekeeper looks whether the queue moves
   int slots_each_ = 1;
