@@ -75,9 +75,7 @@ void Loop::post(std::function<void()> work) {
 
 void Loop::run_once(Instant until) {
   event_next_ = 0;  // what is ready already is run at the end: the wait is then zero
-  event_count_ =
-      epoll_wait(epoll_.get(), events_.data(), static_cast<int>(events_.size()), wait_ms(until));
-  refresh();
+  wait(until);
   if (event_count_ < 0) {
     if (errno != EINTR) die("trivet: epoll_wait");
     event_count_ = 0;
@@ -94,6 +92,19 @@ void Loop::run_once(Instant until) {
   if (posted) run_posted();
   fire_timers();
   run_ready();
+}
+
+void Loop::wait(Instant until) {
+  auto look = [this](int ms) {
+    event_count_ = epoll_wait(epoll_.get(), events_.data(), static_cast<int>(events_.size()), ms);
+    refresh();
+  };
+  int ms = wait_ms(until);
+  while (ms != 0 && now_ < spin_until_) {
+    look(0);
+    if (event_count_ != 0) return;
+  }
+  look(ms);
 }
 
 void Loop::run_posted() {

@@ -96,6 +96,14 @@ class Loop {
   Instant now() const { return now_; }
   void refresh() { now_ = RealClock{}.now(); }
 
+  // Something will come within `d`, at most kSpinMost: until then the loop looks for it again and
+  // again instead of sleeping. To be put to sleep and woken costs more than that, most of all on a
+  // virtual machine, whose CPU stops when nobody runs on it.
+  void expect_within(Duration d) {
+    spin_until_ = std::max(spin_until_, now_ + std::min(d, kSpinMost));
+  }
+  static constexpr Duration kSpinMost = 50us;
+
   // A Waiter's coroutine goes on after what is running now. Removes it from its list and the
   // timers.
   void wake(Waiter& waiter);
@@ -118,6 +126,7 @@ class Loop {
   void sift_up(size_t i);
   void sift_down(size_t i);
   void fire_timers();
+  void wait(Instant until);
   void run_ready();
   void run_posted();
   int wait_ms(Instant until) const;
@@ -128,7 +137,7 @@ class Loop {
   std::vector<Waiter*> heap_;
   std::array<epoll_event, 256> events_{};
   int event_count_ = 0, event_next_ = 0;
-  Instant now_{};
+  Instant now_{}, spin_until_{};
   bool stopped_ = false;
   std::mutex mutex_;
   std::vector<std::function<void()>> posted_;  // guarded by mutex_

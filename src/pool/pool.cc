@@ -77,6 +77,7 @@ Pool::Pool(loop::Loop& loop, Plan plan, std::unique_ptr<WorkerFactory> factory)
     : loop_(loop),
       plan_(std::move(plan)),
       factory_(std::move(factory)),
+      slots_each_(plan_.scale.concurrency),
       cpus_(count_cpus()),
       random_(static_cast<uint32_t>(loop.now().time_since_epoch().count())),
       chores_(loop),
@@ -128,11 +129,12 @@ Error Pool::overloaded(std::string message) const {
 
 std::shared_ptr<Member> Pool::pick() const {
   std::shared_ptr<Member> best;
+  bool pack = slots_each_ > 1 && crowded();
   for (const auto& member : members_) {
     if (!member->free(plan_.restart.max_calls)) continue;
-    // The least loaded; among equals the one used last, whose caches are warm, so that the others
-    // may fall idle.
-    bool better = !best || member->load() < best->load() ||
+    // The least loaded, or the most loaded where one more busy worker is no help; among equals the
+    // one used last, whose caches are warm, so that the others may fall idle.
+    bool better = !best || (pack ? member->load() > best->load() : member->load() < best->load()) ||
                   (member->load() == best->load() && member->last_used > best->last_used);
     if (better) best = member;
   }
@@ -148,11 +150,17 @@ Lease Pool::grant(const std::shared_ptr<Member>& member, Instant since) {
   ++member->promised;
   member->last_used = now;
   moved_ = now;
+  // Others wait for this worker's next moment: it is not slept through.
+  bool is_short = run_ > Duration::zero() && run_ <= kShort;
+  if (is_short && !queue_.empty()) loop_.expect_within(run_ * 2);
   return Lease{member, waited - start, start};
 }
 
 bool Pool::waits() const {
-  if (slots_each_ > 1) return false;  // its workers take several calls at once
+  return slots_each_ == 1 && crowded();  // workers that take several calls at once are packed
+}
+
+bool Pool::crowded() const {
   Demand demand;
   for (const auto& member : members_) demand.busy += member->load() > 0 && member->worker->alive();
   demand.cpus = cpus_;

@@ -113,6 +113,7 @@ class Pool final : public worker::WorkerObserver {
 
   Standing standing() const;
   bool waits() const;  // a call that asks now
+  bool crowded() const;
   void watch_queue();
   void on_return(Instant begun);
   void serve_or_start();
