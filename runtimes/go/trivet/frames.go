@@ -22,10 +22,9 @@ type frame struct {
 	meta, body  []byte
 }
 
-// The two pipes. One goroutine reads at a time. While calls run on the goroutine that read them, a plain blocking read is the fastest; it keeps a
-// thread, so calls that are handed to other goroutines want the runtime's poller (measured: 100 us a call instead of 19 without it).
+// The two pipes. One goroutine reads at a time, with a plain blocking read: calls run on the goroutine that read them, so the thread that it keeps
+// is the one that goes on. (Handing each call to another goroutine through the runtime's poller: 19 us a call instead of 8.)
 type pipes struct {
-	file    *os.File // nil: read without the poller
 	in      []byte
 	begin   int
 	writing sync.Mutex
@@ -70,9 +69,6 @@ func (p *pipes) need(size int) error {
 }
 
 func (p *pipes) readSome(room []byte) (int, error) {
-	if p.file != nil {
-		return p.file.Read(room)
-	}
 	for {
 		n, err := syscall.Read(fdIn, room)
 		if n == 0 && err == nil {
@@ -82,12 +78,6 @@ func (p *pipes) readSome(room []byte) (int, error) {
 			return n, err
 		}
 	}
-}
-
-// usePoller makes reads park their goroutine instead of its thread.
-func (p *pipes) usePoller() {
-	_ = syscall.SetNonblock(fdIn, true)
-	p.file = os.NewFile(fdIn, "frames")
 }
 
 func max(a, b int) int {

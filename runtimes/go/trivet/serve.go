@@ -24,8 +24,8 @@ func Serve(function any) {
 	select {} // another goroutine serves, and ends the process
 }
 
-// serve takes frame after frame. A call that is alone runs here, on the goroutine that read it: to hand it to another one costs as much as all the
-// rest. When it takes longer than lendTime another goroutine goes on reading, so that CANCEL is heard, and this one ends with its call.
+// serve takes frame after frame. A call runs here, on the goroutine that read it: to hand it to another one costs as much as all the rest. When it
+// takes longer than lendTime another goroutine goes on reading, for CANCEL and for other calls, and this one ends with its call.
 func (w *worker) serve() {
 	for {
 		frame, err := w.read()
@@ -36,12 +36,8 @@ func (w *worker) serve() {
 		if call == nil {
 			continue
 		}
-		if w.plan.Concurrency != 1 {
-			go w.run(frame.call, call)
-			continue
-		}
 		w.lent.reading.Store(true)
-		w.lent.timer.Reset(lendTime)
+		w.lent.timer.Reset(w.plan.lendTime())
 		w.run(frame.call, call)
 		if !w.lent.reading.CompareAndSwap(true, false) {
 			return

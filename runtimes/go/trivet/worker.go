@@ -32,7 +32,13 @@ type worker struct {
 	}
 }
 
-const lendTime = time.Millisecond
+// How long a call may keep others from being read.
+func (p *plan) lendTime() time.Duration {
+	if p.Concurrency == 1 {
+		return time.Millisecond // only CANCEL waits
+	}
+	return 100 * time.Microsecond
+}
 
 type plan struct {
 	Function    string            `json:"function"`
@@ -64,9 +70,6 @@ func (w *worker) load(meta []byte) {
 		text, _ := json.Marshal(map[string]string{"code": "LOAD_FAILED", "message": err.Error()})
 		w.write(tError, 0, text, nil, false)
 		os.Exit(1)
-	}
-	if w.plan.Concurrency != 1 {
-		w.usePoller()
 	}
 	w.write(tReady, 0, nil, nil, false)
 }
