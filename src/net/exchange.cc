@@ -182,7 +182,8 @@ loop::Task<Result<std::string>> Exchange::read_some() {
     }
     if (request().expects_continue && !continued_ && !replied_) {
       continued_ = true;
-      Status sent = co_await c.send({"HTTP/1.1 100 Continue\r\n\r\n"});
+      Stream::Parts go_on{"HTTP/1.1 100 Continue\r\n\r\n"};
+      Status sent = co_await c.send(go_on);
       if (!sent) co_return std::move(sent).error();
     }
     auto got = co_await c.stream_.read(after(c.loop().now(), c.options().body_timeout));
@@ -287,11 +288,14 @@ loop::Task<Status> Exchange::write(std::string_view piece) {
     }
     *left_ -= piece.size();
   }
-  if (!chunked_) co_return co_await c.send({piece});
-  char size[24];
-  auto [end, failed] = std::to_chars(size, size + sizeof size, piece.size(), 16);
-  c.out_.assign(size, end).append("\r\n");
-  co_return co_await c.send({c.out_, piece, "\r\n"});
+  Stream::Parts parts{piece};
+  if (chunked_) {
+    char size[24];
+    auto [end, failed] = std::to_chars(size, size + sizeof size, piece.size(), 16);
+    c.out_.assign(size, end).append("\r\n");
+    parts = {c.out_, piece, "\r\n"};
+  }
+  co_return co_await c.send(parts);
 }
 
 loop::Task<Status> Exchange::finish() {
@@ -300,7 +304,8 @@ loop::Task<Status> Exchange::finish() {
   if (bodiless_) co_return Status{};
   if (left_.value_or(0) > 0) abort();
   if (!chunked_) co_return Status{};
-  co_return co_await connection_.send({"0\r\n\r\n"});
+  Stream::Parts last{"0\r\n\r\n"};
+  co_return co_await connection_.send(last);
 }
 
 void Exchange::abort() {

@@ -11,7 +11,7 @@ RULES = {
         lengths.function_length, lengths.file_length, lengths.python_length,
         headers.pragma_once, headers.own_header_first, headers.using_namespace,
         words.banned_words, words.language_in_src, words.machine_places, words.lockfile_hosts, words.todo_owner,
-        words.whitespace, waiting.detached_thread, waiting.sleep_in_test,
+        words.whitespace, waiting.detached_thread, waiting.sleep_in_test, waiting.misplaced_await,
     ],
     "layers": [layers.table_is_there, layers.includes_go_down, layers.public_headers_stand_alone],
     "dead": [dead.source_in_target, dead.header_included, dead.page_linked, dead.link_alive, dead.tool_used],

@@ -160,6 +160,12 @@ CASES = [
     case(waiting.sleep_in_test, "sleeps",
          {"src/a/a_test.cc": "co_await loop.sleep_for(1s);\n", "src/a/a.cc": "std::this_thread::sleep_for(1s);\n"},
          {"src/a/a_test.cc": "\nstd::this_thread::sleep_for(1s);\n"}, "src/a/a_test.cc:2"),
+    *[case(waiting.misplaced_await, name,
+           {"src/a/a.cc": "if (x && y) co_await f(a[i](1));\nauto&& z = co_await g(h);\nfor (;;) co_await f();\n"},
+           {"src/a/a.cc": f"\n{line}\n"}, "src/a/a.cc:2")
+      for name, line in (("condition", "if (co_await f()) return;"), ("initialiser", "while (auto x = co_await f()) g(x);"),
+                         ("and", "bool b = x && co_await f();"), ("choice", "int b = x ? co_await f() : 0;"),
+                         ("capture", "co_await f([this] { g(); });"), ("braces", "co_await f({1, 2});"))],
     # layers
     case(layers.table_is_there, "no_page", {"docs/ARCHITECTURE.md": TABLE, "src/base/a.h": ""},
          {"docs/ARCHITECTURE.md": "| L | other |\n"}, "docs/ARCHITECTURE.md:1"),
@@ -292,7 +298,7 @@ def test_command_succeeds_and_counts_when_nothing_is_found(tmp_path):
     grow(tmp_path, {"a.md": "x\n", "b.md": "y\n"})
     run = check(tmp_path, "tidy", "runtimes")
     assert run.returncode == 0, run.stdout
-    assert "2 files by 14 rules: ok" in run.stdout
+    assert "2 files by 15 rules: ok" in run.stdout
 
 
 def test_command_refuses_an_unknown_check(tmp_path):
