@@ -1,6 +1,7 @@
 #include "os/spawn.h"
 
 #include <fcntl.h>
+#include <sanitizer/asan_interface.h>
 #include <sched.h>
 #include <signal.h>
 #include <sys/prctl.h>
@@ -8,6 +9,13 @@
 
 #include <cerrno>
 #include <cstring>
+
+#ifdef __SANITIZE_THREAD__
+// The C library's own name for it. The thread sanitizer wraps clone() and then takes a child that
+// shares our memory for a forked one: it ignores every lock of the thread from then on.
+extern "C" int __clone(int (*run)(void*), void* stack, int flags, void* arg, ...);
+#define clone __clone
+#endif
 
 namespace trivet::os {
 namespace {
@@ -29,7 +37,11 @@ constexpr int kFirstSpareFd =
     64;  // sources are moved above every target before they are put in place
 constexpr size_t kMaxFds = 8;
 
-bool place_fds(const ChildPlan& plan) {
+// What runs in the child must not be instrumented: it shares the state of the sanitizers with the
+// thread that waits for it, and never returns.
+#define TRIVET_IN_CHILD __attribute__((no_sanitize("thread"), no_sanitize("address")))
+
+TRIVET_IN_CHILD bool place_fds(const ChildPlan& plan) {
   int moved[kMaxFds];
   for (size_t i = 0; i < plan.fd_count; ++i) {
     moved[i] = fcntl(plan.fds[i].second, F_DUPFD_CLOEXEC, kFirstSpareFd);
@@ -40,7 +52,7 @@ bool place_fds(const ChildPlan& plan) {
   return true;
 }
 
-int run_child(void* arg) {
+TRIVET_IN_CHILD int run_child(void* arg) {
   auto& plan = *static_cast<ChildPlan*>(arg);
   auto fail = [&plan](const char* step) {
     plan.failure = errno;
@@ -91,6 +103,7 @@ Result<Child> spawn(const SpawnPlan& plan) {
   pid_t pid = clone(run_child, stack + kStackSize, CLONE_VM | CLONE_VFORK | CLONE_PIDFD | SIGCHLD,
                     &child, &pidfd);
   int clone_errno = errno;
+  ASAN_UNPOISON_MEMORY_REGION(stack, sizeof stack);  // the child left its frames' marks there
   pthread_sigmask(SIG_SETMASK, &before, nullptr);
   if (pid < 0) return io_error("cannot start " + plan.argv[0], clone_errno);
   Child started{pid, Fd{pidfd}};
