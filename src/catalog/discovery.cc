@@ -245,7 +245,7 @@ class Walk {
     ManifestContext context{dir, in_.environment};
     if (auto error = read_alyx_function(tree, map, context, spec))
       return problem(declared_name(map, name), tree.file, std::move(*error));
-    finish(std::move(spec), {true, true}, tree.file, map.line);
+    finish(std::move(spec), {.mode_given = true}, tree.file, map.line);
   }
 
   void finish(FunctionSpec spec, Unresolved open, const fs::path& file, int line) {

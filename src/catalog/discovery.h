@@ -24,6 +24,8 @@ struct DiscoveryInput {
   std::function<RuntimePtr(const RuntimePtr&)> probed;
   // Of this look, by folder and runtime: what the sources beside lone files add to their versions.
   mutable std::map<std::pair<std::filesystem::path, std::string>, std::string> beside{};
+  // Likewise, by folder: what a runtime's own files add.
+  mutable std::map<std::filesystem::path, std::string> shims{};
 };
 
 struct Discovered {

@@ -220,7 +220,6 @@ std::optional<Error> read_function(const YamlTree& tree, const YamlNode& map,
     if (leaves_folder(spec.entrypoint))
       reader.fail(*map.find("entrypoint"), "the entrypoint must lie in the function's folder");
   }
-  open.interface_given = map.find("interface") != nullptr;
   reader.text("interface", spec.interface);
   if (auto mode = reader.choice("mode", {"pool", "oneshot"})) {
     spec.mode = *mode == 0 ? Mode::kPool : Mode::kOneshot;

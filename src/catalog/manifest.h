@@ -18,7 +18,6 @@ struct ManifestContext {
 
 // What a manifest left open: discovery fills these in from the runtime.
 struct Unresolved {
-  bool interface_given = false;
   bool mode_given = false;
 };
 
@@ -28,7 +27,7 @@ std::optional<Error> read_function(const YamlTree& tree, const YamlNode& map,
                                    const ManifestContext& context, FunctionSpec& spec,
                                    Unresolved& open);
 
-// "python", "python@3.11", {engine: bun, version: ">=1.0.0"}.
+// A runtime's name, "name@3.11", or {engine: name, version: ">=1.0.0"}.
 void read_runtime_choice(Reader& reader, FunctionSpec& spec);
 void read_env(Reader& reader, const ManifestContext& context, FunctionSpec& spec);
 void read_build(Reader& reader, FunctionSpec& spec);

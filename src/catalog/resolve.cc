@@ -44,7 +44,6 @@ std::optional<Error> apply_overrides(FunctionSpec& spec, Unresolved& open,
   for (const auto& [key, value] : input.overrides) {
     if (key == "interface") {
       spec.interface = value;
-      open.interface_given = true;
     } else if (key == "runtime") {
       size_t at_sign = value.find('@');
       spec.runtime = value.substr(0, at_sign);
@@ -192,6 +191,17 @@ const std::string& sources_beside(const FunctionSpec& spec, const RuntimeSpec& r
   return slot->second = print.hex();
 }
 
+// The runtime's own files. Looked at once for all its functions.
+const std::string& shim_of(const RuntimeSpec& runtime, const DiscoveryInput& input) {
+  auto [slot, is_new] = input.shims.try_emplace(runtime.dir);
+  if (is_new) {
+    Fingerprint print;
+    print.add_tree(runtime.dir);
+    slot->second = print.hex();
+  }
+  return slot->second;
+}
+
 std::string version_of(const FunctionSpec& spec, const RuntimeSpec& runtime,
                        const DiscoveryInput& input) {
   Fingerprint print;
@@ -202,7 +212,7 @@ std::string version_of(const FunctionSpec& spec, const RuntimeSpec& runtime,
   print.add(spec.mode == Mode::kPool ? "pool" : "oneshot");
   for (const auto& [key, value] : spec.env) print.add(key + "=" + value);
   print.add_file(spec.manifest);
-  print.add_tree(runtime.dir);
+  print.add(shim_of(runtime, input));
   if (spec.lone)
     print.add(sources_beside(spec, runtime, input));
   else

@@ -32,8 +32,7 @@ struct Demand {
 };
 // Does a call do better to wait for a worker that is busy than to wake, or start, one more? Where
 // as many are busy as there are CPUs beside the host's own, one more takes its time from the others
-// and costs a switch: 16 callers of a 40 us function need twice the CPU on eight workers that they
-// need on one. So calls of a function that is short wait, for as long as the queue moves.
+// and costs a switch. So calls of a function that is short wait, for as long as the queue moves.
 bool should_wait(const Demand& demand);
 inline constexpr Duration kShort = 250us;
 inline constexpr Duration kStandstill = 1ms;
