@@ -13,12 +13,20 @@ struct Options {
   std::map<std::string, std::string> overrides;
 };
 
-void print_log(std::string_view line, bool all) {
+enum class As { kText, kTextWithLevel, kJson };
+
+// What the function said. Why it failed, which the host logs, is printed once: as the error.
+void print_log(std::string_view line, As form) {
   boost::system::error_code ec;
   json::value value = json::parse(line, ec);
   if (ec) return;
   const auto& object = value.as_object();
-  std::string prefix = all ? "[" + cell(object, "level") + "] " : "";
+  if (cell(object, "stream") == "host") return;
+  if (form == As::kJson) {
+    std::cerr << std::string{line} + "\n";
+    return;
+  }
+  std::string prefix = form == As::kTextWithLevel ? "[" + cell(object, "level") + "] " : "";
   std::cerr << prefix + log_text(object) + "\n";
 }
 
@@ -80,12 +88,10 @@ int run(const Common& common, const Options& options) {
   config.overrides = options.overrides;
   bool verbose = common.verbose > 0, raw = common.as_json();
   if (!common.quiet)
-    config.on_log = [verbose, raw](std::string_view line) {
-      if (raw)
-        std::cerr << std::string{line} + "\n";
-      else
-        print_log(line, verbose);
-    };
+    config.on_log = [form = raw ? As::kJson
+                            : verbose
+                                ? As::kTextWithLevel
+                                : As::kText](std::string_view line) { print_log(line, form); };
   auto host = open_host(std::move(config));
   if (!host) return fail(host.error());
   auto name = choose(**host, options);

@@ -369,3 +369,11 @@ def test_a_settings_file_with_something_wrong_is_named(tmp_path, text, words):
     (tmp_path / "trivet.toml").write_text(text)
     done = trivet("ls", cwd=tmp_path)
     assert done.returncode != 0 and "trivet.toml" in done.stderr and words in done.stderr
+
+
+def test_run_says_once_why_a_function_failed(tmp_path):
+    (tmp_path / "bad.py").write_text("def handler(i, c):\n    print('said')\n    return 1 / 0\n")
+    for flags in ([], ["--output", "json"]):
+        done = trivet("run", str(tmp_path / "bad.py"), "-d", "{}", *flags)
+        assert done.returncode == 3
+        assert done.stderr.count("Traceback") == 1 and done.stderr.count("said") == 1, done.stderr
