@@ -1,0 +1,101 @@
+#include "dispatch/starter.h"
+
+#include "worker/oneshot.h"
+
+namespace trivet::dispatch {
+namespace {
+
+constexpr auto kZygoteAfter = 30ms;  // the first worker's first call comes before its zygote
+constexpr int kZygoteTries = 3;
+constexpr std::string_view kStdio = "stdio";  // the interface of a process per call
+
+}  // namespace
+
+Starter::Starter(worker::Process::Surroundings around, worker::LaunchPlan plan,
+                 std::shared_ptr<pool::Nursery> nursery, bool warm_oneshot)
+    : around_(around),
+      plan_(std::move(plan)),
+      nursery_(std::move(nursery)),
+      warm_oneshot_(warm_oneshot),
+      scope_(around.loop) {}
+
+Starter::~Starter() = default;
+
+worker::Surroundings Starter::around(worker::WorkerObserver& observer) const {
+  return {around_.loop, around_.clock, around_.logs, around_.launcher, observer};
+}
+
+loop::Task<Result<std::unique_ptr<worker::Worker>>> Starter::start(
+    worker::WorkerObserver& observer) {
+  if (plan_.interface == kStdio) {
+    worker::Oneshot::TakeBlank take;
+    if (nursery_ && warm_oneshot_) take = [this] { return nursery_->take(); };
+    co_return std::unique_ptr<worker::Worker>{
+        std::make_unique<worker::Oneshot>(around(observer), plan_, std::move(take))};
+  }
+  auto blank = take_blank();
+  Result<std::unique_ptr<worker::Framed>> started{std::unique_ptr<worker::Framed>{}};
+  if (blank) started = co_await worker::Framed::start(around(observer), plan_, std::move(*blank));
+  // Where nothing was kept, or what was kept could not be forked, a program is started.
+  if (!blank || (!started && started.error().code == ErrorCode::kIo))
+    started = co_await worker::Framed::start(around(observer), plan_);
+  if (!started) co_return std::move(started).error();
+  bool wants_zygote = nursery_ && nursery_->forks() && !zygote_ && !making_zygote_ &&
+                      not_forked_.empty() && zygote_failures_ < kZygoteTries;
+  if (wants_zygote) scope_.spawn(make_zygote());
+  co_return std::unique_ptr<worker::Worker>{std::move(*started)};
+}
+
+std::optional<worker::Blank> Starter::take_blank() {
+  if (!nursery_) return std::nullopt;
+  if (!zygote_ || !zygote_->alive()) return nursery_->take();
+  worker::BlankPlan plan;
+  plan.function = plan_.function;
+  plan.zygote = zygote_->ticket();
+  plan.is_loaded = true;
+  auto blank = worker::start_blank(around_, std::move(plan), nullptr);
+  if (!blank) return std::nullopt;
+  return std::move(*blank);
+}
+
+loop::Task<> Starter::make_zygote() {
+  making_zygote_ = true;
+  co_await around_.loop.sleep(kZygoteAfter);
+  co_await nursery_->ready(kNever);
+  auto blank = nursery_->take_zygote();
+  making_zygote_ = false;
+  if (!blank) co_return;
+  making_zygote_ = true;
+  auto started = co_await worker::Framed::start(around(*this), plan_, std::move(*blank));
+  making_zygote_ = false;
+  if (!started) {
+    ++zygote_failures_;
+    co_return;
+  }
+  not_forked_ = (*started)->unsafe();
+  if (not_forked_.empty()) {
+    zygote_ = std::move(*started);
+    co_return;
+  }
+  LogLine line;
+  line.time_ms = around_.clock.unix_ms();
+  line.function = plan_.function;
+  line.level = LogLevel::kInfo;
+  line.stream = LogStream::kHost;
+  line.message = plan_.function + " is not forked, its workers load it each: " + not_forked_;
+  around_.logs.write(std::move(line));
+}
+
+// The zygote has ended. It is destroyed later: this is called from its own end.
+void Starter::on_end() {
+  ++zygote_failures_;
+  struct Later {
+    static loop::Task<> run(Starter& self) {
+      co_await self.around_.loop.sleep_until(self.around_.loop.now());
+      if (self.zygote_ && self.zygote_->ended()) self.zygote_.reset();
+    }
+  };
+  scope_.spawn(Later::run(*this));
+}
+
+}  // namespace trivet::dispatch
