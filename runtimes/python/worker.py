@@ -11,7 +11,7 @@ import sys
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 from context import HttpContext, NotAReply
 from frames import (CALL, CANCEL, CHUNK, CHUNK_SIZE, CREDIT, DRAIN, ERROR, FD_IN, FD_OUT, HELLO, HERE, LOAD, META_MAX, MORE, PING, PONG, READY, REPLY,
-                    Context, Failure, Frames, Log, describe, encode)
+                    Context, Failure, Frames, Log, describe, encode, meta_of)
 
 if os.environ.pop("TRIVET_ZYGOTE", None):
     from zygote import Zygote

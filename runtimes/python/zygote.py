@@ -154,7 +154,14 @@ def reseed():
 
 
 def open_files():
-    return set(os.listdir("/proc/self/fd"))
+    """Number and target of each; without the descriptor that lists them."""
+    files = {}
+    for fd in os.listdir("/proc/self/fd"):
+        try:
+            files[int(fd)] = os.readlink("/proc/self/fd/" + fd)
+        except OSError:
+            pass
+    return files
 
 
 def unsafe(before):
@@ -162,11 +169,7 @@ def unsafe(before):
     threads = len(os.listdir("/proc/self/task"))
     if threads > 1:
         return "it runs %d threads once it is loaded" % threads
-    for fd in sorted(open_files() - before, key=int):
-        try:
-            place = os.readlink("/proc/self/fd/" + fd)
-        except OSError:
-            continue  # the one that listed them
-        if place not in ("/dev/null", "/dev/urandom"):
+    for fd, place in sorted(open_files().items()):
+        if before.get(fd) != place and place not in ("/dev/null", "/dev/urandom"):
             return "it holds %s open once it is loaded" % place
     return ""

@@ -5,8 +5,9 @@
 namespace trivet::dispatch {
 namespace {
 
-constexpr auto kZygoteAfter = 30ms;  // the first worker's first call comes before its zygote
-constexpr int kZygoteTries = 3;
+constexpr auto kZygoteAfter = 30ms;   // the first worker's first call comes before its zygote
+constexpr auto kZygoteHealthy = 10s;  // one that lived as long did not die of what it is
+const catalog::Restart kBackoff{};    // 100 ms to 30 s
 constexpr std::string_view kStdio = "stdio";  // the interface of a process per call
 
 }  // namespace
@@ -40,9 +41,7 @@ loop::Task<Result<std::unique_ptr<worker::Worker>>> Starter::start(
   if (!blank || (!started && started.error().code == ErrorCode::kIo))
     started = co_await worker::Framed::start(around(observer), plan_);
   if (!started) co_return std::move(started).error();
-  bool wants_zygote = nursery_ && nursery_->forks() && !zygote_ && !making_zygote_ &&
-                      not_forked_.empty() && zygote_failures_ < kZygoteTries;
-  if (wants_zygote) scope_.spawn(make_zygote());
+  if (wants_zygote()) scope_.spawn(make_zygote(kZygoteAfter));
   co_return std::unique_ptr<worker::Worker>{std::move(*started)};
 }
 
@@ -58,44 +57,54 @@ std::optional<worker::Blank> Starter::take_blank() {
   return std::move(*blank);
 }
 
-loop::Task<> Starter::make_zygote() {
+bool Starter::wants_zygote() const {
+  return nursery_ && nursery_->forks() && !zygote_ && !making_zygote_ && not_forked_.empty();
+}
+
+loop::Task<> Starter::make_zygote(Duration delay) {
   making_zygote_ = true;
-  co_await around_.loop.sleep(kZygoteAfter);
+  co_await around_.loop.sleep(delay);
   co_await nursery_->ready(kNever);
   auto blank = nursery_->take_zygote();
-  making_zygote_ = false;
-  if (!blank) co_return;
-  making_zygote_ = true;
+  if (!blank) {
+    making_zygote_ = false;
+    co_return;
+  }
   auto started = co_await worker::Framed::start(around(*this), plan_, std::move(*blank));
   making_zygote_ = false;
   if (!started) {
     ++zygote_failures_;
+    tell(LogLevel::kWarn, "its zygote did not load: " + started.error().text());
     co_return;
   }
   not_forked_ = (*started)->unsafe();
-  if (not_forked_.empty()) {
+  if (not_forked_.empty())
     zygote_ = std::move(*started);
-    co_return;
-  }
+  else
+    tell(LogLevel::kInfo, "it is not forked, each worker loads it: " + not_forked_);
+}
+
+void Starter::tell(LogLevel level, std::string message) {
   LogLine line;
   line.time_ms = around_.clock.unix_ms();
   line.function = plan_.function;
-  line.level = LogLevel::kInfo;
+  line.level = level;
   line.stream = LogStream::kHost;
-  line.message = plan_.function + " is not forked, its workers load it each: " + not_forked_;
+  line.message = std::move(message);
   around_.logs.write(std::move(line));
 }
 
-// The zygote has ended. It is destroyed later: this is called from its own end.
-void Starter::on_end() {
-  ++zygote_failures_;
-  struct Later {
-    static loop::Task<> run(Starter& self) {
-      co_await self.around_.loop.sleep_until(self.around_.loop.now());
-      if (self.zygote_ && self.zygote_->ended()) self.zygote_.reset();
-    }
-  };
-  scope_.spawn(Later::run(*this));
+// A zygote has ended. What is left of it is destroyed later: this is called from its own end.
+void Starter::on_end() { scope_.spawn(replace_zygote()); }
+
+loop::Task<> Starter::replace_zygote() {
+  co_await around_.loop.sleep_until(around_.loop.now());
+  if (!zygote_ || !zygote_->ended()) co_return;  // one that never was ready
+  tell(LogLevel::kWarn, "its zygote ended: " + zygote_->exit_text());
+  bool was_healthy = around_.loop.now() - zygote_->started() > kZygoteHealthy;
+  zygote_failures_ = was_healthy ? 1 : zygote_failures_ + 1;
+  zygote_.reset();
+  if (wants_zygote()) co_await make_zygote(pool::backoff(kBackoff, zygote_failures_, 0));
 }
 
 }  // namespace trivet::dispatch

@@ -37,7 +37,10 @@ class Starter final : public pool::WorkerFactory, private worker::WorkerObserver
  private:
   worker::Surroundings around(worker::WorkerObserver& observer) const;
   std::optional<worker::Blank> take_blank();
-  loop::Task<> make_zygote();
+  bool wants_zygote() const;
+  loop::Task<> make_zygote(Duration delay);
+  loop::Task<> replace_zygote();
+  void tell(LogLevel level, std::string message);
   void on_free() override {}
   void on_end() override;
 
@@ -47,7 +50,7 @@ class Starter final : public pool::WorkerFactory, private worker::WorkerObserver
   bool warm_oneshot_;
   std::unique_ptr<worker::Framed> zygote_;
   bool making_zygote_ = false;
-  int zygote_failures_ = 0;
+  int zygote_failures_ = 0;  // in a row
   std::string not_forked_;
   loop::Scope scope_;
 };

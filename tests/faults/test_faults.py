@@ -252,6 +252,11 @@ def test_a_daemon_ends_with_its_worker(server, tmp_path):
     wait_until(lambda: not alive(daemon), 2)
 
 
+def end(server, worker):
+    hit(worker, signal.SIGKILL)
+    wait_until(lambda: not any(row["pid"] == worker for row in server.get("/v1/workers").json))
+
+
 def zygotes(server, function=None):
     return [row for row in server.get("/v1/workers").json if row["kind"] == "zygote" and row["state"] == "ready" and function in (None, row["function"])]
 
@@ -259,7 +264,7 @@ def zygotes(server, function=None):
 def test_a_killed_zygote_is_named_and_replaced(server):
     first = server.post("/function/f", {"do": "pid"}).json
     wait_until(lambda: zygotes(server, "f"))
-    hit(first, signal.SIGKILL)  # it may be older than the zygote
+    end(server, first)  # it may be older than the zygote
     replies = []
     caller = threading.Thread(target=lambda: replies.append(server.post("/function/f", {"do": "nap", "s": 30})))
     caller.start()
@@ -301,7 +306,7 @@ def test_what_cannot_be_forked_is_not(tmp_path, what):
         wait_until(lambda: server.get("/v1/functions/u").json["not_forked"])
         assert reason in server.get("/v1/functions/u").json["not_forked"]
         assert zygotes(server, "u") == []
-        hit(server.post("/function/u", {}).json, signal.SIGKILL)
+        end(server, server.post("/function/u", {}).json)
         assert server.post("/function/u", {}).status == 200
 
 
