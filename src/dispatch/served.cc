@@ -18,7 +18,8 @@ class Launcher final : public pool::WorkerFactory {
 
   loop::Task<Result<std::unique_ptr<worker::Worker>>> start(
       worker::WorkerObserver& observer) override {
-    worker::Surroundings around{around_.loop, around_.clock, around_.logs, observer};
+    worker::Surroundings around{around_.loop, around_.clock, around_.logs, observer,
+                                &around_.services};
     if (plan_.interface == kStdio)
       co_return std::unique_ptr<worker::Worker>{std::make_unique<worker::Oneshot>(around, plan_)};
     co_return co_await worker::Framed::start(around, plan_);

@@ -20,6 +20,7 @@ class Served {
     const Clock& clock;
     LogSink& logs;
     builder::Builder& builder;
+    worker::HostServices& services;
   };
   Served(Surroundings around, catalog::FunctionPtr spec, catalog::RuntimePtr runtime)
       : around_(around), spec_(std::move(spec)), runtime_(std::move(runtime)) {}
@@ -35,6 +36,9 @@ class Served {
   bool prepared() const { return pool_ != nullptr; }
   pool::Pool* pool() { return pool_.get(); }
   const pool::Pool* pool() const { return pool_.get(); }
+  // Another version has taken its place, or none: it gets no new calls.
+  bool retired = false;
+  bool listed = false;  // among those that the dispatcher waits for to be drained
 
  private:
   Status check_toolchain() const;

@@ -71,7 +71,7 @@ func (w *worker) take(f frame) *flight {
 		}
 	case tPing:
 		w.write(tPong, 0, nil, f.body, false)
-	case tChunk, tCancel, tCredit:
+	case tChunk, tCancel, tCredit, tAnswer:
 		w.mutex.Lock()
 		defer w.mutex.Unlock()
 		if call := w.flights[f.call]; call != nil {
@@ -91,6 +91,8 @@ func (w *worker) about(call *flight, f frame) *flight {
 			w.failed(f.call, call, failed("CANCELLED", "the call was cancelled before its body was whole"), nil)
 			w.running.Done()
 		}
+	case tAnswer:
+		call.answered(f)
 	case tCredit:
 		var grant struct{ Bytes int }
 		_ = json.Unmarshal(f.meta, &grant)
