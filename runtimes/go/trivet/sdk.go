@@ -121,6 +121,15 @@ func (a *answer) decode(output any) error {
 			*target = string(a.body)
 			return nil
 		}
+	case *any:
+		if strings.HasPrefix(a.Type, "text/") {
+			*target = string(a.body)
+			return nil
+		}
+		if a.Type != "" && !strings.HasPrefix(a.Type, "application/json") && !strings.HasPrefix(a.Type, "application/x-ndjson") {
+			*target = a.body
+			return nil
+		}
 	}
 	if strings.HasPrefix(a.Type, "application/x-ndjson") {
 		lines := strings.Split(strings.TrimSpace(string(a.body)), "\n")
