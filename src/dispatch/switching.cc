@@ -42,7 +42,9 @@ bool Dispatcher::replace(const std::string& name, const ServedPtr& old) {
   auto spec = snapshot_->find(name);
   auto runtime = spec ? snapshot_->runtime(spec->runtime) : nullptr;
   auto is_current = [&](const Served& served) {
-    return spec == served.spec_ptr() && runtime.get() == &served.runtime();
+    if (!spec || runtime.get() != &served.runtime()) return false;
+    const auto& its = served.spec();  // a change that was taken back is none
+    return spec->version == its.version && spec->manifest == its.manifest;
   };
   auto found = coming_.find(name);
   if (found != coming_.end()) {
