@@ -27,18 +27,9 @@ class Asks:
 
     def __init__(self, worker):
         self.worker, self.frames = worker, worker.frames
-        self.number, self.current = 0, 0  # of the last ask; the call that runs, 0 between calls
-        self.cancelled = False  # the call that runs
+        self.number = 0  # of the last ask
+        self.current, self.cancelled = 0, 0  # the last call that began, that was cancelled
         self.answers, self.futures = {}, {}  # by number: what came for those that block, and who awaits
-
-    def begin(self, call):
-        self.current, self.cancelled = call, False
-
-    def end(self):
-        self.current = 0
-        if self.answers or self.futures:
-            self.drop("the call has ended")
-            self.answers.clear()
 
     def send(self, call, function, value, timeout):
         if _thread.get_ident() != MAIN:
@@ -50,7 +41,7 @@ class Asks:
         meta = meta_of(wish)
         if call != self.current:
             raise CallError({"code": "CANCELLED", "message": "the call has ended", "function": function})
-        if self.cancelled:
+        if call == self.cancelled:
             raise Failure("CANCELLED", "the call was cancelled")
         if 12 + len(meta) + len(body) > self.worker.most or len(meta) > META_MAX:
             raise CallError({"code": "PAYLOAD_TOO_LARGE", "function": function,
@@ -64,7 +55,7 @@ class Asks:
     def wait(self, number):
         try:
             while self.answers[number] is None:
-                if self.cancelled:
+                if self.cancelled == self.current:
                     raise Failure("CANCELLED", "the call was cancelled")
                 self.take(self.frames.read())
             return value_of(*self.answers[number])
@@ -79,7 +70,7 @@ class Asks:
             self.answered(meta, body)
         elif kind == CANCEL:
             if call == self.current:
-                self.cancelled = True
+                self.cancelled = call
                 self.drop("the call was cancelled")
         else:
             self.worker.between(kind, call, meta, body)

@@ -126,7 +126,7 @@ class Worker:
         raise Failure("LOAD_FAILED", "%s has no function %s" % (plan["entrypoint"], " or ".join(names)))
 
     def call(self, call, meta, body, flags):
-        self.asks.begin(call)
+        self.asks.current = call
         try:
             self.answer(call, meta, self.rest_of(call, body) if flags & MORE else body)
         except SystemExit:
@@ -135,7 +135,8 @@ class Worker:
         except BaseException as error:
             sys.stdout.flush()
             self.frames.write(ERROR, call, describe(error))
-        self.asks.end()
+        if self.asks.futures:
+            self.asks.drop("the call has ended")
 
     def reply(self, call, head, body):
         if 12 + len(head) + len(body) > self.most or len(head) > META_MAX:
