@@ -228,6 +228,18 @@ def test_a_change_of_the_version_fails_no_call_and_the_old_one_answers_until_the
     one_version_is_left(switching, "f")
 
 
+def test_a_change_that_is_taken_back_keeps_the_worker(switching):
+    pid = workers(switching, "f")[0]["pid"]
+    source = switching.folder / "f/f.py"
+    text, as_it_was = source.read_text(), source.stat().st_mtime_ns
+    write(switching.folder, "f/f.py", python_saying("two", "import time\nprint('loading', flush=True)\ntime.sleep(1)\n"))
+    assert within(10, lambda: [line for line in switching.log_lines(function="f") if line["message"] == "loading"])
+    write(switching.folder, "f/f.py", text)
+    os.utime(source, ns=(as_it_was, as_it_was))
+    assert within(10, lambda: running_under(switching) == {pid})
+    assert switching.post("/function/f").json == "one" and workers(switching, "f")[0]["pid"] == pid
+
+
 def test_while_a_version_loads_every_call_is_answered_by_the_old_one(switching):
     write(switching.folder, "f/f.py", python_saying("two", "import time\ntime.sleep(2)\n"))
     assert within(10, lambda: len(switching.get("/v1/functions").json["functions"]) == 1 and len(workers(switching, "f")) >= 1)
@@ -238,6 +250,27 @@ def test_while_a_version_loads_every_call_is_answered_by_the_old_one(switching):
         slowest = max(slowest, time.monotonic() - asked)
     assert answers == {"one"} and slowest < 1
     assert within(20, lambda: switching.post("/function/f").json == "two")
+
+
+def test_while_a_version_is_built_the_old_one_answers(tmp_path):
+    if not RUNTIMES["go"]["available"]:
+        pytest.skip("toolchain missing: " + RUNTIMES["go"]["reason"])
+    saying = 'package function\n\nfunc Handler() (string, error) { return "%s", nil }\n'
+    write(tmp_path, "f/function.go", saying % "one")
+    with Server(tmp_path, "--watch") as server:
+        assert server.post("/function/f").json == "one"
+        with Load(server, "f", connections=4) as load:
+            load.sees("one")
+            write(tmp_path, "f/function.go", saying % "two")
+            load.settles("two")
+            write(tmp_path, "f/function.go", "package function\n\nfunc Handler() { no go }\n")
+            assert within(20, lambda: load.failures)
+            assert b"BUILD_FAILED" in load.failures[0]
+            write(tmp_path, "f/function.go", saying % "three")
+            load.settles("three")
+        assert set(load.answers) == {"one", "two", "three"}
+        assert all(b"BUILD_FAILED" in each for each in load.failures)
+        one_version_is_left(server, "f")
 
 
 @pytest.mark.parametrize("text", ["def handler(:\n", "import nothing_of_that_name\n", "import os\nos._exit(3)\n"])
@@ -274,8 +307,7 @@ def test_of_changes_in_quick_succession_the_last_one_wins_and_nothing_is_left(sw
     assert load.failures == []
     one_version_is_left(switching, "f")
     pids = {row["pid"] for row in workers(switching, "f")}
-    running = lambda: {int(p) for p in os.listdir("/proc") if p.isdigit() and parent_of(p) == switching.process.pid}  # noqa: E731
-    assert within(10, lambda: running() == pids), (running(), pids)
+    assert within(10, lambda: running_under(switching) == pids), (running_under(switching), pids)
 
 
 def parent_of(pid):
@@ -283,6 +315,10 @@ def parent_of(pid):
         return int(open(f"/proc/{pid}/stat").read().rsplit(")", 1)[1].split()[1])
     except OSError:
         return -1
+
+
+def running_under(server):
+    return {int(p) for p in os.listdir("/proc") if p.isdigit() and parent_of(p) == server.process.pid}
 
 
 def test_a_reload_that_was_asked_for_returns_when_calls_run_the_new_version(tmp_path):
