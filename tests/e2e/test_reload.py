@@ -306,8 +306,8 @@ def test_of_changes_in_quick_succession_the_last_one_wins_and_nothing_is_left(sw
         load.settles("v11")
     assert load.failures == []
     one_version_is_left(switching, "f")
-    pids = {row["pid"] for row in workers(switching, "f")}
-    assert within(10, lambda: running_under(switching) == pids), (running_under(switching), pids)
+    pids = lambda: {row["pid"] for row in workers(switching, "f")}  # noqa: E731
+    assert within(10, lambda: running_under(switching) == pids()), (running_under(switching), pids())
 
 
 def parent_of(pid):
