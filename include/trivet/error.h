@@ -35,6 +35,7 @@ enum class ErrorCode {
   kFunctionTimeout,      // the deadline passed; the worker was cancelled or killed
   kInvalidOutput,        // the reply cannot be serialised, or broke the protocol
   kCancelled,            // the caller went away
+  kLoopDetected,         // functions call functions too deep: most likely in a circle
   kUnavailable,          // the host is draining, or a service it needs is away
   kIo,                   // the operating system refused: errno text is in the message
   kInternal,             // a bug in trivet

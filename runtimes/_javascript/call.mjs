@@ -10,6 +10,7 @@ const kMaxFields = 256 * 1024; // most characters of meta: in bytes still below 
 export const load = {}; // what LOAD said
 export const calls = new Map(); // from CALL to REPLY or ERROR; any number may be there at once
 let isEnding = false;
+let sdk = null; // the module, once it is needed
 
 // A failure that has a code of its own in the protocol.
 export class Fault extends Error {
@@ -24,6 +25,7 @@ export class Call {
   isCancelled = false;
   window = load.credit; // body bytes that CHUNKs may still carry
   parts = null; // of a body that comes in CHUNKs
+  asks = null; // by number: the calls that it made and that are not answered
   #meta;
   #facts = null;
   #controller = null;
@@ -44,8 +46,32 @@ export class Call {
     return this.#controller.signal;
   }
 
+  // What ctx.sdk is. The input is taken as it is now; the rest is loaded when it is first needed.
+  get sdk() {
+    return {
+      call: async (name, input, { timeoutMs } = {}) => {
+        const text = serialise(input);
+        const { ask } = await (sdk ??= import('./sdk.mjs'));
+        return ask(this, String(name), text, timeoutMs);
+      },
+    };
+  }
+
+  answered(meta, body) {
+    const open = this.asks?.get(meta.ask);
+    this.asks?.delete(meta.ask);
+    open?.answered(meta, body); // else the call that it belongs to has ended
+  }
+
+  // The call ends, and those that it made with it.
+  dropAsks(why) {
+    for (const { reject } of this.asks?.values() ?? []) reject(new Fault('CANCELLED', why));
+    this.asks = null;
+  }
+
   cancel() {
     this.isCancelled = true;
+    this.dropAsks('the call was cancelled');
     if (this.parts) return fail(this); // the handler has not begun
     if (this.#controller) void this.signal;
     this.#wake?.();
@@ -111,6 +137,7 @@ export async function stream(call, meta, values, encode) {
 
 function forget(call) {
   calls.delete(call.id);
+  if (call.asks) call.dropAsks('the call has ended');
   if (isEnding) endWhenIdle();
 }
 
@@ -159,7 +186,7 @@ function facts(error) {
   const lines = String(error.stack ?? '').split('\n');
   const own = lines.findIndex((line) => /^ +at /.test(line) && line.includes(kHere));
   return {
-    code: 'FUNCTION_ERROR',
+    code: error.code === 'LOOP_DETECTED' ? error.code : 'FUNCTION_ERROR',
     message: tidy(error.message),
     type: error.constructor?.name ?? error.name,
     stack: tidy((own < 0 ? lines : lines.slice(0, own)).join('\n')),

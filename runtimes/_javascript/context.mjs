@@ -100,7 +100,7 @@ function contentType(type) {
 export function invoke(handler, call, bytes, at, end) {
   const log = (level) => (...values) => call.log(level, line(values));
   const req = new Request(call.facts, Buffer.from(bytes.subarray(at, end)));
-  return handler({ req, res, log: log('info'), error: log('error') });
+  return handler({ req, res, log: log('info'), error: log('error'), sdk: call.sdk });
 }
 
 export function reply(call, answer) {

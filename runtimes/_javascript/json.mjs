@@ -29,6 +29,7 @@ class Context {
   get env() { return load.env; }
   get deadline() { return this.#call.facts.deadline_ms; }
   get signal() { return this.#call.signal; }
+  get sdk() { return this.#call.sdk; }
 
   get log() {
     const at = (level) => (message, fields) => this.#call.log(level, message, fields);

@@ -21,6 +21,7 @@ const reader = new FrameReader((kind, flags, id, bytes, metaAt, bodyAt, end) => 
     case type.CALL: return begin(new Call(id, bytes.utf8Slice(metaAt, bodyAt)), flags, bytes, bodyAt, end);
     case type.CHUNK: return call?.parts && more(call, flags, bytes, bodyAt, end);
     case type.CANCEL: return call?.cancel();
+    case type.ANSWER: return call?.answered(meta(), Buffer.from(bytes.subarray(bodyAt, end)));
     case type.CREDIT: return call?.credit(meta().bytes);
     case type.PING: return send(type.PONG, 0, '', bytes.subarray(bodyAt, end));
     case type.LOAD: return start(meta());

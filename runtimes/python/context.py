@@ -97,8 +97,8 @@ class Responder:
 
 
 class HttpContext:
-    def __init__(self, head, body, log):
-        self.req, self.res, self._log = Request(head, body), Responder(), log
+    def __init__(self, head, body, log, sdk):
+        self.req, self.res, self._log, self.sdk = Request(head, body), Responder(), log, sdk
 
     @staticmethod
     def _line(values):

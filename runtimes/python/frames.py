@@ -5,8 +5,8 @@ import struct
 import sys
 import traceback
 
-LOAD, CALL, CHUNK, CANCEL, PING, DRAIN, CREDIT = 1, 2, 3, 4, 5, 8, 9
-HELLO, READY, REPLY, ERROR, LOG, PONG = 65, 66, 67, 68, 69, 70
+LOAD, CALL, CHUNK, CANCEL, PING, ANSWER, DRAIN, CREDIT = 1, 2, 3, 4, 5, 6, 8, 9
+HELLO, READY, REPLY, ERROR, LOG, PONG, ASK = 65, 66, 67, 68, 69, 70, 71
 FD_IN, FD_OUT, MORE, CHUNK_SIZE = 3, 4, 1, 65536
 META_MAX, TEXT_MAX = 1 << 20, 65536  # bytes of meta; characters of a message or a stack
 HEADER = struct.Struct(">IBBHII")
@@ -41,6 +41,10 @@ class Frames:
         data, meta_end = self.buffer, 16 + meta_length
         self.buffer = data[end:]
         return kind, flags, call, data[16:meta_end], data[meta_end:end]
+
+    def holds_one(self):
+        """Is a whole frame here already?"""
+        return len(self.buffer) >= 16 and len(self.buffer) >= HEADER.unpack_from(self.buffer)[0] + 4
 
     def _fill(self, size):
         whole = bytearray(self.buffer)
@@ -90,11 +94,12 @@ class Log:
 class Context:
     """What a json handler is told besides its input. The facts are parsed when they are asked for."""
 
-    __slots__ = ("_meta", "_facts", "_call", "function", "env", "sdk")
+    __slots__ = ("_meta", "_facts", "_call", "function", "env")
+    sdk_of = None  # makes the sdk of a call
 
     def __init__(self, call, meta, function, env):
         self._call, self._meta, self._facts = call, meta, None
-        self.function, self.env, self.sdk = function, env, None
+        self.function, self.env = function, env
 
     def _fact(self, key):
         if self._facts is None:
@@ -105,6 +110,7 @@ class Context:
     auth = property(lambda self: self._fact("auth"))
     deadline = property(lambda self: self._fact("deadline_ms"))
     log = property(lambda self: Log(self._call))
+    sdk = property(lambda self: Context.sdk_of(self._call))
 
 
 class Failure(Exception):
@@ -127,6 +133,8 @@ def describe(error, code="FUNCTION_ERROR"):
     if isinstance(error, Failure):
         return meta_of({"code": error.code, "message": str(error)[:TEXT_MAX]})
     kind = type(error).__name__
+    if getattr(error, "code", None) == "LOOP_DETECTED":  # of a call that the function made: its caller must know
+        code = "LOOP_DETECTED"
     try:
         message = str(error) or kind
     except Exception:  # its own __str__ fails

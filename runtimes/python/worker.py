@@ -10,8 +10,9 @@ import sys
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 from context import HttpContext, NotAReply
-from frames import (CALL, CANCEL, CHUNK, CHUNK_SIZE, CREDIT, DRAIN, ERROR, FD_IN, FD_OUT, HELLO, HERE, LOAD, META_MAX, MORE, PING, PONG, READY, REPLY,
+from frames import (ANSWER, CALL, CANCEL, CHUNK, CHUNK_SIZE, CREDIT, DRAIN, ERROR, FD_IN, FD_OUT, HELLO, HERE, LOAD, META_MAX, MORE, PING, PONG, READY, REPLY,
                     Context, Failure, Frames, Log, describe, encode, meta_of)
+from sdk import Asks, Sdk
 
 if os.environ.pop("TRIVET_ZYGOTE", None):
     from zygote import Zygote
@@ -19,7 +20,7 @@ else:
     Zygote = None
 
 sys.path[:] = [place for place in sys.path if os.path.realpath(place) != os.path.realpath(HERE)]
-for name in ("context", "frames", "zygote"):  # these names belong to user code
+for name in ("context", "frames", "sdk", "zygote"):  # these names belong to user code
     sys.modules.pop(name, None)
 
 
@@ -30,6 +31,8 @@ class Worker:
         self.loop = None  # the asyncio loop, made when first needed
         self.credit = 0
         self.is_site_done = False
+        self.asks = Asks(self)
+        Context.sdk_of = lambda call: Sdk(self.asks, call)
         for fd in (FD_IN, FD_OUT):
             os.set_inheritable(fd, False)
 
@@ -62,6 +65,8 @@ class Worker:
             self.draining = True
         elif kind == CREDIT:
             self.credit += json.loads(meta)["bytes"]
+        elif kind == ANSWER:
+            self.asks.answered(meta, body)
 
     def rest_of(self, call, first):
         """A body that comes in pieces, whole."""
@@ -162,6 +167,7 @@ class Worker:
         raise Failure("LOAD_FAILED", "%s has no function %s" % (plan["entrypoint"], " or ".join(names)))
 
     def call(self, call, meta, body, flags):
+        self.asks.current = call
         try:
             self.answer(call, meta, self.rest_of(call, body) if flags & MORE else body)
         except SystemExit:
@@ -170,6 +176,8 @@ class Worker:
         except BaseException as error:
             sys.stdout.flush()
             self.frames.write(ERROR, call, describe(error))
+        if self.asks.futures:
+            self.asks.drop("the call has ended")
 
     def reply(self, call, head, body):
         if 12 + len(head) + len(body) > self.most or len(head) > META_MAX:
@@ -208,7 +216,7 @@ class Worker:
         self.reply(call, b"", text)
 
     def answer_context(self, call, meta, body):
-        context = HttpContext(json.loads(meta), body, Log(call))
+        context = HttpContext(json.loads(meta), body, Log(call), Context.sdk_of(call))
         reply = self.finished(self.handler(context))
         try:
             head, payload = context.res.finished(reply)
@@ -241,7 +249,7 @@ class Worker:
                     frame = self.frames.read()
                     if frame is None:
                         sys.exit(0)
-                    if frame[0] == CANCEL:
+                    if frame[0] == CANCEL and frame[2] == call:
                         raise Failure("CANCELLED", "the stream was cancelled")
                     self.between(frame[0], frame[2], frame[3], frame[4])
                 self.credit -= len(part)

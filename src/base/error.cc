@@ -6,7 +6,7 @@
 namespace trivet {
 namespace {
 
-constexpr std::array<ErrorTraits, 23> kTable{{
+constexpr std::array<ErrorTraits, 24> kTable{{
     {"FUNCTION_NOT_FOUND", 404, 4, "catalog", "No such function"},
     {"NOT_FOUND", 404, 4, "gateway", "Not found"},
     {"METHOD_NOT_ALLOWED", 405, 2, "gateway", "Method not allowed"},
@@ -27,6 +27,7 @@ constexpr std::array<ErrorTraits, 23> kTable{{
     {"FUNCTION_TIMEOUT", 504, 124, "function", "Function timed out"},
     {"INVALID_OUTPUT", 502, 3, "function", "Invalid output"},
     {"CANCELLED", 499, 1, "gateway", "Cancelled"},
+    {"LOOP_DETECTED", 508, 3, "host", "Calls nested too deep"},
     {"UNAVAILABLE", 503, 69, "host", "Unavailable"},
     {"IO_ERROR", 500, 1, "host", "Input or output failed"},
     {"INTERNAL", 500, 1, "host", "Internal error"},

@@ -61,6 +61,13 @@ inline constexpr auto kCancelGrace = 250ms;  // between CANCEL and SIGKILL
 inline constexpr auto kStopGrace = 2s;       // between DRAIN and SIGKILL
 inline constexpr auto kDrainDefault = 30s;   // host shutdown waits this long for calls in flight
 
+// Calls that functions make (ASK).
+inline constexpr int kCallDepthMax = 8;   // nested in the call that came from outside
+inline constexpr int kAsksPerCall = 256;  // waiting for their answer; more are refused
+
+// Switching from one version of a function to the next.
+inline constexpr auto kReloadWait = 10s;  // what a reload that was asked for waits for it
+
 // Watcher.
 inline constexpr auto kWatchDebounce = 100ms;
 

@@ -39,6 +39,8 @@ Result<std::string> content_key(const catalog::FunctionSpec& spec,
   }
   hash.add("lone", spec.lone ? "yes" : "no");
   if (Status s = hash.add_tree(runtime.dir, {}); !s) return s.error();
+  for (const auto& shared : runtime.shares)
+    if (Status s = hash.add_tree(runtime.dir.parent_path() / shared, {}); !s) return s.error();
   Status s =
       is_all_there_is(spec, globs) ? hash.add_file(spec.manifest) : hash.add_tree(spec.dir, globs);
   if (!s) return s.error();

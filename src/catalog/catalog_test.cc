@@ -202,6 +202,27 @@ TEST_F(CatalogTest, edited_runtime_is_taken_with_all_its_fields) {
   }
 }
 
+TEST_F(CatalogTest, change_in_a_folder_that_runtimes_share_is_a_new_version) {
+  write("a.toy");
+  write("b.spare");
+  scratch.write("runtimes/_common/worker", "one");
+  add_runtime("toy", "shares: [_common]\n");
+  open();
+  scratch.write("runtimes/_common/worker", "two, and longer");
+  EXPECT_EQ(catalog->reload().changed, Names{"a"});
+}
+
+TEST_F(CatalogTest, shared_folder_that_is_not_there_is_a_problem) {
+  write("a.toy");
+  scratch.write("elsewhere/worker", "x");
+  for (const std::string shares : {"_nowhere", "../elsewhere"}) {
+    add_runtime("spare", "shares: [" + shares + "]\n");
+    open();
+    ASSERT_EQ(catalog->current()->problems.size(), 1u) << shares;
+    EXPECT_NE(catalog->current()->problems[0].error.message.find(shares), std::string::npos);
+  }
+}
+
 TEST_F(CatalogTest, broken_runtime_is_a_problem_and_the_others_serve) {
   write("a.toy");
   add_runtime("spare", "no_such_field: 1\n");

@@ -197,6 +197,7 @@ const std::string& shim_of(const RuntimeSpec& runtime, const DiscoveryInput& inp
   if (is_new) {
     Fingerprint print;
     print.add_tree(runtime.dir);
+    for (const auto& shared : runtime.shares) print.add_tree(runtime.dir.parent_path() / shared);
     slot->second = print.hex();
   }
   return slot->second;

@@ -29,7 +29,8 @@ std::string_view name(Start start);  // "zygote"
 struct RuntimeSpec {
   std::string name;
   std::string title;
-  std::filesystem::path dir;  // absolute
+  std::filesystem::path dir;        // absolute
+  std::vector<std::string> shares;  // folders beside it whose files belong to it too
   std::vector<std::string> extensions;
   int priority = 50;
   std::vector<std::string> entrypoints;

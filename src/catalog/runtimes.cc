@@ -125,6 +125,7 @@ Result<RuntimeSpec> read_runtime(const fs::path& dir) {
   Reader reader{*tree, tree->root, ""};
   reader.text("name", spec.name);
   reader.text("title", spec.title);
+  reader.texts("shares", spec.shares);
   reader.texts("extensions", spec.extensions);
   reader.integer("priority", spec.priority, 0, 1000);
   reader.texts("entrypoints", spec.entrypoints);
@@ -156,6 +157,12 @@ Result<RuntimeSpec> read_runtime(const fs::path& dir) {
         tree->root,
         "name is \"" + spec.name + "\", but the folder is \"" + dir.filename().string() + "\"",
         "they must be the same");
+  std::error_code ec;
+  for (const auto& shared : spec.shares)
+    if (!reader.failed() && (shared.find('/') != std::string::npos ||
+                             !fs::is_directory(dir.parent_path() / shared, ec)))
+      reader.fail(tree->root, "shares names \"" + shared + "\", which is no folder beside " +
+                                  dir.filename().string());
   if (!reader.failed() && spec.interfaces.empty()) reader.fail(tree->root, "interfaces is missing");
   if (!reader.failed() && spec.pool_command.empty() && spec.oneshot_command.empty())
     reader.fail(tree->root, "neither pool nor oneshot says how a worker starts");

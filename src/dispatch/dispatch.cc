@@ -3,7 +3,7 @@
 #include <algorithm>
 
 #include "base/ids.h"
-#include "catalog/runtimes.h"
+#include "wire/json.h"
 #include "wire/text.h"
 
 namespace trivet::dispatch {
@@ -29,13 +29,22 @@ struct InFlightCount {
 
 // How long a call may wait for a worker: its own timeout, and a start's when it may have to wait
 // for one.
-Instant lease_deadline(Instant now, const catalog::Limits& limits) {
-  return after(after(now, limits.timeout), limits.start_timeout);
+Instant lease_deadline(Instant now, const worker::Call& call, const catalog::Limits& limits) {
+  return std::min(call.latest, after(after(now, limits.timeout), limits.start_timeout));
 }
 
 void set_deadline(worker::Call& call, const catalog::Limits& limits, Instant now, int64_t unix_ms) {
-  call.deadline = after(now, limits.timeout);
-  call.deadline_unix_ms = unix_ms + static_cast<int64_t>(to_ms(limits.timeout));
+  call.deadline = std::min(call.latest, after(now, limits.timeout));
+  call.deadline_unix_ms = unix_ms + static_cast<int64_t>(to_ms(call.deadline - now));
+}
+
+// Why a call that inherited its deadline got no worker.
+Error without_worker(Error error, const worker::Call& call, Instant now) {
+  if (error.code != ErrorCode::kOverloaded || now < call.latest) return error;
+  return {ErrorCode::kFunctionTimeout,
+          "no worker of " + call.function + " became free before the deadline that its caller, " +
+              call.parent_name + ", gave it",
+          "raise scale.max, or the timeout"};
 }
 
 Error about(Error error, const std::string& function) {
@@ -48,16 +57,27 @@ Error about(Error error, const std::string& function) {
 Dispatcher::Dispatcher(Surroundings around)
     : around_(around),
       snapshot_(std::make_shared<catalog::Snapshot>()),
+      nurseries_({around.loop, around.clock, around.logs, around.launcher}),
       quiet_(around.loop),
-      scope_(around.loop) {}
+      switched_(around.loop),
+      scope_(around.loop) {
+  switched_.set();
+}
 
-Dispatcher::~Dispatcher() = default;
+// Workers that still have calls may hold calls of other functions: they go while all parts are
+// here.
+Dispatcher::~Dispatcher() {
+  scope_.cancel();
+  coming_.clear();
+  retiring_.clear();
+  serving_.clear();
+}
 
 // The life of a call, in order.
 loop::Task<Result<worker::Reply>> Dispatcher::invoke(worker::Call call) {
   // Admit.
-  if (draining_) co_return Error{ErrorCode::kUnavailable, "the host is shutting down", "try again"};
-  if (call.id.empty()) call.id = new_call_id(around_.clock.unix_ms());
+  if (Status admitted = admit(call); !admitted)
+    co_return about(std::move(admitted).error(), call.function);
 
   // Resolve.
   auto found = resolve(call.function);
@@ -76,6 +96,7 @@ loop::Task<Result<worker::Reply>> Dispatcher::invoke(worker::Call call) {
   // Prepare.
   if (!served->prepared()) {
     Status prepared = co_await served->prepare();
+    if (!prepared && served->retired && !draining_) co_return co_await invoke(std::move(call));
     if (!prepared) {
       Result<worker::Reply> outcome{about(prepared.error(), call.function)};
       settle(stats, outcome, {});
@@ -85,9 +106,12 @@ loop::Task<Result<worker::Reply>> Dispatcher::invoke(worker::Call call) {
   }
 
   // Check out.
-  auto lease = co_await served->pool()->lease(lease_deadline(around_.loop.now(), limits));
+  auto lease = co_await served->pool()->lease(lease_deadline(around_.loop.now(), call, limits));
+  if (!lease && lease.error().code == ErrorCode::kUnavailable && served->retired && !draining_)
+    co_return co_await invoke(std::move(call));  // its version was replaced before it began
   if (!lease) {
-    Result<worker::Reply> outcome{about(std::move(lease).error(), call.function)};
+    Error why = without_worker(std::move(lease).error(), call, around_.loop.now());
+    Result<worker::Reply> outcome{about(std::move(why), call.function)};
     settle(stats, outcome, {around_.loop.now() - arrived, {}, {}});
     log_failure(call, outcome.error());
     co_return outcome;
@@ -115,6 +139,32 @@ loop::Task<Result<worker::Reply>> Dispatcher::invoke(worker::Call call) {
   co_return outcome;
 }
 
+Status Dispatcher::admit(worker::Call& call) {
+  if (closed_ || (draining_ && call.depth == 0))
+    return Error{ErrorCode::kUnavailable, "the host is shutting down", "try again"};
+  if (call.id.empty()) call.id = new_call_id(around_.clock.unix_ms());
+  if (call.depth == 0) return {};
+  if (call.depth > limits::kCallDepthMax)
+    return Error{ErrorCode::kLoopDetected,
+                 call.parent_name + " called " + call.function + " in " +
+                     std::to_string(limits::kCallDepthMax) +
+                     " nested calls already, which is the most",
+                 "functions that call each other in a circle never end"};
+  LogLine line;
+  line.time_ms = around_.clock.unix_ms();
+  line.function = call.function;
+  line.call_id = call.id;
+  line.level = LogLevel::kDebug;
+  line.stream = LogStream::kHost;
+  line.message = "called by " + call.parent_name;
+  wire::ObjectWriter{line.fields}
+      .text("parent", call.parent)
+      .number("depth", int64_t{call.depth})
+      .close();
+  around_.logs.write(std::move(line));
+  return {};
+}
+
 Result<ServedPtr> Dispatcher::resolve(const std::string& function) {
   auto serving = serving_.find(function);
   if (serving != serving_.end()) return serving->second;
@@ -123,12 +173,18 @@ Result<ServedPtr> Dispatcher::resolve(const std::string& function) {
   catalog::RuntimePtr runtime = snapshot_->runtime(spec->runtime);
   if (!runtime)
     return Error{ErrorCode::kRuntimeNotAvailable, "there is no runtime " + spec->runtime};
-  auto nursery = nurseries_.find(spec->runtime);
-  bool has_nursery = nursery != nurseries_.end() && catalog::may_start_blank(spec->dir, *runtime);
-  Served::Surroundings around{around_.loop,     around_.clock,
-                              around_.logs,     around_.builder,
-                              around_.launcher, has_nursery ? nursery->second : nullptr};
-  return serving_.emplace(function, std::make_shared<Served>(around, spec, runtime)).first->second;
+  return serving_.emplace(function, make_served(std::move(spec), std::move(runtime))).first->second;
+}
+
+ServedPtr Dispatcher::make_served(catalog::FunctionPtr spec, catalog::RuntimePtr runtime) {
+  Served::Surroundings around{around_.loop,
+                              around_.clock,
+                              around_.logs,
+                              around_.builder,
+                              *this,
+                              around_.launcher,
+                              nurseries_.of(*spec, *runtime)};
+  return std::make_shared<Served>(std::move(around), std::move(spec), std::move(runtime));
 }
 
 Error Dispatcher::not_found(const std::string& function) const {
@@ -154,6 +210,7 @@ void Dispatcher::log_failure(const worker::Call& call, const Error& error) {
   line.level = LogLevel::kError;
   line.stream = LogStream::kHost;
   line.message = error.text();
+  if (!call.parent.empty()) wire::ObjectWriter{line.fields}.text("parent", call.parent).close();
   for (const auto& [key, value] : error.details)
     if (key == "stack" || key == "output") line.message += "\n" + value;
   if (line.message.size() > limits::kLogLineMax) line.message.resize(limits::kLogLineMax);
@@ -176,116 +233,14 @@ void Dispatcher::settle(telemetry::FunctionStats& stats, const Result<worker::Re
 }
 
 void Dispatcher::keep_warm(int64_t spare_bytes) {
-  spare_bytes_ = spare_bytes;
-  adopt_nurseries();
-}
-
-// One nursery for every runtime that has a function. One whose runtime has changed lives on with
-// the workers that came of it.
-void Dispatcher::adopt_nurseries() {
-  if (!spare_bytes_) return;
-  std::map<std::string, std::shared_ptr<pool::Nursery>, std::less<>> next;
-  for (const auto& [name, spec] : snapshot_->functions) {
-    if (next.count(spec->runtime)) continue;
-    auto runtime = snapshot_->runtime(spec->runtime);
-    if (!runtime || !runtime->available() || runtime->start == catalog::Start::kExec) continue;
-    catalog::Words words;
-    words.binary = runtime->binary;
-    words.runtime = runtime->dir.string();
-    words.runtimes = runtime->dir.parent_path().string();
-    pool::Nursery::Plan plan{runtime->name,
-                             runtime->start,
-                             catalog::expand(runtime->pool_command, words),
-                             builder::base_environment(runtime->env),
-                             runtime->warm_oneshot,
-                             *spare_bytes_};
-    auto kept = nurseries_.find(spec->runtime);
-    if (kept != nurseries_.end() && kept->second->plan() == plan) {
-      next.insert(*kept);
-      continue;
-    }
-    auto nursery = std::make_shared<pool::Nursery>(
-        worker::Process::Surroundings{around_.loop, around_.clock, around_.logs, around_.launcher},
-        std::move(plan));
-    nursery->open();
-    next.emplace(spec->runtime, std::move(nursery));
-  }
-  nurseries_ = std::move(next);
-}
-
-void Dispatcher::adopt(catalog::SnapshotPtr snapshot) {
-  snapshot_ = std::move(snapshot);
-  adopt_nurseries();
-  std::vector<std::string> replaced;
-  for (auto it = serving_.begin(); it != serving_.end();) {
-    auto current = snapshot_->find(it->first);
-    bool same = current == it->second->spec_ptr() &&
-                snapshot_->runtime(it->second->spec().runtime).get() == &it->second->runtime();
-    if (same) {
-      ++it;
-      continue;
-    }
-    if (current && it->second->prepared()) replaced.push_back(it->first);
-    retire(it->second, EndReason::kReplaced);
-    it = serving_.erase(it);
-  }
-  struct Warm {
-    static loop::Task<> run(ServedPtr served) {
-      Status prepared = co_await served->prepare();
-      if (prepared) served->pool()->warm();
-    }
-  };
-  for (const auto& [name, spec] : snapshot_->functions) {
-    bool eager = spec->scale.min > 0 || spec->scale.start == catalog::StartPolicy::kEager;
-    bool was_used = std::find(replaced.begin(), replaced.end(), name) != replaced.end();
-    if (!eager && !was_used) continue;
-    if (auto served = resolve(name)) scope_.spawn(Warm::run(*served));
-  }
-}
-
-void Dispatcher::retire(ServedPtr served, EndReason reason) {
-  if (!served->prepared()) {
-    if (served.use_count() > 2)
-      scope_.spawn(retire_when_prepared(std::move(served), reason));  // calls wait for its build
-    return;
-  }
-  served->pool()->drain(reason);
-  retiring_.push_back(served);
-  scope_.spawn(bury(served));
-}
-
-loop::Task<> Dispatcher::retire_when_prepared(ServedPtr served, EndReason reason) {
-  Status prepared = co_await served->prepare();
-  if (prepared) retire(served, reason);
-}
-
-loop::Task<> Dispatcher::bury(ServedPtr served) {
-  co_await served->pool()->drained_event().wait();
-  const auto& ends = served->pool()->counts().ends;
-  for (size_t i = 0; i < ends.size(); ++i) past_ends_[i] += ends[i];
-  retiring_.erase(std::remove(retiring_.begin(), retiring_.end(), served), retiring_.end());
+  nurseries_.open(spare_bytes);
+  nurseries_.adopt(*snapshot_);
 }
 
 loop::Task<Status> Dispatcher::prepare(std::string function) {
   auto served = resolve(function);
   if (!served) co_return std::move(served).error();
   co_return co_await (*served)->prepare();
-}
-
-loop::Task<> Dispatcher::drain(Instant deadline) {
-  draining_ = true;
-  quiet_.reset();
-  if (in_flight_ > 0) co_await quiet_.wait(deadline);
-  for (auto& [name, served] : serving_) retire(served, EndReason::kShutdown);
-  serving_.clear();
-  auto pools = retiring_;
-  for (auto& served : pools)  // whoever still has a call had its time
-    if (served->pool()->in_flight() > 0) served->pool()->kill(EndReason::kShutdown);
-  Instant grace = after(around_.loop.now(), limits::kStopGrace);
-  for (auto& served : pools) co_await served->pool()->drained_event().wait(grace);
-  for (auto& served : pools) served->pool()->kill(EndReason::kShutdown);
-  for (auto& served : pools)
-    co_await served->pool()->drained_event().wait(after(around_.loop.now(), limits::kStopGrace));
 }
 
 std::vector<Dispatcher::WorkerRow> Dispatcher::workers() const {
@@ -297,14 +252,13 @@ std::vector<Dispatcher::WorkerRow> Dispatcher::workers() const {
           {served.spec().name, served.runtime().name, served.spec().version, retiring, view});
   };
   for (const auto& [name, served] : serving_) add(*served, false);
+  for (const auto& [name, served] : coming_) add(*served, false);
   for (const auto& served : retiring_) add(*served, true);
   return rows;
 }
 
-std::vector<Dispatcher::ZygoteRow> Dispatcher::zygotes_and_spares() const {
-  std::vector<ZygoteRow> rows;
-  for (const auto& [runtime, nursery] : nurseries_)
-    for (const auto& row : nursery->rows()) rows.push_back({runtime, "", row});
+std::vector<Nurseries::Row> Dispatcher::zygotes_and_spares() const {
+  auto rows = nurseries_.rows();
   auto add = [&rows](const Served& served) {
     if (!served.starter() || served.starter()->zygote_pid() == 0) return;
     rows.push_back({served.runtime().name,
@@ -329,6 +283,7 @@ std::array<int64_t, worker::kEndReasonCount> Dispatcher::worker_ends() const {
     for (size_t i = 0; i < total.size(); ++i) total[i] += served.pool()->counts().ends[i];
   };
   for (const auto& [name, served] : serving_) add(*served);
+  for (const auto& [name, served] : coming_) add(*served);
   for (const auto& served : retiring_) add(*served);
   return total;
 }

@@ -3,8 +3,8 @@
 //
 // Whatever way a call came in, invoke() admits it, resolves its function, prepares what has to run,
 // checks out a worker, runs the call with a deadline and settles it. One version of a function
-// being served is a Served (served.h); a new snapshot retires the versions that changed: their
-// calls in flight finish on the old workers while new calls start on the new.
+// being served is a Served (served.h); switching.cc replaces one by another: calls in flight finish
+// on the old workers while new calls start on the new.
 
 #include <map>
 #include <memory>
@@ -13,16 +13,18 @@
 
 #include "builder/builder.h"
 #include "catalog/snapshot.h"
+#include "dispatch/nurseries.h"
 #include "dispatch/served.h"
 #include "dispatch/tokens.h"
 #include "loop/scope.h"
 #include "pool/pool.h"
 #include "telemetry/stats.h"
 #include "worker/call.h"
+#include "worker/host_services.h"
 
 namespace trivet::dispatch {
 
-class Dispatcher {
+class Dispatcher final : public worker::HostServices {
  public:
   struct Surroundings {
     loop::Loop& loop;
@@ -39,14 +41,18 @@ class Dispatcher {
   // One call, from admission to its reply. Every code of ErrorCode that is about functions can come
   // back; the error has `function` and facts about what happened. A streamed reply is still running
   // when this returns. Dropping the task cancels the call.
-  loop::Task<Result<worker::Reply>> invoke(worker::Call call);
+  loop::Task<Result<worker::Reply>> invoke(worker::Call call) override;
 
   // Keeps zygotes and spares for the runtimes of the functions, from now on. `spare_bytes` is the
   // memory that the spares of one runtime may take.
   void keep_warm(int64_t spare_bytes);
 
-  // What exists from now on. Versions that changed are drained, eager ones are warmed.
+  // What exists from now on. A function that is in use and changed is switched over: the old
+  // version answers until the new one has a worker, or is known not to work. One that is gone stops
+  // at once; eager ones are warmed.
   void adopt(catalog::SnapshotPtr snapshot);
+  // Waits until no function is being switched over. false: the deadline passed first.
+  loop::Task<bool> switched(Instant deadline);
   const catalog::SnapshotPtr& snapshot() const { return snapshot_; }
 
   // Where one-shot functions find this host.
@@ -67,11 +73,8 @@ class Dispatcher {
     pool::WorkerView view;
   };
   std::vector<WorkerRow> workers() const;
-  struct ZygoteRow {
-    std::string runtime, function;  // no function: it is the runtime's own, or a spare
-    pool::Nursery::Row row;
-  };
-  std::vector<ZygoteRow> zygotes_and_spares() const;
+  // Zygotes of runtimes and of functions, and spares.
+  std::vector<Nurseries::Row> zygotes_and_spares() const;
   // Why a function's workers are not forked; empty when they are, or when nobody tried.
   std::string not_forked(std::string_view function) const;
   int64_t in_flight() const { return in_flight_; }
@@ -83,8 +86,13 @@ class Dispatcher {
   Error not_found(const std::string& function) const;
   void settle(telemetry::FunctionStats& stats, const Result<worker::Reply>& outcome,
               const worker::Timing& timing);
+  ServedPtr make_served(catalog::FunctionPtr spec, catalog::RuntimePtr runtime);
+  Status admit(worker::Call& call);
   void log_failure(const worker::Call& call, const Error& error);
-  void adopt_nurseries();
+  bool replace(const std::string& name, const ServedPtr& old);
+  loop::Task<> switch_over(std::string name, ServedPtr next);
+  loop::Task<> warm(ServedPtr served);
+  loop::Task<Status> first_worker(ServedPtr served);
   void retire(ServedPtr served, worker::EndReason reason);
   loop::Task<> retire_when_prepared(ServedPtr served, worker::EndReason reason);
   loop::Task<> bury(ServedPtr served);
@@ -92,14 +100,17 @@ class Dispatcher {
   Surroundings around_;
   catalog::SnapshotPtr snapshot_;
   std::map<std::string, ServedPtr, std::less<>> serving_;
+  std::map<std::string, ServedPtr, std::less<>>
+      coming_;  // will take the place of those in serving_
   std::vector<ServedPtr> retiring_;
-  std::map<std::string, std::shared_ptr<pool::Nursery>, std::less<>> nurseries_;  // by runtime
-  std::optional<int64_t> spare_bytes_;  // nothing: no zygotes, no spares
+  Nurseries nurseries_;
   std::array<int64_t, worker::kEndReasonCount> past_ends_{};
   int64_t in_flight_ = 0;
   bool draining_ = false;
+  bool closed_ = false;  // not even for calls that calls in flight make
   std::string public_url_;
   loop::Event quiet_;
+  loop::Event switched_;  // coming_ is empty
   loop::Scope scope_;
 };
 

@@ -61,7 +61,8 @@ loop::Task<Status> Served::prepare() {
   if (fresh_each) plan.restart.max_calls = 1;
   auto starter = std::make_unique<Starter>(
       worker::Process::Surroundings{around_.loop, around_.clock, around_.logs, around_.launcher},
-      plan_launch(*spec_, *runtime_, *artifact), around_.nursery, runtime_->warm_oneshot);
+      plan_launch(*spec_, *runtime_, *artifact), &around_.services, around_.nursery,
+      runtime_->warm_oneshot);
   starter_ = starter.get();
   pool_ = std::make_unique<pool::Pool>(around_.loop, std::move(plan), std::move(starter));
   co_return Status{};

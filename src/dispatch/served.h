@@ -20,6 +20,7 @@ class Served {
     const Clock& clock;
     LogSink& logs;
     builder::Builder& builder;
+    worker::HostServices& services;
     launcher::Launcher& launcher;
     std::shared_ptr<pool::Nursery> nursery;  // null: every worker is a program that is started
   };
@@ -38,6 +39,9 @@ class Served {
   pool::Pool* pool() { return pool_.get(); }
   const pool::Pool* pool() const { return pool_.get(); }
   const Starter* starter() const { return starter_; }  // null before it is prepared
+  // Another version has taken its place, or none: it gets no new calls.
+  bool retired = false;
+  bool listed = false;  // among those that the dispatcher waits for to be drained
 
  private:
   Status check_toolchain() const;

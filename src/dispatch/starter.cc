@@ -13,9 +13,11 @@ constexpr std::string_view kStdio = "stdio";  // the interface of a process per 
 }  // namespace
 
 Starter::Starter(worker::Process::Surroundings around, worker::LaunchPlan plan,
-                 std::shared_ptr<pool::Nursery> nursery, bool warm_oneshot)
+                 worker::HostServices* services, std::shared_ptr<pool::Nursery> nursery,
+                 bool warm_oneshot)
     : around_(around),
       plan_(std::move(plan)),
+      services_(services),
       nursery_(std::move(nursery)),
       warm_oneshot_(warm_oneshot),
       scope_(around.loop) {}
@@ -23,7 +25,7 @@ Starter::Starter(worker::Process::Surroundings around, worker::LaunchPlan plan,
 Starter::~Starter() = default;
 
 worker::Surroundings Starter::around(worker::WorkerObserver& observer) const {
-  return {around_.loop, around_.clock, around_.logs, around_.launcher, observer};
+  return {around_.loop, around_.clock, around_.logs, around_.launcher, observer, services_};
 }
 
 loop::Task<Result<std::unique_ptr<worker::Worker>>> Starter::start(

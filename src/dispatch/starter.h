@@ -20,7 +20,8 @@ class Starter final : public pool::WorkerFactory, private worker::WorkerObserver
  public:
   // `nursery` may be null: then every worker is a program that is started.
   Starter(worker::Process::Surroundings around, worker::LaunchPlan plan,
-          std::shared_ptr<pool::Nursery> nursery, bool warm_oneshot);
+          worker::HostServices* services, std::shared_ptr<pool::Nursery> nursery,
+          bool warm_oneshot);
   ~Starter() override;
 
   loop::Task<Result<std::unique_ptr<worker::Worker>>> start(
@@ -46,6 +47,7 @@ class Starter final : public pool::WorkerFactory, private worker::WorkerObserver
 
   worker::Process::Surroundings around_;
   worker::LaunchPlan plan_;
+  worker::HostServices* services_;
   std::shared_ptr<pool::Nursery> nursery_;
   bool warm_oneshot_;
   std::unique_ptr<worker::Framed> zygote_;

@@ -69,7 +69,7 @@ class HostOfParts final : public Host {
         dispatcher_({loop_, clock_, logs_, stats_, builder_, tokens_, launcher_}),
         sources_{dispatcher_, stats_, logs_, clock_, started_},
         gateway_(loop_, sources_, tokens_,
-                 {config_.access_token, data_dir_, [this] { return reload_on_loop(); },
+                 {config_.access_token, data_dir_, [this] { return reload_and_switch(); },
                   [this] { return probe_on_loop(); }}),
         server_(loop_, gateway_, {}),
         scope_(loop_) {}
@@ -172,7 +172,7 @@ class HostOfParts final : public Host {
   }
 
   Result<std::vector<std::string>> reload_functions() override {
-    return run_task<Result<std::vector<std::string>>>([this] { return reload_on_loop(); });
+    return run_task<Result<std::vector<std::string>>>([this] { return reload_and_switch(); });
   }
 
   StatsView stats() override {
@@ -311,6 +311,13 @@ class HostOfParts final : public Host {
     co_return names;
   }
 
+  // Whoever asks for a reload finds what is new in the calls after it.
+  loop::Task<Result<std::vector<std::string>>> reload_and_switch() {
+    auto changed = co_await reload_on_loop();
+    co_await dispatcher_.switched(after(loop_.now(), limits::kReloadWait));
+    co_return changed;
+  }
+
   loop::Task<> probe_on_loop() {
     auto look = [this] { return catalog_->probe_all(), true; };
     co_await blocking_.run(loop_, look);
@@ -337,14 +344,19 @@ class HostOfParts final : public Host {
       if (woken || !due) continue;
       watcher_->take();
       auto changed = co_await reload_on_loop();
-      if (!changed || !config_.on_log) continue;
-      for (const auto& name : *changed)
-        logs_.write(
-            {clock_.unix_ms(), name, "", LogLevel::kInfo, LogStream::kLog, "reloaded", "", 0});
-      for (const auto& problem : catalog_->current()->problems)
-        logs_.write({clock_.unix_ms(), problem.function, "", LogLevel::kError, LogStream::kLog,
-                     problem.error.text(), "", 0});
+      if (changed && config_.on_log) scope_.spawn(announce(std::move(*changed)));
     }
+  }
+
+  // Says what calls run from now on.
+  loop::Task<> announce(std::vector<std::string> changed) {
+    co_await dispatcher_.switched(after(loop_.now(), limits::kReloadWait));
+    for (const auto& name : changed)
+      logs_.write(
+          {clock_.unix_ms(), name, "", LogLevel::kInfo, LogStream::kLog, "reloaded", "", 0});
+    for (const auto& problem : catalog_->current()->problems)
+      logs_.write({clock_.unix_ms(), problem.function, "", LogLevel::kError, LogStream::kLog,
+                   problem.error.text(), "", 0});
   }
 
   loop::Task<bool> shut_down(Instant deadline) {

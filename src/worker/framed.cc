@@ -30,6 +30,7 @@ Framed::Framed(Surroundings around, LaunchPlan plan)
 }
 
 Framed::~Framed() {
+  for (auto& [id, flight] : calls_) flight->asks.reset();  // they may be calls on this very worker
   for (auto& [id, flight] : calls_) {
     flight->worker = nullptr;
     if (!flight->given_up) flight->finish(ending_error());
@@ -160,6 +161,7 @@ void Framed::on_process_end() {
   calls_.clear();
   for (auto& [id, flight] : flights) {
     flight->worker = nullptr;
+    flight->asks.reset();
     flight->settled.set();
     if (flight->streaming)
       flight->end_stream(ending_error());

@@ -5,7 +5,7 @@
 // start() returns when the worker has said READY. Calls in flight are kept by id; ids are never
 // reused, so a late reply can only ever be dropped. Anything that is not the frame ends the worker,
 // with a sentence that says what it was. Files: framed.cc is its life (start, stop, end),
-// framed_calls.cc its calls, in_flight.h one call.
+// framed_calls.cc its calls, framed_asks.cc the calls that its calls make, in_flight.h one call.
 
 #include <map>
 #include <memory>
@@ -17,6 +17,7 @@
 #include "loop/scope.h"
 #include "worker/blank.h"
 #include "worker/frame_pipes.h"
+#include "worker/host_services.h"
 #include "worker/launch.h"
 #include "worker/process.h"
 #include "worker/worker.h"
@@ -30,6 +31,7 @@ struct Surroundings {
   LogSink& logs;
   launcher::Launcher& launcher;
   WorkerObserver& observer;
+  HostServices* services = nullptr;  // null: user code cannot call other functions
 
   Process::Surroundings of_process() const { return {loop, clock, logs, launcher}; }
 };
@@ -84,7 +86,7 @@ class Framed final : public Worker, private FrameReceiver {
   loop::Task<> kill_unless_settled(InFlightPtr flight, Instant when);
   void settle(InFlight& flight);  // the worker owes nothing more for it
   void attribute_output();
-  Error timeout_error(const Call& call) const;
+  Error timeout_error(const InFlight& flight) const;
 
   void on_frame(const wire::Frame& frame) override;
   void on_garbage(const Error& error) override;
@@ -99,6 +101,10 @@ class Framed final : public Worker, private FrameReceiver {
   void on_chunk(InFlight& flight, const wire::Frame& frame);
   void on_error(InFlight& flight, const wire::Frame& frame);
   Error error_from(const wire::Frame& frame) const;
+  void on_ask(const wire::Frame& frame);
+  loop::Task<> ask(InFlight& flight, int64_t number, Call call);
+  void answer(uint32_t call, int64_t number, const Result<Reply>& outcome,
+              const std::string& function);
 
   Surroundings around_;
   LaunchPlan plan_;

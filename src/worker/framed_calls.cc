@@ -33,6 +33,7 @@ std::string call_meta(const Call& call, bool sees_request) {
   wire::ObjectWriter writer{meta};
   writer.text("id", call.id).number("deadline_ms", call.deadline_unix_ms);
   if (!call.auth.empty()) writer.raw("auth", call.auth);
+  if (!call.parent.empty()) writer.text("parent", call.parent);
   if (sees_request) {
     static const RequestHead kPlain;  // a call that did not come as HTTP
     const RequestHead& head = call.request ? *call.request : kPlain;
@@ -100,8 +101,9 @@ loop::Task<Result<Reply>> Framed::invoke(Call& call) {
 
   bool in_time = co_await flight->done.wait(call.deadline);
   if (!in_time) {
+    Error late = timeout_error(*flight);
     flight->give_up(true);
-    co_return timeout_error(call);
+    co_return late;
   }
   if (flight->streaming && flight->outcome->ok())
     (*flight->outcome)->rest = std::make_unique<ReplyStream>(flight);
@@ -160,7 +162,9 @@ void Framed::give_up(InFlight& flight, bool timed_out) {
   if (found == calls_.end() || state_ == State::kEnded) return;
   flight.overdue = timed_out;
   if (timed_out) ++condemned_;
-  if (hears_cancel_) {
+  bool listens = hears_cancel_ || (flight.asks && !flight.asks->open.empty());
+  flight.asks.reset();
+  if (listens) {
     out_.clear();
     wire::append_frame(out_, FrameType::kCancel, flight.id, {}, {});
     writer_->send(out_);
@@ -180,6 +184,7 @@ void Framed::settle(InFlight& flight) {
   // What it printed before the reply is attributed while the call is known.
   if (!reader_->in_order() || process_->behind()) process_->pump();
   flight.worker = nullptr;
+  flight.asks.reset();
   flight.settled.set();
   if (flight.overdue) --condemned_;
   calls_.erase(flight.id);
@@ -199,8 +204,11 @@ void Framed::attribute_output() {
     owner.clear();
 }
 
-Error Framed::timeout_error(const Call&) const {
-  Error error{ErrorCode::kFunctionTimeout, plan_.function + " did not answer before its deadline",
+Error Framed::timeout_error(const InFlight& flight) const {
+  std::string message = plan_.function + " did not answer before its deadline";
+  if (flight.asks && !flight.asks->open.empty())
+    message += ": it was waiting for its call of " + flight.asks->open.begin()->second;
+  Error error{ErrorCode::kFunctionTimeout, std::move(message),
               "raise limits.timeout, or make it faster"};
   process_->pump();
   if (!process_->stderr_tail().empty())
@@ -218,6 +226,8 @@ void Framed::on_frame(const wire::Frame& frame) {
       return frame.call == 0 ? on_worker_error(frame) : on_call_frame(frame);
     case FrameType::kLog:
       return on_log(frame);
+    case FrameType::kAsk:
+      return on_ask(frame);
     case FrameType::kHello:
       return on_hello(frame);
     case FrameType::kReady:
@@ -365,7 +375,7 @@ Error Framed::error_from(const wire::Frame& frame) const {
   ErrorCode code = code_from_name(wire::get_string(meta, "code", "FUNCTION_ERROR"));
   constexpr ErrorCode kAllowed[] = {ErrorCode::kFunctionError, ErrorCode::kInvalidInput,
                                     ErrorCode::kInvalidOutput, ErrorCode::kLoadFailed,
-                                    ErrorCode::kCancelled};
+                                    ErrorCode::kCancelled,     ErrorCode::kLoopDetected};
   if (std::find(std::begin(kAllowed), std::end(kAllowed), code) == std::end(kAllowed))
     code = ErrorCode::kFunctionError;
   Error error{code, std::string{wire::get_string(meta, "message", "no message")}};
@@ -374,15 +384,6 @@ Error Framed::error_from(const wire::Frame& frame) const {
     if (auto value = wire::get_string(meta, key); !value.empty())
       error.details.emplace_back(detail, std::string{value});
   return error;
-}
-
-void InFlight::consumed(size_t bytes) {
-  held_bytes -= std::min(held_bytes, bytes);
-  if (!worker || bytes == 0) return;
-  std::string meta = "{\"bytes\":" + std::to_string(bytes) + "}";
-  worker->out_.clear();
-  wire::append_frame(worker->out_, wire::FrameType::kCredit, id, meta, {});
-  worker->writer_->send(worker->out_);
 }
 
 }  // namespace trivet::worker

@@ -4,11 +4,14 @@
 // do with it.
 
 #include <deque>
+#include <map>
+#include <memory>
 #include <optional>
 #include <string>
 
 #include "base/limits.h"
 #include "loop/loop.h"
+#include "loop/scope.h"
 #include "worker/framed.h"
 
 namespace trivet::worker {
@@ -18,6 +21,8 @@ struct InFlight {
       : worker(&owner),
         id(number),
         call_id(call.id),
+        auth(call.auth),
+        depth(call.depth),
         deadline(call.deadline),
         done(loop),
         more(loop),
@@ -27,6 +32,8 @@ struct InFlight {
   Framed* worker;
   uint32_t id;
   std::string call_id;
+  std::string auth;
+  int depth;
   Instant deadline;
   bool given_up = false;  // nobody waits for it any more
   bool overdue = false;   // because its deadline has passed
@@ -47,6 +54,14 @@ struct InFlight {
   loop::Event credited;
 
   loop::Event settled;  // the worker owes nothing more
+
+  // The calls that it made and that are not answered yet; null before the first. They end with it.
+  struct Asks {
+    explicit Asks(loop::Loop& loop) : scope(loop) {}
+    std::map<int64_t, std::string> open;  // by the worker's number: the function that is called
+    loop::Scope scope;
+  };
+  std::unique_ptr<Asks> asks;
 
   void finish(Result<Reply> result) {
     if (outcome) return;

@@ -58,6 +58,10 @@ def server(tmp_path_factory):
             short = functions / (folder.name + "-short")
             shutil.copytree(folder, short)
             (short / "trivet.yaml").write_text(yaml.safe_dump({**manifest, "limits": {"timeout": "1s"}}))
+            if (interface, mode) == ("json", "pool"):
+                other = functions / (folder.name + "-other")
+                shutil.copytree(folder, other)
+                (other / "trivet.yaml").write_text(yaml.safe_dump({**manifest, "scale": {"max": 2}, "restart": {"backoff": "1ms..5ms"}}))
             if many:
                 wide = functions / (folder.name + "-wide")
                 shutil.copytree(folder, wide)
@@ -99,6 +103,7 @@ def all_cases():
 
 @pytest.mark.parametrize("runtime,interface,mode,case", all_cases())
 def test_case(server, available, runtime, interface, mode, case):
+    case = with_names(case, {"{json}": name_of(runtime, "json", "pool") + "-other"})
     skip_unless_supported(runtime, interface, mode, case["name"], available)
     if "append" in case:
         return check_does_not_load(server, runtime, name_of(runtime, interface, mode), fixture_of(runtime, interface), case)
@@ -110,6 +115,17 @@ def test_case(server, available, runtime, interface, mode, case):
     else:
         reply = server.post(f"/function/{name}", case["send"])
     check(server, reply, case["expect"])
+
+
+def with_names(value, names):
+    """The case, with the names of functions in it."""
+    if isinstance(value, dict):
+        return {key: with_names(each, names) for key, each in value.items()}
+    if isinstance(value, list):
+        return [with_names(each, names) for each in value]
+    for word, name in names.items() if isinstance(value, str) else ():
+        value = value.replace(word, name)
+    return value
 
 
 def check_does_not_load(server, runtime, name, fixture, case):
@@ -283,3 +299,33 @@ def test_a_deadline_cancels_the_call(server, available, runtime):
     while "cancelled seen" not in [x["message"] for x in server.log_lines(function=name)]:
         assert time.monotonic() < deadline
         time.sleep(0.02)
+
+
+@pytest.mark.parametrize("runtime", pool_json())
+def test_a_call_of_a_call_inherits_who_calls_and_names_its_parent(server, available, runtime):
+    skip_unless_supported(runtime, "json", "pool", "call", available)
+    name, other = name_of(runtime, "json", "pool"), name_of(runtime, "json", "pool") + "-other"
+    outer = server.post(f"/function/{name}", {"action": "pass", "function": other, "input": {"action": "context"}})
+    assert outer.json["function"] == other and outer.json["call_id"] != outer.headers["x-call-id"]
+    line, = [x for x in server.log_lines(call=outer.json["call_id"]) if x["stream"] == "host"]
+    assert line["message"] == f"called by {name}" and line["fields"] == {"parent": outer.headers["x-call-id"], "depth": 1}
+    left = server.post(f"/function/{name}-short", {"action": "pass", "function": other, "input": {"action": "remaining"}}).json
+    assert 0 < left <= 1000
+
+
+@pytest.mark.parametrize("runtime", pool_json())
+def test_calls_in_a_circle_end(server, available, runtime):
+    skip_unless_supported(runtime, "json", "pool", "call", available)
+    other = name_of(runtime, "json", "pool") + "-wide-circle"
+    asked = {"action": "echo", "value": "deep"}
+    for _ in range(9):
+        asked = {"action": "pass", "function": other, "input": asked}
+    folder = server.folder / other
+    shutil.copytree(server.folder / name_of(runtime, "json", "pool"), folder)
+    manifest = yaml.safe_load((folder / "trivet.yaml").read_text())
+    (folder / "trivet.yaml").write_text(yaml.safe_dump({**manifest, "scale": {"max": 10}}))
+    server.post("/api/functions/reload", {})
+    assert server.post(f"/function/{other}", asked["input"]).json == "deep"  # 8 deep
+    reply = server.post(f"/function/{other}", asked)
+    shutil.rmtree(folder)
+    assert reply.status == 508 and reply.json["code"] == "LOOP_DETECTED" and "8 nested calls" in reply.json["detail"]

@@ -8,7 +8,7 @@ import sys
 import pytest
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent))
-from frame_host import FrameHost  # noqa: E402
+from frame_host import ANSWER, ASK, DRAIN, FrameHost  # noqa: E402
 from server import binary  # noqa: E402
 from test_conformance import FOLDERS, MANIFESTS, fixture_of, pool_json  # noqa: E402
 
@@ -109,3 +109,63 @@ def test_python_survives_what_user_code_says(start):
     assert host.call("long").error["message"].startswith("xxx")
     assert host.call("log").json is None
     assert [json.dumps(log[1]) and log[2][:1] for log in host.logs] == ["?", "x", "y"]
+
+
+# What user code asks of the host, with this test as the host.
+
+@pytest.mark.parametrize("runtime", pool_json())
+def test_an_answer_reaches_whoever_asked(start, runtime):
+    host = start(runtime)
+    call = host.start_call({"action": "both", "function": "other", "inputs": [1, 2, 3]})
+    asks = [host.expect(ASK, call) for _ in range(3)]
+    wishes = [json.loads(frame.meta) for frame in asks]
+    assert len({wish["ask"] for wish in wishes}) == 3
+    assert all(wish["service"] == "call" and wish["function"] == "other" and "timeout_ms" not in wish for wish in wishes)
+    assert sorted(json.loads(frame.body) for frame in asks) == [1, 2, 3]
+    for frame, wish in reversed(list(zip(asks, wishes))):
+        host.send(ANSWER, call, {"ask": wish["ask"], "ok": True}, b"%d0" % json.loads(frame.body))
+    assert host.finish(call).json == [10, 20, 30]
+
+
+@pytest.mark.parametrize("runtime", pool_json())
+def test_other_frames_are_heard_while_an_answer_is_awaited(start, runtime):
+    host = start(runtime)
+    call = host.start_call({"action": "call", "function": "other", "input": 1, "ms": 9000})
+    wish = json.loads(host.expect(ASK, call).meta)
+    assert 8000 < wish["timeout_ms"] <= 9000
+    assert host.ping(b"there?") == b"there?"
+    host.send(ANSWER, call, {"ask": wish["ask"] + 1000, "ok": True}, b'"of nobody"')
+    host.send(ANSWER, call, {"ask": wish["ask"], "ok": True, "type": "text/plain; charset=utf-8"}, "Grüße".encode())
+    assert host.finish(call).json == {"value": "Grüße"}
+
+
+@pytest.mark.parametrize("runtime", pool_json())
+@pytest.mark.parametrize("action", ["pass", "both"])
+def test_a_call_that_is_cancelled_while_it_waits_for_an_answer_ends_at_once(start, runtime, action):
+    host = start(runtime)
+    call = host.start_call({"action": action, "function": "other", "inputs": [1]})
+    wish = json.loads(host.expect(ASK, call).meta)
+    host.cancel(call)
+    assert host.finish(call).error["code"] == "CANCELLED"
+    host.send(ANSWER, call, {"ask": wish["ask"], "ok": True}, b"1")  # was on its way
+    assert host.call({"action": "echo", "value": "lives"}).json == "lives"
+
+
+@pytest.mark.parametrize("runtime", pool_json())
+def test_a_worker_drains_while_it_waits_for_an_answer(start, runtime):
+    host = start(runtime)
+    call = host.start_call({"action": "pass", "function": "other", "input": 1})
+    wish = json.loads(host.expect(ASK, call).meta)
+    host.send(DRAIN)
+    host.send(ANSWER, call, {"ask": wish["ask"], "ok": True}, b'"last"')
+    assert host.finish(call).json == "last"
+    assert host.process.wait(20) == 0
+
+
+@pytest.mark.parametrize("runtime", pool_json())
+def test_an_input_over_the_limit_is_not_sent(start, runtime):
+    host = start(runtime, max_frame=20_000)
+    short = b"[%s]" % b",".join([b"1e15"] * 3000)  # the languages write it with more digits
+    error = host.call(body=b'{"action": "call", "function": "other", "input": %s}' % short).json
+    assert error["code"] == "PAYLOAD_TOO_LARGE" and error["function"] == "other"
+    assert host.call({"action": "echo", "value": "lives"}).json == "lives"

@@ -14,6 +14,7 @@ type Context struct {
 	Function        string
 	Env             map[string]string
 	Log             Log
+	SDK             // ctx.Call("other", input, &output)
 
 	once sync.Once
 	meta []byte

@@ -16,6 +16,7 @@ const (
 type HTTP struct {
 	Req Request
 	Res Responder
+	SDK // ctx.Call("other", input, &output)
 	log Log
 }
 

@@ -29,7 +29,7 @@ func Serve(function any) {
 func (w *worker) serve() {
 	for {
 		frame, err := w.read()
-		if err != nil || frame.kind == tDrain {
+		if err != nil {
 			break
 		}
 		call := w.take(frame)
@@ -44,6 +44,11 @@ func (w *worker) serve() {
 		}
 		w.lent.timer.Stop()
 	}
+	w.end()
+}
+
+// end waits for the calls in flight.
+func (w *worker) end() {
 	w.running.Wait()
 	os.Exit(0)
 }
@@ -69,9 +74,11 @@ func (w *worker) take(f frame) *flight {
 		if call.begun {
 			return call
 		}
+	case tDrain:
+		go w.end() // calls in flight may wait for frames yet
 	case tPing:
 		w.write(tPong, 0, nil, f.body, false)
-	case tChunk, tCancel, tCredit:
+	case tChunk, tCancel, tCredit, tAnswer:
 		w.mutex.Lock()
 		defer w.mutex.Unlock()
 		if call := w.flights[f.call]; call != nil {
@@ -91,6 +98,8 @@ func (w *worker) about(call *flight, f frame) *flight {
 			w.failed(f.call, call, failed("CANCELLED", "the call was cancelled before its body was whole"), nil)
 			w.running.Done()
 		}
+	case tAnswer:
+		call.answered(f)
 	case tCredit:
 		var grant struct{ Bytes int }
 		_ = json.Unmarshal(f.meta, &grant)

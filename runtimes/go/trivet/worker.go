@@ -25,6 +25,7 @@ type worker struct {
 	running  sync.WaitGroup
 	mutex    sync.Mutex
 	flights  map[uint32]*flight // guarded by mutex
+	asks     atomic.Uint64      // made so far
 	function any
 	lent     struct {
 		reading atomic.Bool // the goroutine that read a call runs it: who wants to read may
@@ -54,8 +55,9 @@ type flight struct {
 	meta, body []byte
 	cancel     context.CancelFunc
 	context    context.Context
-	credit     chan int // what the host grants, once a reply streams
-	begun      bool     // its body is whole; guarded by the worker's mutex
+	credit     chan int                // what the host grants, once a reply streams
+	begun      bool                    // its body is whole; guarded by the worker's mutex
+	asks       map[uint64]chan *answer // calls that it made and that are not answered; guarded by the worker's mutex
 }
 
 func (w *worker) load(meta []byte) {
@@ -87,7 +89,7 @@ func (w *worker) run(id uint32, call *flight) {
 			w.failed(id, call, caught, debug.Stack())
 		}
 	}()
-	told := &Context{Context: call.context, Function: w.plan.Function, Env: w.plan.Env, Log: Log{w, id}, meta: call.meta}
+	told := &Context{Context: call.context, Function: w.plan.Function, Env: w.plan.Env, Log: Log{w, id}, SDK: SDK{w, id, call}, meta: call.meta}
 	var err error
 	if w.handler.wantsHTTP {
 		err = w.answerHTTP(id, call, told)
@@ -133,7 +135,7 @@ func (w *worker) answerJSON(id uint32, call *flight, ctx *Context) error {
 }
 
 func (w *worker) answerHTTP(id uint32, call *flight, ctx *Context) error {
-	request := HTTP{Req: newRequest(ctx.facts(), call.body), log: Log{w, id}}
+	request := HTTP{Req: newRequest(ctx.facts(), call.body), SDK: ctx.SDK, log: Log{w, id}}
 	response := w.handler.function.Call([]reflect.Value{reflect.ValueOf(request)})[0].Interface().(Response)
 	head, err := response.head()
 	if err != nil {
@@ -203,6 +205,8 @@ func (w *worker) failed(id uint32, call *flight, what any, stack []byte) {
 		facts = map[string]string{"code": known.code, "message": known.message}
 	} else if call.context.Err() != nil {
 		facts["code"] = "CANCELLED"
+	} else if asked, ok := what.(*CallError); ok && asked.Code == loopDetected {
+		facts["code"] = asked.Code
 	}
 	if stack != nil {
 		facts["stack"] = trimmed(string(stack))

@@ -1,0 +1,41 @@
+#pragma once
+// Nurseries: one for every runtime that has a function, where zygotes and spares are wanted at all.
+
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "catalog/snapshot.h"
+#include "pool/nursery.h"
+
+namespace trivet::dispatch {
+
+class Nurseries {
+ public:
+  explicit Nurseries(worker::Process::Surroundings around) : around_(around) {}
+
+  // Nothing is kept before this. `spare_bytes` is the memory that the spares of one runtime may
+  // take.
+  void open(int64_t spare_bytes) { spare_bytes_ = spare_bytes; }
+  // What exists from now on. A nursery whose runtime has changed lives on with the workers that
+  // came of it.
+  void adopt(const catalog::Snapshot& snapshot);
+  // For the workers of one function; null when they must be programs that are started.
+  std::shared_ptr<pool::Nursery> of(const catalog::FunctionSpec& spec,
+                                    const catalog::RuntimeSpec& runtime) const;
+
+  struct Row {
+    std::string runtime, function;  // no function: it is the runtime's own
+    pool::Nursery::Row row;
+  };
+  std::vector<Row> rows() const;
+
+ private:
+  worker::Process::Surroundings around_;
+  std::map<std::string, std::shared_ptr<pool::Nursery>, std::less<>> by_runtime_;
+  std::optional<int64_t> spare_bytes_;
+};
+
+}  // namespace trivet::dispatch
