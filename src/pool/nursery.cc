@@ -89,7 +89,8 @@ std::optional<worker::Blank> Nursery::fork(bool is_zygote) {
 std::vector<Nursery::Row> Nursery::rows() const {
   std::vector<Row> rows;
   for (const auto& kept : kept_)
-    rows.push_back(
+    if (kept->blank.process->pid() > 0)
+      rows.push_back(
         {kept->blank.process->pid(), forks(), kept->is_ready, around_.loop.now() - kept->begun});
   return rows;
 }

@@ -110,7 +110,10 @@ class FramedAsksTest : public ::testing::Test {
     out.emplace(co_await std::move(task));
   }
 
+  void SetUp() override { ASSERT_TRUE(launcher.open().ok()); }
+
   loop::Loop loop;
+  launcher::Launcher launcher{loop};
   RealClock clock;
   Lines logs;
   Nobody observer;
