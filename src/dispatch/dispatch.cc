@@ -257,7 +257,7 @@ std::vector<Dispatcher::WorkerRow> Dispatcher::workers() const {
   return rows;
 }
 
-std::array<int64_t, 12> Dispatcher::worker_ends() const {
+std::array<int64_t, worker::kEndReasonCount> Dispatcher::worker_ends() const {
   auto total = past_ends_;
   auto add = [&total](const Served& served) {
     if (!served.pool()) return;

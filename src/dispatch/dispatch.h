@@ -64,7 +64,7 @@ class Dispatcher {
   std::vector<WorkerRow> workers() const;
   int64_t in_flight() const { return in_flight_; }
   // Ends of workers by reason, over all pools that ever were.
-  std::array<int64_t, 12> worker_ends() const;
+  std::array<int64_t, worker::kEndReasonCount> worker_ends() const;
 
  private:
   Result<ServedPtr> resolve(const std::string& function);
@@ -80,7 +80,7 @@ class Dispatcher {
   catalog::SnapshotPtr snapshot_;
   std::map<std::string, ServedPtr, std::less<>> serving_;
   std::vector<ServedPtr> retiring_;
-  std::array<int64_t, 12> past_ends_{};
+  std::array<int64_t, worker::kEndReasonCount> past_ends_{};
   int64_t in_flight_ = 0;
   bool draining_ = false;
   std::string public_url_;

@@ -41,7 +41,7 @@ json::object calls_row(const telemetry::FunctionStats& stats) {
           {"start_mean_ms", mean_ms(stats.start)}};
 }
 
-json::object reasons(const std::array<int64_t, 12>& ends) {
+json::object reasons(const std::array<int64_t, worker::kEndReasonCount>& ends) {
   json::object out;
   for (size_t i = 0; i < ends.size(); ++i)
     if (ends[i] > 0) out[worker::name(static_cast<worker::EndReason>(i))] = ends[i];

@@ -4,6 +4,7 @@
 // Two transports implement it: Framed (a process that stays, docs/formats/frame.md) and Oneshot (a
 // slot that starts a process per call). All on the loop's thread.
 
+#include <cstddef>
 #include <string>
 #include <string_view>
 
@@ -30,6 +31,7 @@ enum class EndReason {
   kStartTimeout,  // not READY in time
   kShutdown,      // the host stops
 };
+inline constexpr size_t kEndReasonCount = static_cast<size_t>(EndReason::kShutdown) + 1;
 std::string_view name(EndReason reason);  // "start_timeout"
 
 // What the pool hears from its workers. A worker reports its end exactly once, after its process is
