@@ -104,7 +104,10 @@ loop::Task<Result<worker::Reply>> Dispatcher::invoke(worker::Call call) {
   timing.run = around_.loop.now() - begin;
 
   // Settle.
-  if (outcome.ok() || outcome.error().code == ErrorCode::kFunctionError) lease->succeeded();
+  if (outcome.ok())
+    lease->succeeded();
+  else
+    lease->failed(outcome.error());
   settle(stats, outcome, timing);
   if (!outcome) {
     log_failure(call, outcome.error());
@@ -122,7 +125,8 @@ Result<ServedPtr> Dispatcher::resolve(const std::string& function) {
   catalog::RuntimePtr runtime = snapshot_->runtime(spec->runtime);
   if (!runtime)
     return Error{ErrorCode::kRuntimeNotAvailable, "there is no runtime " + spec->runtime};
-  Served::Surroundings around{around_.loop, around_.clock, around_.logs, around_.builder};
+  Served::Surroundings around{around_.loop,    around_.clock,  around_.logs,
+                              around_.builder, around_.budget, around_.factories};
   return serving_.emplace(function, std::make_shared<Served>(around, spec, runtime)).first->second;
 }
 
@@ -136,9 +140,9 @@ Error Dispatcher::not_found(const std::string& function) const {
 
 // What failed in a function, or in starting it, is told to its author too, not only to the caller.
 void Dispatcher::log_failure(const worker::Call& call, const Error& error) {
-  constexpr ErrorCode kNotTheFunctions[] = {ErrorCode::kOverloaded, ErrorCode::kUnavailable,
-                                            ErrorCode::kCancelled, ErrorCode::kInvalidInput,
-                                            ErrorCode::kPayloadTooLarge};
+  constexpr ErrorCode kNotTheFunctions[] = {ErrorCode::kOverloaded,   ErrorCode::kCircuitOpen,
+                                            ErrorCode::kUnavailable,  ErrorCode::kCancelled,
+                                            ErrorCode::kInvalidInput, ErrorCode::kPayloadTooLarge};
   if (std::find(std::begin(kNotTheFunctions), std::end(kNotTheFunctions), error.code) !=
       std::end(kNotTheFunctions))
     return;
@@ -244,27 +248,46 @@ loop::Task<> Dispatcher::drain(Instant deadline) {
     co_await served->pool()->drained_event().wait(after(around_.loop.now(), limits::kStopGrace));
 }
 
+template <class F>
+void Dispatcher::each_pool(F visit) const {
+  for (const auto& [name, served] : serving_)
+    if (served->pool()) visit(*served, false);
+  for (const auto& served : retiring_)
+    if (served->pool()) visit(*served, true);
+}
+
 std::vector<Dispatcher::WorkerRow> Dispatcher::workers() const {
   std::vector<WorkerRow> rows;
-  auto add = [&rows](const Served& served, bool retiring) {
-    if (!served.pool()) return;
+  each_pool([&rows](const Served& served, bool retiring) {
     for (auto& view : served.pool()->workers())
       rows.push_back(
           {served.spec().name, served.runtime().name, served.spec().version, retiring, view});
-  };
-  for (const auto& [name, served] : serving_) add(*served, false);
-  for (const auto& served : retiring_) add(*served, true);
+  });
   return rows;
+}
+
+std::vector<Dispatcher::PoolRow> Dispatcher::pools() const {
+  std::vector<PoolRow> rows;
+  each_pool([&rows](const Served& served, bool retiring) {
+    rows.push_back({served.spec().name, served.runtime().name, served.spec().version, retiring,
+                    served.pool()->view()});
+  });
+  return rows;
+}
+
+bool Dispatcher::waits_beside_free() const {
+  bool found = false;
+  each_pool([&found](const Served& served, bool) {
+    found = found || served.pool()->waits_beside_free();
+  });
+  return found;
 }
 
 std::array<int64_t, worker::kEndReasonCount> Dispatcher::worker_ends() const {
   auto total = past_ends_;
-  auto add = [&total](const Served& served) {
-    if (!served.pool()) return;
+  each_pool([&total](const Served& served, bool) {
     for (size_t i = 0; i < total.size(); ++i) total[i] += served.pool()->counts().ends[i];
-  };
-  for (const auto& [name, served] : serving_) add(*served);
-  for (const auto& served : retiring_) add(*served);
+  });
   return total;
 }
 

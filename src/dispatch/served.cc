@@ -76,13 +76,17 @@ loop::Task<Status> Served::prepare() {
     co_return std::move(artifact).error();
   }
   if (prepared()) co_return Status{};  // another call was faster
-  pool::Pool::Plan plan{spec_->scale, spec_->restart, spec_->name};
+  pool::Pool::Plan plan{spec_->scale, spec_->restart, spec_->name, spec_->limits.timeout};
   bool fresh_each =
       spec_->pristine || (spec_->mode == catalog::Mode::kOneshot && spec_->interface != kStdio);
   if (fresh_each) plan.restart.max_calls = 1;
-  pool_ = std::make_unique<pool::Pool>(
-      around_.loop, std::move(plan),
-      std::make_unique<Launcher>(around_, plan_launch(*spec_, *runtime_, *artifact)));
+  std::unique_ptr<pool::WorkerFactory> factory;
+  if (around_.factories)
+    factory = around_.factories->make(*spec_);
+  else
+    factory = std::make_unique<Launcher>(around_, plan_launch(*spec_, *runtime_, *artifact));
+  pool_ = std::make_unique<pool::Pool>(around_.loop, around_.budget, std::move(plan),
+                                       std::move(factory));
   co_return Status{};
 }
 

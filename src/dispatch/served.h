@@ -20,6 +20,8 @@ class Served {
     const Clock& clock;
     LogSink& logs;
     builder::Builder& builder;
+    pool::Budget& budget;
+    pool::Factories* factories = nullptr;  // nullptr: real workers
   };
   Served(Surroundings around, catalog::FunctionPtr spec, catalog::RuntimePtr runtime)
       : around_(around), spec_(std::move(spec)), runtime_(std::move(runtime)) {}

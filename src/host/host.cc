@@ -65,7 +65,8 @@ class HostOfParts final : public Host {
         tokens_(clock_),
         public_tokens_(tokens_),
         builder_({loop_, clock_, logs_, blocking_}, data_dir_),
-        dispatcher_({loop_, clock_, logs_, stats_, builder_, tokens_}),
+        budget_({config_.max_workers, config_.max_memory}),
+        dispatcher_({loop_, clock_, logs_, stats_, builder_, tokens_, budget_}),
         sources_{dispatcher_, stats_, logs_, clock_, started_},
         gateway_(loop_, sources_, tokens_,
                  {config_.access_token, data_dir_, [this] { return reload_on_loop(); },
@@ -356,6 +357,7 @@ class HostOfParts final : public Host {
   TokensOfHost public_tokens_;
   builder::Builder builder_;
   std::unique_ptr<catalog::Catalog> catalog_;
+  pool::Budget budget_;
   dispatch::Dispatcher dispatcher_;
   gateway::ViewSources sources_;
   gateway::Gateway gateway_;

@@ -14,9 +14,9 @@ namespace {
 constexpr auto kExitGrace = 1s;  // between the end of a worker's frames and its end
 
 constexpr std::array<std::string_view, kEndReasonCount> kReasons{
-    "drained", "idle",    "replaced", "recycled",    "surplus",       "crashed",
-    "exited",  "timeout", "protocol", "load_failed", "start_timeout", "shutdown"};
-static_assert(kReasons.size() == static_cast<size_t>(EndReason::kShutdown) + 1);
+    "drained", "idle",     "replaced",    "recycled",      "surplus",  "crashed", "exited",
+    "timeout", "protocol", "load_failed", "start_timeout", "shutdown", "evicted", "start_failed"};
+static_assert(!kReasons.back().empty());
 
 }  // namespace
 

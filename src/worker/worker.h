@@ -30,8 +30,10 @@ enum class EndReason {
   kLoadFailed,    // user code did not load
   kStartTimeout,  // not READY in time
   kShutdown,      // the host stops
+  kEvicted,       // made room for another function's worker
+  kStartFailed,   // its process could not be started
 };
-inline constexpr size_t kEndReasonCount = static_cast<size_t>(EndReason::kShutdown) + 1;
+inline constexpr size_t kEndReasonCount = static_cast<size_t>(EndReason::kStartFailed) + 1;
 std::string_view name(EndReason reason);  // "start_timeout"
 
 // What the pool hears from its workers. A worker reports its end exactly once, after its process is
@@ -64,6 +66,8 @@ class Worker {
   virtual int64_t calls() const = 0;  // answered so far
   virtual Instant started() const = 0;
   virtual EndReason end_reason() const = 0;  // meaningful when ended
+  // How it ended, for people: "exit status 3". Empty when there is no more to say than the reason.
+  virtual std::string end_text() const { return {}; }
 
   // Lets calls in flight finish, then ends the process; kills it when it is not gone
   // limits::kStopGrace after its last call.
