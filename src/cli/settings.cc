@@ -38,6 +38,14 @@ bool to_number(const std::string& text, T& number) {
   return wrong == std::errc{} && end == text.data() + text.size();
 }
 
+bool to_bytes(std::string text, uint64_t& bytes) {
+  try {
+    return CLI::AsSizeValue{true}(text).empty() && to_number(text, bytes);
+  } catch (const CLI::Error&) {  // a unit that there is not
+    return false;
+  }
+}
+
 Status take(Common& common, const std::string& key, const std::vector<std::string>& values) {
   const std::string value = values.empty() ? "" : values.front();
   if (key == "server") {
@@ -52,9 +60,7 @@ Status take(Common& common, const std::string& key, const std::vector<std::strin
   } else if (key == "token") {
     common.token = value;
   } else if (key == "max_memory") {
-    std::string bytes = value;
-    bool is_size = CLI::AsSizeValue{true}(bytes).empty() && to_number(bytes, common.max_memory);
-    if (!is_size)
+    if (!to_bytes(value, common.max_memory))
       return Error{ErrorCode::kInvalidInput, "max_memory is \"" + value + "\"", "like 8GiB"};
   } else if (key == "max_workers") {
     if (!to_number(value, common.max_workers) || common.max_workers < 1)

@@ -49,13 +49,14 @@ int ls(const Common& common, const std::string& root) {
 
 // Pools, then how their last workers ended.
 void print_pools(const json::array& pools) {
-  Table table({"POOL", "WORKERS", "STARTING", "WAITING", "REFUSED", "BREAKER"});
+  Table table({"POOL", "RUNTIME", "STATE", "WORKERS", "STARTING", "WAITING", "REFUSED", "BREAKER"});
   Table exits({"ENDED", "PID", "REASON", "AGO", "TEXT"});
   bool any = false;
   for (const auto& item : pools) {
     const auto& row = item.as_object();
-    table.add({cell(row, "function"), cell(row, "workers"), cell(row, "starting"),
-               cell(row, "waiting"), cell(row, "refused"), cell(row, "breaker")});
+    table.add({cell(row, "function"), cell(row, "runtime"), cell(row, "state"),
+               cell(row, "workers"), cell(row, "starting"), cell(row, "waiting"),
+               cell(row, "refused"), cell(row, "breaker")});
     for (const auto& end : row.at("last_exits").as_array()) {
       const auto& exit = end.as_object();
       std::string text = cell(exit, "text");
@@ -65,12 +66,8 @@ void print_pools(const json::array& pools) {
       any = true;
     }
   }
-  if (pools.empty()) return;
-  std::cout << "\n";
-  table.print();
-  if (!any) return;
-  std::cout << "\n";
-  exits.print();
+  if (!pools.empty()) table.print();
+  if (any) exits.print();
 }
 
 int ps(const Common& common) {
