@@ -99,8 +99,10 @@ class World final : private pool::Factories {
   void advance_to(Instant when);
   bool advance_to_next();
   void look();
+  using Rows = std::vector<dispatch::Dispatcher::PoolRow>;
   void look_at_calls();
-  void look_at_pools();
+  void look_at_wake_ups(const Rows& rows);
+  void look_at_pools(const Rows& rows);
   void look_at_budget();
   void come_to_rest();
   void drain();
@@ -303,8 +305,10 @@ bool World::advance_to_next() {
 }
 
 void World::look() {
+  auto rows = dispatcher_.pools();
   look_at_calls();
-  look_at_pools();
+  look_at_wake_ups(rows);
+  look_at_pools(rows);
   look_at_budget();
 }
 
@@ -314,13 +318,17 @@ void World::look_at_calls() {
     if (asked.latest < now) stage_.violate("call " + std::to_string(number) + " has no answer");
   if (!asked_.empty() && loop_.next_timer() == kNever)
     stage_.violate("calls wait and nothing will happen");
+}
+
+void World::look_at_wake_ups(const Rows& rows) {
+  Instant now = clock_.now();
   if (!dispatcher_.waits_beside_free()) {
     beside_free_ = kNever;
     return;
   }
   // The queue may move while one is free: then it is the others' calls that go on.
   int waiting = 0;
-  for (const auto& row : dispatcher_.pools()) waiting += row.view.waiting;
+  for (const auto& row : rows) waiting += row.view.waiting;
   bool moves = answered_then_ != out_.answered || waiting_then_ != waiting;
   if (beside_free_ == kNever || moves) beside_free_ = now;
   answered_then_ = out_.answered;
@@ -329,14 +337,13 @@ void World::look_at_calls() {
     stage_.violate("a call waits while a worker is free");
 }
 
-void World::look_at_pools() {
+void World::look_at_pools(const Rows& rows) {
   Instant now = clock_.now();
   bool full = budget_.scarce();
-  for (const auto& row : dispatcher_.pools()) {
+  for (const auto& row : rows) {
     auto found = std::find_if(functions_.begin(), functions_.end(),
                               [&](auto& deployed) { return deployed.spec.name == row.function; });
     const catalog::FunctionSpec& spec = found->spec;
-    std::string key = row.function + "@" + row.version;
     if (spec.version != row.version) continue;  // its limits are gone; it gets no new calls
     int most = spec.scale.max + spec.scale.overflow;
     if (row.view.workers + row.view.starting > most)
@@ -344,6 +351,8 @@ void World::look_at_pools() {
     if (row.view.waiting > spec.scale.queue + most * spec.scale.concurrency)
       stage_.violate(row.function + " has a longer queue than it may");
     bool alone = row.view.waiting > 0 && row.view.workers + row.view.starting == 0 && !full;
+    if (!alone && unserved_.empty()) continue;
+    std::string key = row.function + "@" + row.version;
     if (!alone) {
       unserved_.erase(key);
       continue;

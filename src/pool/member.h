@@ -44,6 +44,7 @@ struct Pool::Waiting {
   void leave();
   Pool& owner;
   Instant since;
+  bool queued = true;
   loop::Event event;
   std::optional<Lease> lease;
   std::optional<Error> error;

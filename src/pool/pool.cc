@@ -10,6 +10,7 @@ namespace trivet::pool {
 using worker::EndReason;
 
 void Pool::Waiting::leave() {
+  if (!std::exchange(queued, false)) return;
   auto it = std::find(owner.queue_.begin(), owner.queue_.end(), this);
   if (it != owner.queue_.end()) owner.queue_.erase(it);
 }
@@ -204,6 +205,7 @@ void Pool::serve_queue() {
     if (!member) return;
     Waiting* first = queue_.front();
     queue_.pop_front();
+    first->queued = false;
     first->lease.emplace(grant(member, first->since));
     admission_.granted(loop_.now(), first->lease->queued(), static_cast<int>(queue_.size()));
     first->event.set();
@@ -212,6 +214,7 @@ void Pool::serve_queue() {
 
 void Pool::refuse_queue(const Error& error) {
   for (Waiting* waiting : std::exchange(queue_, {})) {
+    waiting->queued = false;
     waiting->error = error;
     waiting->event.set();
   }
