@@ -3,6 +3,7 @@
 #include <sys/types.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <atomic>
 #include <boost/json.hpp>
 #include <cstdlib>
@@ -65,7 +66,7 @@ class HostOfParts final : public Host {
         tokens_(clock_),
         public_tokens_(tokens_),
         builder_({loop_, clock_, logs_, blocking_}, data_dir_),
-        budget_({config_.max_workers, config_.max_memory}),
+        budget_({std::max(1, config_.max_workers), config_.max_memory}),
         dispatcher_({loop_, clock_, logs_, stats_, builder_, tokens_, budget_}),
         sources_{dispatcher_, stats_, logs_, clock_, started_},
         gateway_(loop_, sources_, tokens_,
