@@ -42,6 +42,8 @@ struct HostConfig {
       access_token{};  // demanded of HTTP callers; required for any address that is not loopback
   bool watch = false;  // reload when files change
   int64_t drain_timeout_ms = 30'000;  // how long close() waits for calls in flight
+  int max_workers = 1'000;            // of all functions together, at least 1
+  uint64_t max_memory = 0;            // bytes for all workers, 64 MiB taken for each; 0 = any
   LoopMode loop = LoopMode::kBackground;
   std::map<std::string, std::string>
       overrides{};  // of a lone file: "interface", "mode", "runtime", "timeout"

@@ -59,7 +59,22 @@ inline constexpr auto kStartTimeoutDefault = 30s;
 inline constexpr auto kIdleDefault = 5min;
 inline constexpr auto kCancelGrace = 250ms;  // between CANCEL and SIGKILL
 inline constexpr auto kStopGrace = 2s;       // between DRAIN and SIGKILL
-inline constexpr auto kDrainDefault = 30s;   // host shutdown waits this long for calls in flight
+inline constexpr int kBreakerFailures = 5;   // within the window, and half of all calls at least
+inline constexpr auto kBreakerWindow = 10s;
+inline constexpr auto kBreakerCooldown = 5s;
+inline constexpr int kMaxWorkersDefault = 1'000;  // of all functions
+inline constexpr int kMaxWorkersMost = 100'000;
+inline constexpr size_t kWorkerMemory = 64 * kMiB;  // taken for a worker that nobody has measured
+inline constexpr auto kBudgetTurn =
+    1s;  // after which a function without a worker is given another's
+inline constexpr size_t kExitsKept = 10;  // ends of workers that a pool remembers
+// A queue whose calls wait longer than the target for an interval is shortened to the target.
+inline constexpr auto kQueueTargetLeast = 100ms;
+inline constexpr auto kQueueTargetMost = 2s;
+inline constexpr int kQueueTargetShare = 15;  // of limits.timeout
+inline constexpr auto kQueueInterval = 1s;
+inline constexpr auto kRetryAfterMost = 60s;
+inline constexpr auto kDrainDefault = 30s;  // host shutdown waits this long for calls in flight
 
 // Calls that functions make (ASK).
 inline constexpr int kCallDepthMax = 8;   // nested in the call that came from outside

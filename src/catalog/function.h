@@ -38,11 +38,20 @@ struct Limits {
   size_t payload_bytes = limits::kPayloadDefault;
 };
 
+// Too many failures of the workers themselves (crash, garbage, no start, timeout): no calls for a
+// while.
+struct Breaker {
+  int failures = limits::kBreakerFailures;  // within `window`; 0 = never opens
+  Duration window = limits::kBreakerWindow;
+  Duration cooldown = limits::kBreakerCooldown;  // open for that long, then one call tries
+};
+
 struct Restart {
   Duration backoff_min = 100ms;
   Duration backoff_max = 30s;
   int64_t max_calls = 0;          // a worker is retired after that many; 0 = never
   Duration max_age = Duration{};  // a worker is retired after that long; 0 = never
+  Breaker breaker;
 };
 
 struct Build {

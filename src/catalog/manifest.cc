@@ -78,7 +78,11 @@ void read_restart(Reader& reader, Restart& restart) {
     }
     r.integer("max_calls", restart.max_calls, 0, int64_t{1} << 40);
     r.duration("max_age", restart.max_age, Duration::zero(), std::chrono::hours{24 * 365});
-    refuse_later(r, std::array<Later, 1>{{{"breaker", "restart.breaker is not supported yet"}}});
+    r.map("breaker", [&restart](Reader& b) {
+      b.integer("failures", restart.breaker.failures, 0, 10'000);
+      b.duration("window", restart.breaker.window, 10ms, std::chrono::hours{24});
+      b.duration("cooldown", restart.breaker.cooldown, 10ms, std::chrono::hours{24});
+    });
   });
 }
 

@@ -28,6 +28,8 @@ struct Common {
   std::vector<std::string> runtimes;
   std::string output = "table";
   std::vector<std::string> listen{"127.0.0.1:7007"};  // of serve and dev
+  int max_workers = 1'000;                            // of serve and dev: over all functions
+  uint64_t max_memory = 0;                            // likewise, bytes; 0 = any
   bool quiet = false;
   int verbose = 0;
   std::map<std::string, std::string> origins;  // setting to the file that it was read from
@@ -59,6 +61,8 @@ void fail_as_json(bool on);
 Error error_of(const ClientReply& reply);
 // `-d`: JSON text, @file, or - for stdin.
 Result<std::string> read_input(const std::string& given);
+// --max-workers and --max-memory.
+void add_budget(CLI::App& verb, Common& common);
 HostConfig host_config(const Common& common, std::string root);
 // Where serving the folder `root` keeps artifacts and caches when nobody says: a folder of its own
 // below STATE_DIRECTORY (systemd), XDG_STATE_HOME or ~/.local/state; empty when there is no home.

@@ -121,6 +121,8 @@ int serve(const Common& common, const Options& options) {
   if (config.data_dir.empty() && !options.dev) config.data_dir = state_dir(config.root);
   config.drain_timeout_ms = options.drain_ms;
   config.on_failure = [](std::string_view) { kill(getpid(), SIGUSR1); };
+  config.max_workers = common.max_workers;
+  config.max_memory = common.max_memory;
   bool colour = is_terminal(2) && !std::getenv("NO_COLOR");
   if (options.dev || common.verbose)
     config.on_log = [colour](std::string_view line) { print_log(line, colour); };
@@ -134,6 +136,18 @@ int serve(const Common& common, const Options& options) {
 
 }  // namespace
 
+void add_budget(CLI::App& verb, Common& common) {
+  verb.add_option("--max-workers", common.max_workers, "of all functions together")
+      ->envname("TRIVET_MAX_WORKERS")
+      ->check(CLI::Range(1, 100'000))
+      ->capture_default_str();
+  verb.add_option("--max-memory", common.max_memory,
+                  "of all workers together, like 8GiB, 64MiB taken for each; 0: any")
+      ->envname("TRIVET_MAX_MEMORY")
+      ->transform(CLI::AsSizeValue(true))
+      ->capture_default_str();
+}
+
 void add_serve(CLI::App& app, Common& common, Action& action) {
   for (bool dev : {false, true}) {
     auto options = std::make_shared<Options>();
@@ -146,6 +160,7 @@ void add_serve(CLI::App& app, Common& common, Action& action) {
     verb->add_option("--listen", options->listen, "ADDR:PORT or unix:PATH; may be repeated")
         ->envname("TRIVET_LISTEN")
         ->capture_default_str();
+    add_budget(*verb, common);
     if (!dev) verb->add_flag("--watch", options->watch, "reload when files change");
     verb->add_option("--drain-ms", options->drain_ms,
                      "how long to wait for calls in flight at the end")

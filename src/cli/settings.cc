@@ -1,6 +1,7 @@
 // Settings files: what flags and TRIVET_* variables leave open. The first that has a key wins:
 // trivet.toml in the current folder, config.toml of the user, then that of the machine.
 #include <algorithm>
+#include <charconv>
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
@@ -27,7 +28,22 @@ std::vector<fs::path> settings_files() {
 
 // A project comes from others: it may not say where to send our calls, nor as whom.
 bool is_project_key(const std::string& key) {
-  return key == "listen" || key == "data" || key == "output" || key == "runtimes";
+  return key == "listen" || key == "data" || key == "output" || key == "runtimes" ||
+         key == "max_workers" || key == "max_memory";
+}
+
+template <class T>
+bool to_number(const std::string& text, T& number) {
+  auto [end, wrong] = std::from_chars(text.data(), text.data() + text.size(), number);
+  return wrong == std::errc{} && end == text.data() + text.size();
+}
+
+bool to_bytes(std::string text, uint64_t& bytes) {
+  try {
+    return CLI::AsSizeValue{true}(text).empty() && to_number(text, bytes);
+  } catch (const CLI::Error&) {  // a unit that there is not
+    return false;
+  }
 }
 
 Status take(Common& common, const std::string& key, const std::vector<std::string>& values) {
@@ -43,9 +59,17 @@ Status take(Common& common, const std::string& key, const std::vector<std::strin
     common.data = value;
   } else if (key == "token") {
     common.token = value;
+  } else if (key == "max_memory") {
+    if (!to_bytes(value, common.max_memory))
+      return Error{ErrorCode::kInvalidInput, "max_memory is \"" + value + "\"", "like 8GiB"};
+  } else if (key == "max_workers") {
+    if (!to_number(value, common.max_workers) || common.max_workers < 1)
+      return Error{ErrorCode::kInvalidInput, "max_workers is \"" + value + "\"",
+                   "a number, at least 1"};
   } else if (key != "output") {
-    return Error{ErrorCode::kInvalidInput, "unknown setting \"" + key + "\"",
-                 "there are server, listen, data, output, token and runtimes"};
+    return Error{
+        ErrorCode::kInvalidInput, "unknown setting \"" + key + "\"",
+        "there are server, listen, data, output, token, runtimes, max_workers and max_memory"};
   } else if (value != "table" && value != "json") {
     return Error{ErrorCode::kInvalidInput, "output is \"" + value + "\"", "table or json"};
   } else {

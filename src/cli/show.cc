@@ -1,4 +1,5 @@
 // trivet ls, ps, describe, config: what there is.
+#include <algorithm>
 #include <cstdlib>
 #include <iostream>
 
@@ -46,9 +47,34 @@ int ls(const Common& common, const std::string& root) {
   return say_how_many(problems.size());
 }
 
+// Pools, then how their last workers ended.
+void print_pools(const json::array& pools) {
+  Table table({"POOL", "RUNTIME", "STATE", "WORKERS", "STARTING", "WAITING", "REFUSED", "BREAKER"});
+  Table exits({"ENDED", "PID", "REASON", "AGO", "TEXT"});
+  bool any = false;
+  for (const auto& item : pools) {
+    const auto& row = item.as_object();
+    table.add({cell(row, "function"), cell(row, "runtime"), cell(row, "state"),
+               cell(row, "workers"), cell(row, "starting"), cell(row, "waiting"),
+               cell(row, "refused"), cell(row, "breaker")});
+    for (const auto& end : row.at("last_exits").as_array()) {
+      const auto& exit = end.as_object();
+      std::string text = cell(exit, "text");
+      std::string pid = cell(exit, "pid");
+      exits.add({cell(row, "function"), pid == "0" ? "-" : pid, cell(exit, "reason"),
+                 cell(exit, "ago_ms") + " ms", text.empty() ? "-" : text});
+      any = true;
+    }
+  }
+  if (!pools.empty()) table.print();
+  if (any) exits.print();
+}
+
 int ps(const Common& common) {
   auto value = fetch(common, "/v1/workers", "");
   if (!value) return fail(value.error());
+  auto pools = fetch(common, "/v1/pools", "");
+  if (!pools) return fail(pools.error());
   if (common.as_json()) return print_json(*value);
   Table table(
       {"KIND", "FUNCTION", "RUNTIME", "PID", "STATE", "BUSY", "CALLS", "AGE", "IDLE", "MEMORY"});
@@ -63,6 +89,7 @@ int ps(const Common& common) {
                cell(row, "age_ms") + " ms", cell(row, "idle_ms") + " ms", mib > 0 ? memory : "-"});
   }
   table.print();
+  print_pools(pools->as_array());
   return 0;
 }
 
@@ -91,11 +118,18 @@ bool is_flag_given(const Common& common, const std::string& flag) {
   return false;
 }
 
+// "--max-workers" is max_workers in a settings file.
+std::string key_of(const Setting& setting) {
+  std::string key = setting.flag.substr(2);
+  std::replace(key.begin(), key.end(), '-', '_');
+  return key;
+}
+
 std::string origin_of(const Common& common, const Setting& setting) {
   if (is_flag_given(common, setting.flag)) return "flag";
   const char* variable = std::getenv(setting.variable.c_str());
   if (variable && *variable) return setting.variable;
-  auto file = common.origins.find(setting.flag.substr(2));
+  auto file = common.origins.find(key_of(setting));
   return file == common.origins.end() ? "default" : file->second;
 }
 
@@ -112,6 +146,8 @@ int config(const Common& common, const std::vector<std::string>& listen, bool or
       {"--listen", "TRIVET_LISTEN", listed(listen)},
       {"--data", "TRIVET_DATA", common.data},
       {"--output", "TRIVET_OUTPUT", common.output},
+      {"--max-workers", "TRIVET_MAX_WORKERS", std::to_string(common.max_workers)},
+      {"--max-memory", "TRIVET_MAX_MEMORY", std::to_string(common.max_memory)},
       {"--runtimes", "TRIVET_RUNTIMES", listed(common.runtimes)},
       {"--token", "TRIVET_TOKEN", common.token.empty() ? "" : "(set)"}};
   json::object out;
@@ -119,9 +155,8 @@ int config(const Common& common, const std::vector<std::string>& listen, bool or
                      : std::vector<std::string>{"SETTING", "VALUE"});
   for (const auto& setting : settings) {
     std::string from = origin_of(common, setting);
-    out[setting.flag.substr(2)] = json::object{{"value", setting.value}, {"origin", from}};
-    std::vector<std::string> row{setting.flag.substr(2),
-                                 setting.value.empty() ? "-" : setting.value};
+    out[key_of(setting)] = json::object{{"value", setting.value}, {"origin", from}};
+    std::vector<std::string> row{key_of(setting), setting.value.empty() ? "-" : setting.value};
     if (origin) row.push_back(from);
     table.add(row);
   }
@@ -139,6 +174,7 @@ void add_config(CLI::App& app, Common& common, Action& action) {
   show->add_option("--listen", *listen, "as `trivet serve` takes it")
       ->envname("TRIVET_LISTEN")
       ->capture_default_str();
+  add_budget(*show, common);
   settings->require_subcommand(1);
   show->callback([&common, &action, listen, origin] {
     action = [&common, listen, origin] { return config(common, *listen, *origin); };

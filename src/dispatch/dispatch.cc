@@ -129,7 +129,10 @@ loop::Task<Result<worker::Reply>> Dispatcher::invoke(worker::Call call) {
   timing.run = around_.loop.now() - begin;
 
   // Settle.
-  if (outcome.ok() || outcome.error().code == ErrorCode::kFunctionError) lease->succeeded();
+  if (outcome.ok())
+    lease->succeeded();
+  else
+    lease->failed(outcome.error());
   settle(stats, outcome, timing);
   if (!outcome) {
     log_failure(call, outcome.error());
@@ -183,7 +186,9 @@ ServedPtr Dispatcher::make_served(catalog::FunctionPtr spec, catalog::RuntimePtr
                               around_.builder,
                               *this,
                               around_.launcher,
-                              nurseries_.of(*spec, *runtime)};
+                              nurseries_.of(*spec, *runtime),
+                              around_.budget,
+                              around_.factories};
   return std::make_shared<Served>(std::move(around), std::move(spec), std::move(runtime));
 }
 
@@ -197,9 +202,9 @@ Error Dispatcher::not_found(const std::string& function) const {
 
 // What failed in a function, or in starting it, is told to its author too, not only to the caller.
 void Dispatcher::log_failure(const worker::Call& call, const Error& error) {
-  constexpr ErrorCode kNotTheFunctions[] = {ErrorCode::kOverloaded, ErrorCode::kUnavailable,
-                                            ErrorCode::kCancelled, ErrorCode::kInvalidInput,
-                                            ErrorCode::kPayloadTooLarge};
+  constexpr ErrorCode kNotTheFunctions[] = {ErrorCode::kOverloaded,   ErrorCode::kCircuitOpen,
+                                            ErrorCode::kUnavailable,  ErrorCode::kCancelled,
+                                            ErrorCode::kInvalidInput, ErrorCode::kPayloadTooLarge};
   if (std::find(std::begin(kNotTheFunctions), std::end(kNotTheFunctions), error.code) !=
       std::end(kNotTheFunctions))
     return;
@@ -243,30 +248,52 @@ loop::Task<Status> Dispatcher::prepare(std::string function) {
   co_return co_await (*served)->prepare();
 }
 
+template <class F>
+void Dispatcher::each_pool(F visit) const {
+  for (const auto& [name, served] : serving_)
+    if (served->pool()) visit(*served, false);
+  for (const auto& [name, served] : coming_)
+    if (served->pool()) visit(*served, false);
+  for (const auto& served : retiring_)
+    if (served->pool()) visit(*served, true);
+}
+
 std::vector<Dispatcher::WorkerRow> Dispatcher::workers() const {
   std::vector<WorkerRow> rows;
-  auto add = [&rows](const Served& served, bool retiring) {
-    if (!served.pool()) return;
+  each_pool([&rows](const Served& served, bool retiring) {
     for (auto& view : served.pool()->workers())
       rows.push_back(
           {served.spec().name, served.runtime().name, served.spec().version, retiring, view});
-  };
-  for (const auto& [name, served] : serving_) add(*served, false);
-  for (const auto& [name, served] : coming_) add(*served, false);
-  for (const auto& served : retiring_) add(*served, true);
+  });
   return rows;
+}
+
+std::vector<Dispatcher::PoolRow> Dispatcher::pools() const {
+  std::vector<PoolRow> rows;
+  each_pool([&rows](const Served& served, bool retiring) {
+    rows.push_back({served.spec().name, served.runtime().name, served.spec().version, retiring,
+                    served.pool()->view()});
+  });
+  return rows;
+}
+
+bool Dispatcher::waits_beside_free() const {
+  bool found = false;
+  each_pool([&found](const Served& served, bool) {
+    found = found || served.pool()->waits_beside_free();
+  });
+  return found;
 }
 
 std::vector<Nurseries::Row> Dispatcher::zygotes_and_spares() const {
   auto rows = nurseries_.rows();
-  auto add = [&rows](const Served& served) {
-    if (!served.starter() || served.starter()->zygote_pid() == 0) return;
+  each_pool([&rows](const Served& served, bool) {
+    const Starter* starter = served.starter();
+    if (!starter || starter->zygote_pid() == 0) return;
     rows.push_back({served.runtime().name,
                     served.spec().name,
-                    {served.starter()->zygote_pid(), true, true, served.starter()->zygote_age()}});
-  };
-  for (const auto& [name, served] : serving_) add(*served);
-  for (const auto& served : retiring_) add(*served);
+                    {starter->zygote_pid(), true, true, starter->zygote_age()}});
+  });
   return rows;
 }
 
@@ -278,13 +305,9 @@ std::string Dispatcher::not_forked(std::string_view function) const {
 
 std::array<int64_t, worker::kEndReasonCount> Dispatcher::worker_ends() const {
   auto total = past_ends_;
-  auto add = [&total](const Served& served) {
-    if (!served.pool()) return;
+  each_pool([&total](const Served& served, bool) {
     for (size_t i = 0; i < total.size(); ++i) total[i] += served.pool()->counts().ends[i];
-  };
-  for (const auto& [name, served] : serving_) add(*served);
-  for (const auto& [name, served] : coming_) add(*served);
-  for (const auto& served : retiring_) add(*served);
+  });
   return total;
 }
 

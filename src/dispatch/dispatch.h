@@ -34,6 +34,8 @@ class Dispatcher final : public worker::HostServices {
     builder::Builder& builder;
     Tokens& tokens;
     launcher::Launcher& launcher;
+    pool::Budget& budget;
+    pool::Factories* factories = nullptr;  // nullptr: real workers
   };
   explicit Dispatcher(Surroundings around);
   ~Dispatcher();
@@ -77,11 +79,22 @@ class Dispatcher final : public worker::HostServices {
   std::vector<Nurseries::Row> zygotes_and_spares() const;
   // Why a function's workers are not forked; empty when they are, or when nobody tried.
   std::string not_forked(std::string_view function) const;
+  struct PoolRow {
+    std::string function, runtime, version;
+    bool retiring = false;
+    pool::PoolView view;
+  };
+  std::vector<PoolRow> pools() const;
+  const pool::Budget& budget() const { return around_.budget; }
+  // A call waits although a worker could take it: never for longer than a moment (pool.h).
+  bool waits_beside_free() const;
   int64_t in_flight() const { return in_flight_; }
   // Ends of workers by reason, over all pools that ever were.
   std::array<int64_t, worker::kEndReasonCount> worker_ends() const;
 
  private:
+  template <class F>
+  void each_pool(F visit) const;
   Result<ServedPtr> resolve(const std::string& function);
   Error not_found(const std::string& function) const;
   void settle(telemetry::FunctionStats& stats, const Result<worker::Reply>& outcome,

@@ -55,16 +55,23 @@ loop::Task<Status> Served::prepare() {
     co_return std::move(artifact).error();
   }
   if (prepared()) co_return Status{};  // another call was faster
-  pool::Pool::Plan plan{spec_->scale, spec_->restart, spec_->name};
+  pool::Pool::Plan plan{spec_->scale, spec_->restart, spec_->name, spec_->limits.timeout};
   bool fresh_each =
       spec_->pristine || (spec_->mode == catalog::Mode::kOneshot && spec_->interface != kStdio);
   if (fresh_each) plan.restart.max_calls = 1;
-  auto starter = std::make_unique<Starter>(
-      worker::Process::Surroundings{around_.loop, around_.clock, around_.logs, around_.launcher},
-      plan_launch(*spec_, *runtime_, *artifact), &around_.services, around_.nursery,
-      runtime_->warm_oneshot);
-  starter_ = starter.get();
-  pool_ = std::make_unique<pool::Pool>(around_.loop, std::move(plan), std::move(starter));
+  std::unique_ptr<pool::WorkerFactory> factory;
+  if (around_.factories) {
+    factory = around_.factories->make(*spec_);
+  } else {
+    auto starter = std::make_unique<Starter>(
+        worker::Process::Surroundings{around_.loop, around_.clock, around_.logs, around_.launcher},
+        plan_launch(*spec_, *runtime_, *artifact), &around_.services, around_.nursery,
+        runtime_->warm_oneshot);
+    starter_ = starter.get();
+    factory = std::move(starter);
+  }
+  pool_ = std::make_unique<pool::Pool>(around_.loop, around_.budget, std::move(plan),
+                                       std::move(factory));
   co_return Status{};
 }
 

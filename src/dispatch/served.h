@@ -23,6 +23,8 @@ class Served {
     worker::HostServices& services;
     launcher::Launcher& launcher;
     std::shared_ptr<pool::Nursery> nursery;  // null: every worker is a program that is started
+    pool::Budget& budget;
+    pool::Factories* factories = nullptr;  // nullptr: real workers
   };
   Served(Surroundings around, catalog::FunctionPtr spec, catalog::RuntimePtr runtime)
       : around_(std::move(around)), spec_(std::move(spec)), runtime_(std::move(runtime)) {}

@@ -102,7 +102,7 @@ void Starter::on_end() { scope_.spawn(replace_zygote()); }
 loop::Task<> Starter::replace_zygote() {
   co_await around_.loop.sleep_until(around_.loop.now());
   if (!zygote_ || !zygote_->ended()) co_return;  // one that never was ready
-  tell(LogLevel::kWarn, "its zygote ended: " + zygote_->exit_text());
+  tell(LogLevel::kWarn, "its zygote ended: " + zygote_->end_text());
   bool was_healthy = around_.loop.now() - zygote_->started() > kZygoteHealthy;
   zygote_failures_ = was_healthy ? 1 : zygote_failures_ + 1;
   zygote_.reset();

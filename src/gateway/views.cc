@@ -183,6 +183,42 @@ json::value workers_view(const ViewSources& from) {
   return out;
 }
 
+json::value pools_view(const ViewSources& from) {
+  json::array out;
+  Instant now = from.clock.now();
+  for (const auto& row : from.dispatcher.pools()) {
+    const pool::PoolView& pool = row.view;
+    json::array exits;
+    for (const auto& exit : pool.exits)
+      exits.push_back(json::object{{"pid", exit.pid},
+                                   {"reason", worker::name(exit.reason)},
+                                   {"text", exit.text},
+                                   {"ago_ms", static_cast<int64_t>(to_ms(now - exit.at))}});
+    out.push_back(json::object{{"function", row.function},
+                               {"runtime", row.runtime},
+                               {"version", row.version},
+                               {"state", row.retiring ? "retiring" : "serving"},
+                               {"workers", pool.workers},
+                               {"starting", pool.starting},
+                               {"busy", pool.busy},
+                               {"waiting", pool.waiting},
+                               {"starts", pool.starts},
+                               {"refused", pool.refused},
+                               {"breaker", pool.breaker},
+                               {"breaker_opened", pool.breaker_opened},
+                               {"last_exits", std::move(exits)}});
+  }
+  return out;
+}
+
+json::object budget_row(const pool::Budget& budget) {
+  return {{"workers", budget.workers()},
+          {"max_workers", budget.settings().max_workers},
+          {"memory_estimate", budget.memory()},
+          {"max_memory", budget.settings().max_memory},
+          {"short_of_workers", budget.refused()}};
+}
+
 json::value stats_view(const ViewSources& from) {
   const auto& snapshot = *from.dispatcher.snapshot();
   json::object functions;
@@ -197,6 +233,7 @@ json::value stats_view(const ViewSources& from) {
                       {"functions", snapshot.functions.size()},
                       {"problems", snapshot.problems.size()},
                       {"workers", from.dispatcher.workers().size()},
+                      {"budget", budget_row(from.dispatcher.budget())},
                       {"worker_ends", reasons(from.dispatcher.worker_ends())},
                       {"calls", calls},
                       {"errors", calls - ok},
@@ -223,6 +260,11 @@ std::string metrics_view(const ViewSources& from) {
     ++(kept.row.is_zygote ? zygotes : spares);
   add("trivet_zygotes", "Live zygotes, of runtimes and of functions", zygotes, false);
   add("trivet_spares", "Blank workers that wait for a function", spares, false);
+  const pool::Budget& budget = from.dispatcher.budget();
+  add("trivet_workers_max", "Workers that the host may have",
+      static_cast<double>(budget.settings().max_workers), false);
+  add("trivet_budget_short_total", "Times a function wanted more workers than the host may have",
+      static_cast<double>(budget.refused()), true);
   add("trivet_log_lines_total", "Log lines written", static_cast<double>(from.logs.written()),
       true);
   add("trivet_log_lines_dropped_total", "Log lines dropped because the store was full",
@@ -232,6 +274,19 @@ std::string metrics_view(const ViewSources& from) {
     samples.push_back({"trivet_worker_ends_total", "Workers that ended, by reason", "reason",
                        std::string{worker::name(static_cast<worker::EndReason>(i))},
                        static_cast<double>(ends[i]), true});
+  auto pools = from.dispatcher.pools();
+  auto each = [&](const char* name, const char* help, auto value) {
+    for (const auto& row : pools)
+      if (!row.retiring)
+        samples.push_back(
+            {name, help, "function", row.function, static_cast<double>(value(row.view)), false});
+  };
+  each("trivet_pool_workers", "Live workers of a function",
+       [](const pool::PoolView& view) { return view.workers; });
+  each("trivet_pool_waiting", "Calls that wait for a worker",
+       [](const pool::PoolView& view) { return view.waiting; });
+  each("trivet_breaker_open", "1 while calls are refused because workers fail",
+       [](const pool::PoolView& view) { return view.breaker != std::string_view{"closed"}; });
   return telemetry::metrics_text(from.stats, samples);
 }
 
@@ -240,6 +295,7 @@ Result<json::value> view_by_path(const ViewSources& from, std::string_view path)
   if (path == "/v1/functions") return functions_view(from);
   if (path == "/v1/runtimes") return runtimes_view(from);
   if (path == "/v1/workers") return workers_view(from);
+  if (path == "/v1/pools") return pools_view(from);
   if (path == "/v1/stats") return stats_view(from);
   if (path.starts_with(kFunction)) return function_view(from, path.substr(kFunction.size()));
   return Error{ErrorCode::kNotFound, "there is no page " + std::string{path}, "see /openapi.json"};

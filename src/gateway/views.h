@@ -26,13 +26,14 @@ wire::json::value functions_view(const ViewSources& from);
 Result<wire::json::value> function_view(const ViewSources& from, std::string_view name);
 wire::json::value runtimes_view(const ViewSources& from);
 wire::json::value workers_view(const ViewSources& from);
+wire::json::value pools_view(const ViewSources& from);
 wire::json::value stats_view(const ViewSources& from);
 wire::json::object function_row(const catalog::FunctionSpec& spec,
                                 const catalog::Snapshot& snapshot);
 std::string metrics_view(const ViewSources& from);
 
 // Any of the above by its path: "/v1/functions", "/v1/functions/{name}", "/v1/runtimes",
-// "/v1/workers", "/v1/stats". kNotFound otherwise.
+// "/v1/workers", "/v1/pools", "/v1/stats". kNotFound otherwise.
 Result<wire::json::value> view_by_path(const ViewSources& from, std::string_view path);
 
 }  // namespace trivet::gateway

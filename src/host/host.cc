@@ -3,6 +3,7 @@
 #include <sys/types.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <atomic>
 #include <boost/json.hpp>
 #include <cstdlib>
@@ -66,7 +67,8 @@ class HostOfParts final : public Host {
         public_tokens_(tokens_),
         launcher_(loop_),
         builder_({loop_, clock_, logs_, blocking_, launcher_}, data_dir_),
-        dispatcher_({loop_, clock_, logs_, stats_, builder_, tokens_, launcher_}),
+        budget_({std::max(1, config_.max_workers), config_.max_memory}),
+        dispatcher_({loop_, clock_, logs_, stats_, builder_, tokens_, launcher_, budget_}),
         sources_{dispatcher_, stats_, logs_, clock_, started_},
         gateway_(loop_, sources_, tokens_,
                  {config_.access_token, data_dir_, [this] { return reload_and_switch(); },
@@ -381,6 +383,7 @@ class HostOfParts final : public Host {
   launcher::Launcher launcher_;
   builder::Builder builder_;
   std::unique_ptr<catalog::Catalog> catalog_;
+  pool::Budget budget_;
   dispatch::Dispatcher dispatcher_;
   gateway::ViewSources sources_;
   gateway::Gateway gateway_;

@@ -78,6 +78,9 @@ class Loop {
  public:
   // Blocks SIGPIPE in the thread that creates it and in the one that runs it.
   Loop();
+  // For tests: `clock` is the time, and the loop never sleeps. The test moves the clock, to
+  // next_timer() for instance, and turns the loop with run_until_quiet(). `clock` outlives it.
+  explicit Loop(const Clock& clock);
   ~Loop();
   Loop(const Loop&) = delete;
   Loop& operator=(const Loop&) = delete;
@@ -86,6 +89,9 @@ class Loop {
   // or `until`.
   void run();
   void run_once(Instant until = kNever);
+  // Turns without waiting until nothing is ready and no timer is due.
+  void run_until_quiet();
+  Instant next_timer() const { return heap_.empty() ? kNever : heap_.front()->deadline_; }
   void stop();  // any thread
 
   // Runs `work` on the loop's thread soon, in order. Any thread.
@@ -94,7 +100,7 @@ class Loop {
   // The time of this turn: read once after each wait, because a call asks for it ten times. Who
   // runs the loop only now and then calls refresh() before giving it something new.
   Instant now() const { return now_; }
-  void refresh() { now_ = RealClock{}.now(); }
+  void refresh() { now_ = test_clock_ ? test_clock_->now() : RealClock{}.now(); }
 
   // Something will come within `d`, at most kSpinMost: until then the loop looks for it again and
   // again instead of sleeping. To be put to sleep and woken costs more than that, most of all on a
@@ -131,6 +137,7 @@ class Loop {
   void run_posted();
   int wait_ms(Instant until) const;
 
+  const Clock* test_clock_ = nullptr;
   os::Fd epoll_;
   os::Fd wakeup_;  // eventfd
   Link ready_;

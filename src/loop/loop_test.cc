@@ -46,6 +46,21 @@ TEST(Timers, go_off_in_the_order_of_their_times) {
   EXPECT_EQ(order, (std::vector<int>{0, 1, 2, 3, 4}));
 }
 
+TEST(Timers, of_a_clock_that_a_test_moves_go_off_without_sleeping) {
+  FakeClock clock;
+  Loop loop{clock};
+  Scope scope{loop};
+  Instant start = loop.now(), woke{};
+  scope.spawn(sleep_then_note(loop, std::chrono::hours{24}, woke));
+  loop.run_until_quiet();
+  EXPECT_EQ(woke, Instant{});
+  EXPECT_EQ(loop.next_timer(), start + std::chrono::hours{24});
+  clock.advance(loop.next_timer() - start);
+  loop.run_until_quiet();
+  EXPECT_EQ(woke, start + std::chrono::hours{24});
+  EXPECT_EQ(loop.next_timer(), kNever);
+}
+
 TEST(Timers, of_dropped_tasks_are_gone_and_the_others_keep_their_order) {
   Loop loop;
   std::vector<int> order;

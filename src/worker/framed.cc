@@ -10,11 +10,11 @@ namespace {
 
 constexpr auto kExitGrace = 1s;  // between the end of a worker's frames and its end
 
-constexpr std::array<std::string_view, 15> kReasons{
-    "drained",       "idle",     "replaced",      "recycled",     "surplus",
-    "crashed",       "exited",   "timeout",       "protocol",     "load_failed",
-    "start_timeout", "shutdown", "out_of_memory", "zygote_ended", "launcher_ended"};
-static_assert(kReasons.size() == static_cast<size_t>(EndReason::kLauncherEnded) + 1);
+constexpr std::array<std::string_view, kEndReasonCount> kReasons{
+    "drained", "idle",         "replaced",      "recycled",     "surplus",       "crashed",
+    "exited",  "timeout",      "protocol",      "load_failed",  "start_timeout", "shutdown",
+    "evicted", "start_failed", "out_of_memory", "zygote_ended", "launcher_ended"};
+static_assert(!kReasons.back().empty());
 
 }  // namespace
 
@@ -173,7 +173,7 @@ void Framed::on_process_end() {
   around_.observer.on_end();
 }
 
-std::string Framed::exit_text() const {
+std::string Framed::end_text() const {
   return process_ && !process_->alive() ? process_->obituary().text() : std::string{};
 }
 

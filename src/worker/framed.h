@@ -66,7 +66,7 @@ class Framed final : public Worker, private FrameReceiver {
   // holds files open; empty when it may).
   launcher::Ticket ticket() const { return process_->ticket(); }
   const std::string& unsafe() const { return unsafe_; }
-  std::string exit_text() const;  // how its process ended: "exit code 3"; empty while it lives
+  std::string end_text() const override;
 
  private:
   friend struct InFlight;

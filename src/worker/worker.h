@@ -4,6 +4,7 @@
 // Two transports implement it: Framed (a process that stays, docs/formats/frame.md) and Oneshot (a
 // slot that starts a process per call). All on the loop's thread.
 
+#include <cstddef>
 #include <string>
 #include <string_view>
 
@@ -29,6 +30,8 @@ enum class EndReason {
   kLoadFailed,     // user code did not load
   kStartTimeout,   // not READY in time
   kShutdown,       // the host stops
+  kEvicted,        // made room for another function's worker
+  kStartFailed,    // its process could not be started
   kOutOfMemory,    // the kernel ended it for want of memory
   kZygoteEnded,    // it was the fork of a zygote that ended
   kLauncherEnded,  // the launcher ended, and all its children with it
@@ -66,6 +69,8 @@ class Worker {
   virtual int64_t calls() const = 0;  // answered so far
   virtual Instant started() const = 0;
   virtual EndReason end_reason() const = 0;  // meaningful when ended
+  // How it ended, for people: "exit status 3". Empty when there is no more to say than the reason.
+  virtual std::string end_text() const { return {}; }
 
   // Lets calls in flight finish, then ends the process; kills it when it is not gone
   // limits::kStopGrace after its last call.

@@ -131,7 +131,7 @@ def mixed(tmp_path):
         folder = tmp_path / "functions" / ("echo-" + runtime)
         folder.mkdir(parents=True)
         (folder / file).write_text(text)
-        (folder / "trivet.yaml").write_text(f"runtime: {runtime}\nentrypoint: {file}\nscale: {{max: 1, overflow: 0}}\nrestart: {{backoff: 1ms..5ms}}\n")
+        (folder / "trivet.yaml").write_text(f"runtime: {runtime}\nentrypoint: {file}\nscale: {{max: 1, overflow: 0}}\nrestart: {{backoff: 1ms..5ms, breaker: {{failures: 0}}}}\n")
     (tmp_path / "tmp").mkdir()
     with Server(tmp_path / "functions", env={"TMPDIR": str(tmp_path / "tmp")}) as running:
         listed = running.get("/v1/functions").json["functions"]
