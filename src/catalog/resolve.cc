@@ -1,9 +1,11 @@
 #include "catalog/resolve.h"
 
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include <algorithm>
 
+#include "wire/port_protocol.h"
 #include "wire/text.h"
 
 namespace trivet::catalog {
@@ -100,6 +102,9 @@ std::optional<Error> resolve_runtime(FunctionSpec& spec, const DiscoveryInput& i
         spec.entrypoint = name;
         break;
       }
+    if (spec.entrypoint.empty() && runtime->entrypoints.empty())
+      return wrong("runtime " + spec.runtime + " needs to be told the entrypoint",
+                   "write entrypoint:");
     if (spec.entrypoint.empty())
       return wrong(spec.dir.string() + " has none of " + joined(runtime->entrypoints),
                    "write entrypoint:");
@@ -121,9 +126,21 @@ std::optional<Error> resolve_interface(FunctionSpec& spec, Unresolved open,
     return wrong("interface stdio is one process per call",
                  "write mode: oneshot, or take mode out");
   if (stdio) spec.mode = Mode::kOneshot;
-  if ((stdio ? runtime.oneshot_command : runtime.pool_command).empty())
-    return wrong("runtime " + runtime.name + " has no " + (stdio ? "oneshot" : "pool") + " mode");
+  bool program = stdio || wire::find_port_protocol(spec.interface);
+  if ((program ? runtime.oneshot_command : runtime.pool_command).empty())
+    return wrong("runtime " + runtime.name + " has no " + (program ? "oneshot" : "pool") + " mode");
   return std::nullopt;
+}
+
+// Of a runtime whose command is the entrypoint itself.
+std::optional<Error> check_executable(const FunctionSpec& spec, const RuntimeSpec& runtime) {
+  const auto& command = spec.interface == kStdio || wire::find_port_protocol(spec.interface)
+                            ? runtime.oneshot_command
+                            : runtime.pool_command;
+  bool runs_itself = command.front().find("${entrypoint}") != std::string::npos;
+  std::string file = (spec.dir / spec.entrypoint).string();
+  if (!runs_itself || access(file.c_str(), X_OK) == 0) return std::nullopt;
+  return wrong("the entrypoint " + file + " is not executable", "chmod +x " + file);
 }
 
 class Fingerprint {
@@ -259,6 +276,8 @@ std::optional<Error> resolve_function(FunctionSpec& spec, Unresolved open,
   if (!fs::is_regular_file(spec.dir / spec.entrypoint, ec) && !comes_from_build)
     return wrong("the entrypoint " + (spec.dir / spec.entrypoint).string() + " does not exist",
                  "create it, or correct entrypoint:");
+  if (!comes_from_build)
+    if (auto error = check_executable(spec, *runtime)) return error;
   spec.version = version_of(spec, *runtime, input);
   return std::nullopt;
 }

@@ -4,6 +4,7 @@
 #include <regex>
 
 #include "catalog/reader.h"
+#include "wire/port_protocol.h"
 
 namespace trivet::catalog {
 namespace {
@@ -60,6 +61,14 @@ void read_toolchain(Reader& r, RuntimeSpec& spec) {
     r.fail(r.node(), "toolchain.binary is missing");
 }
 
+// A runtime that runs a user's own program per call also runs one that stays.
+void add_port_protocols(std::vector<std::string>& interfaces) {
+  if (std::find(interfaces.begin(), interfaces.end(), "stdio") == interfaces.end()) return;
+  for (const auto& protocol : wire::port_protocols())
+    if (std::find(interfaces.begin(), interfaces.end(), protocol.name) == interfaces.end())
+      interfaces.emplace_back(protocol.name);
+}
+
 }  // namespace
 
 bool RuntimeSpec::offers(std::string_view interface) const {
@@ -101,6 +110,7 @@ Result<RuntimeSpec> read_runtime(const fs::path& dir) {
   reader.texts("entrypoints", spec.entrypoints);
   reader.map("toolchain", [&spec](Reader& r) { read_toolchain(r, spec); });
   reader.texts("interfaces", spec.interfaces);
+  add_port_protocols(spec.interfaces);
   reader.integer("concurrency", spec.concurrency, 0, 100'000);
   reader.map("pool", [&spec](Reader& r) { read_command(r, spec.pool_command); });
   reader.map("oneshot", [&spec](Reader& r) { read_command(r, spec.oneshot_command); });

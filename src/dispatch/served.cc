@@ -2,7 +2,9 @@
 
 #include <filesystem>
 
+#include "wire/port_protocol.h"
 #include "worker/oneshot.h"
+#include "worker/port.h"
 
 namespace trivet::dispatch {
 namespace {
@@ -21,6 +23,8 @@ class Launcher final : public pool::WorkerFactory {
     worker::Surroundings around{around_.loop, around_.clock, around_.logs, observer};
     if (plan_.interface == kStdio)
       co_return std::unique_ptr<worker::Worker>{std::make_unique<worker::Oneshot>(around, plan_)};
+    if (wire::find_port_protocol(plan_.interface))
+      co_return co_await worker::Port::start(around, plan_);
     co_return co_await worker::Framed::start(around, plan_);
   }
 
@@ -34,7 +38,7 @@ class Launcher final : public pool::WorkerFactory {
 worker::LaunchPlan plan_launch(const catalog::FunctionSpec& spec,
                                const catalog::RuntimeSpec& runtime,
                                const builder::Artifact& artifact) {
-  bool stdio = spec.interface == kStdio;
+  bool program = spec.interface == kStdio || wire::find_port_protocol(spec.interface);
   catalog::Words words{
       runtime.binary,      runtime.dir.string(), runtime.dir.parent_path().string(),
       artifact.entrypoint, spec.dir.string(),    artifact.output.string(),
@@ -42,7 +46,7 @@ worker::LaunchPlan plan_launch(const catalog::FunctionSpec& spec,
   worker::LaunchPlan plan;
   plan.function = spec.name;
   plan.runtime = runtime.name;
-  plan.argv = catalog::expand(stdio ? runtime.oneshot_command : runtime.pool_command, words);
+  plan.argv = catalog::expand(program ? runtime.oneshot_command : runtime.pool_command, words);
   plan.env = builder::base_environment(runtime.env);
   plan.dir = spec.dir.string();
   plan.entrypoint = artifact.entrypoint;

@@ -107,7 +107,8 @@ Result<std::unique_ptr<Process>> Process::start(loop::Loop& loop, const Clock& c
     input = os::Fd{open("/dev/null", O_RDONLY | O_CLOEXEC)};
   }
   plan.spawn.fds.push_back({0, input.get()});
-  plan.spawn.fds.push_back({1, plan.merge_output ? err->write.get() : out->write.get()});
+  int stdout_fd = plan.stdout_fd >= 0 ? plan.stdout_fd : out->write.get();
+  plan.spawn.fds.push_back({1, plan.merge_output ? err->write.get() : stdout_fd});
   plan.spawn.fds.push_back({2, err->write.get()});
   plan.spawn.env.push_back(p->cookie_);
   auto child = os::spawn(plan.spawn);
