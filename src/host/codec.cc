@@ -64,8 +64,8 @@ Status decode_messages(wire::Framing framing, std::string_view bytes, Lines& lin
     add_line(lines, line);
   }
   if (!splitter.mid_message() || framing == wire::Framing::kLines) return {};
-  return invalid("the bytes end in the middle of the message after byte " +
-                 std::to_string(splitter.offset()));
+  return invalid("the bytes end in the middle of the message at byte " +
+                 std::to_string(splitter.position()));
 }
 
 Status decode_packet4(std::string_view bytes, Lines& lines) {

@@ -73,7 +73,7 @@ std::string_view MessageSplitter::take(size_t head, size_t size, size_t tail) {
 
 Error MessageSplitter::too_large(std::string size) {
   failed_ = true;
-  return {ErrorCode::kInvalidOutput, "a message at byte " + std::to_string(dropped_ + at_) +
+  return {ErrorCode::kInvalidOutput, "a message at byte " + std::to_string(position()) +
                                          " is over the limit of " + std::to_string(max_message_) +
                                          " bytes: " + std::move(size)};
 }

@@ -30,6 +30,8 @@ class MessageSplitter {
 
   // Where in the stream the message that next() gave last began, its length field not counted.
   uint64_t offset() const { return offset_; }
+  // Where in the stream the next message begins, its length field counted.
+  uint64_t position() const { return dropped_ + at_; }
   // Part of a message is held: the end of the stream now means half a message.
   bool mid_message() const { return at_ < held_.size(); }
 

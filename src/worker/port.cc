@@ -92,7 +92,7 @@ class Port::Reader final : public loop::IoHandler {
     if (n < 0) return errno == EINTR;
     if (n == 0) {
       close();
-      port_.on_eof(splitter_.mid_message());
+      port_.on_eof(splitter_);
       return false;
     }
     splitter_.feed({buffer, static_cast<size_t>(n)});
@@ -288,8 +288,10 @@ void Port::kill(EndReason reason) {
   process_->kill();
 }
 
-void Port::on_eof(bool mid_message) {
-  if (mid_message) garbage_ = "its last message was incomplete";
+void Port::on_eof(const wire::MessageSplitter& splitter) {
+  if (splitter.mid_message())
+    garbage_ = "its last message was incomplete: it began at byte " +
+               std::to_string(splitter.position()) + " of its stdout";
   if (state_ == State::kEnded) return;
   state_ = State::kStopping;  // no reply can come any more: no new calls
   scope_.spawn(kill_when_late());

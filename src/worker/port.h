@@ -58,7 +58,7 @@ class Port final : public Worker {
   loop::Task<> kill_when_late();
 
   void on_message(std::string_view message, uint64_t offset);
-  void on_eof(bool mid_message);
+  void on_eof(const wire::MessageSplitter& splitter);
   void on_process_end();
   FlightPtr flight_of(const wire::PortReply& reply, uint64_t offset);
   void settle(Flight& flight, wire::PortReply reply);
