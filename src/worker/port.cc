@@ -4,10 +4,9 @@
 
 #include <algorithm>
 #include <cerrno>
-#include <filesystem>
 #include <utility>
 
-#include "wire/json_members.h"
+#include "worker/port_target.h"
 
 namespace trivet::worker {
 namespace {
@@ -16,7 +15,6 @@ constexpr auto kExitGrace = 1s;  // between the end of a program's stdout and it
 constexpr size_t kReadSize = 64 * limits::kKiB;
 constexpr int kReadsPerTurn = 16;
 constexpr uint32_t kEvents = EPOLLIN | EPOLLET;
-constexpr std::string_view kDefaultFunction = "handle";
 
 }  // namespace
 
@@ -131,14 +129,15 @@ loop::Task<Result<std::unique_ptr<Worker>>> Port::start(Surroundings around, Lau
   const wire::PortProtocol* protocol = wire::find_port_protocol(plan.interface);
   if (!protocol) co_return Error{ErrorCode::kInternal, "no protocol " + plan.interface};
   std::unique_ptr<Port> port{new Port(around, std::move(plan), *protocol)};
-  if (Status launched = port->launch(); !launched) co_return std::move(launched).error();
+  Status launched = co_await port->launch();
+  if (!launched) co_return std::move(launched).error();
   port->started_ = around.loop.now();
   co_return std::unique_ptr<Worker>{std::move(port)};
 }
 
-Status Port::launch() {
+loop::Task<Status> Port::launch() {
   int out[2];
-  if (pipe2(out, O_CLOEXEC) != 0) return io_error("cannot make a pipe", errno);
+  if (pipe2(out, O_CLOEXEC) != 0) co_return io_error("cannot make a pipe", errno);
   os::Fd out_read{out[0]}, out_write{out[1]};
   fcntl(out_read.get(), F_SETFL, fcntl(out_read.get(), F_GETFL) | O_NONBLOCK);
   Process::Plan plan;
@@ -149,12 +148,17 @@ Status Port::launch() {
   plan.stdout_fd = out_write.get();
   auto process = Process::start(around_.loop, around_.clock, around_.logs, std::move(plan),
                                 [this](Process&) { on_process_end(); });
-  if (!process) return std::move(process).error();
+  if (!process) {
+    Error error = std::move(process).error();
+    if (error.hint.empty())
+      error.hint = "is it a program, and is the interpreter that its first line names installed?";
+    co_return error;
+  }
   process_ = std::move(*process);
   reader_ = std::make_unique<Reader>(*this, std::move(out_read),
                                      plan_.payload_bytes + limits::kPortEnvelope);
   writer_ = std::make_unique<FrameWriter>(around_.loop, process_->take_stdin());
-  return {};
+  co_return Status{};
 }
 
 loop::Task<Result<Reply>> Port::invoke(Call& call) {
@@ -301,6 +305,7 @@ loop::Task<> Port::kill_when_late() {
   co_await around_.loop.sleep(kExitGrace);
   if (!end_chosen_) end_reason_ = calls_.empty() ? EndReason::kExited : EndReason::kCrashed;
   end_chosen_ = true;
+  if (garbage_.empty()) garbage_ = "it had closed its stdout";
   process_->kill();
 }
 
@@ -351,47 +356,6 @@ Error Port::timeout_error() {
   if (!process_->stderr_tail().empty())
     error.details.emplace_back("stderr", std::string{process_->stderr_tail()});
   return error;
-}
-
-Result<PortTarget> port_target(const LaunchPlan& plan, std::string_view body) {
-  PortTarget target{std::filesystem::path{plan.entrypoint}.stem().string(),
-                    plan.handler.empty() ? std::string{kDefaultFunction} : plan.handler,
-                    {}};
-  auto not_json = [](const Error& error) {
-    return Error{ErrorCode::kInvalidInput, "the body is not JSON: " + error.message};
-  };
-  size_t first = body.find_first_not_of(" \t\r\n");
-  if (first == std::string_view::npos) {
-    target.args = "[null]";
-    return target;
-  }
-  if (body[first] != '{') {
-    if (Status valid = wire::check_json(body); !valid) return not_json(valid.error());
-    target.args = "[" + std::string{body} + "]";
-    return target;
-  }
-  auto members = wire::json_members(body);
-  if (!members) return not_json(members.error());
-  const auto* function = wire::find_member(*members, "function");
-  const auto* args = wire::find_member(*members, "args");
-  const auto* module = wire::find_member(*members, "module");
-  auto is_text = [](const wire::JsonMember& member) { return member.value.starts_with('"'); };
-  bool all_known = members->size() == (module ? 3U : 2U);
-  if (!all_known || !function || !args || !is_text(*function) || !args->value.starts_with('[') ||
-      (module && !is_text(*module))) {
-    target.args = "[" + std::string{body} + "]";
-    return target;
-  }
-  auto function_name = wire::json_string(function->value);
-  if (!function_name) return std::move(function_name).error();
-  target.function = std::move(*function_name);
-  if (module) {
-    auto module_name = wire::json_string(module->value);
-    if (!module_name) return std::move(module_name).error();
-    target.module = std::move(*module_name);
-  }
-  target.args = args->value;
-  return target;
 }
 
 }  // namespace trivet::worker

@@ -51,7 +51,7 @@ class Port final : public Worker {
   enum class State { kReady, kStopping, kEnded };
 
   Port(Surroundings around, LaunchPlan plan, const wire::PortProtocol& protocol);
-  Status launch();
+  loop::Task<Status> launch();
   loop::Task<Status> gather(Call& call);
   loop::Task<> kill_unless_answered(FlightPtr flight);
   loop::Task<> close_when_calm(EndReason reason);
@@ -86,15 +86,5 @@ class Port final : public Worker {
   loop::Event calm_;  // no calls in flight
   loop::Scope scope_;
 };
-
-// Which function a body asks for. A JSON object with a text `function`, an array `args`, perhaps a
-// text `module`, and nothing else, says it itself; any other body is the only argument of
-// plan.handler, or of "handle", in the module that plan.entrypoint's name without extension is. No
-// body is null. Pure. kInvalidInput when the body is not JSON.
-struct PortTarget {
-  std::string module, function;
-  std::string args;  // a JSON array, its items as they were
-};
-Result<PortTarget> port_target(const LaunchPlan& plan, std::string_view body);
 
 }  // namespace trivet::worker

@@ -183,6 +183,13 @@ TEST_F(PortTest, half_a_message_then_exit_is_a_crash) {
   EXPECT_TRUE(says(error, "its last message was incomplete")) << error.message;
 }
 
+TEST_F(PortTest, a_worker_that_closes_its_stdout_and_stays_is_ended) {
+  Error error = failure("read l; exec >&-; sleep 1000");
+  EXPECT_EQ(error.code, ErrorCode::kFunctionCrashed);
+  EXPECT_TRUE(says(error, "it had closed its stdout")) << error.message;
+  EXPECT_EQ(reason, EndReason::kCrashed);
+}
+
 TEST_F(PortTest, deadline_kills_the_worker_and_names_it_to_the_other_calls) {
   auto worker = start(shell("echo tired >&2; sleep 1000 & sleep 1000"));
   std::optional<Result<Reply>> late, other;
@@ -269,37 +276,7 @@ TEST_F(PortTest, a_program_that_does_not_exist_is_said_by_name) {
   auto started = try_start(plan);
   ASSERT_FALSE(started.ok());
   EXPECT_TRUE(says(started.error(), "/nowhere/x"));
-}
-
-TEST(PortTarget, says_which_function_a_body_asks_for) {
-  LaunchPlan plan;
-  plan.entrypoint = "src/main.ext";
-  struct Row {
-    std::string_view handler, body, module, function, args;
-  };
-  const Row table[] = {
-      {"", "", "main", "handle", "[null]"},
-      {"add", " \n", "main", "add", "[null]"},
-      {"add", "1.50", "main", "add", "[1.50]"},
-      {"", R"({"a":1})", "main", "handle", R"([{"a":1}])"},
-      {"x", R"({"function":"f","args":[1, "]"]})", "main", "f", R"([1, "]"])"},
-      {"x", R"({"module":"m\n","args":[],"function":"f\u0031"})", "m\n", "f1", "[]"},
-      {"", R"({"function":"f","args":[],"more":1})", "main", "handle",
-       R"([{"function":"f","args":[],"more":1}])"},
-      {"", R"({"function":1,"args":[]})", "main", "handle", R"([{"function":1,"args":[]}])"},
-      {"", R"({"function":"f","args":{}})", "main", "handle", R"([{"function":"f","args":{}}])"},
-      {"", R"({"function":"f","args":[],"module":1})", "main", "handle",
-       R"([{"function":"f","args":[],"module":1}])"}};
-  for (const auto& row : table) {
-    plan.handler = row.handler;
-    auto target = port_target(plan, row.body);
-    ASSERT_TRUE(target.ok()) << row.body;
-    EXPECT_EQ(target->module, row.module) << row.body;
-    EXPECT_EQ(target->function, row.function) << row.body;
-    EXPECT_EQ(target->args, row.args) << row.body;
-  }
-  for (std::string_view body : {"{", "x", "{} {}", "1 2"})
-    EXPECT_EQ(port_target(plan, body).error().code, ErrorCode::kInvalidInput) << body;
+  EXPECT_NE(started.error().hint.find("interpreter"), std::string::npos);
 }
 
 }  // namespace

@@ -156,6 +156,24 @@ def test_a_call_past_its_deadline_is_ended(server, runtime):
         time.sleep(0.01)
 
 
+@pytest.mark.parametrize("runtime", ["ruby-msgpack", "python-protobuf"], indirect=True)
+def test_values_that_json_numbers_and_texts_cannot_hold_elsewhere_come_back(server, runtime):
+    for value in [2**64 - 1, 2**63, 2**63 - 1, -2**63, 0, -1, 1.5, "", "é\0", None, True, [], {}, {"a": {"b": []}}, {"$base64": "AAH/"}, {"$base64": ""}]:
+        assert call(server, runtime, "echo", [value]).json == [value]
+
+
+def test_the_generated_messages_are_those_of_the_schema(tmp_path):
+    if not can_run(["protoc", "--version"]):
+        pytest.skip("toolchain missing: protoc")
+    if not can_run(EXAMPLES["python-protobuf"]):
+        pytest.skip("toolchain missing: python3-protobuf")
+    subprocess.run(["protoc", "-I", ROOT / "docs/formats", f"--python_out={tmp_path}", "trivet_worker.proto"], check=True, timeout=60)
+    show = "import sys, trivet_worker_pb2 as m; sys.stdout.buffer.write(m.DESCRIPTOR.serialized_pb)"
+    made, kept = (subprocess.run(["/usr/bin/python3", "-B", "-c", show], cwd=folder, capture_output=True, check=True, timeout=60).stdout
+                  for folder in (tmp_path, ROOT / "examples/protocols/python-protobuf"))
+    assert made == kept and b"trivet.worker.v1" in kept
+
+
 every_protocol = pytest.mark.parametrize("protocol", PROTOCOLS)
 # What the worker does: status and code, what the reply must hold.
 FAULTS = [
