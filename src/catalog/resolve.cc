@@ -5,7 +5,6 @@
 
 #include <algorithm>
 
-#include "wire/port_protocol.h"
 #include "wire/text.h"
 
 namespace trivet::catalog {
@@ -126,17 +125,14 @@ std::optional<Error> resolve_interface(FunctionSpec& spec, Unresolved open,
     return wrong("interface stdio is one process per call",
                  "write mode: oneshot, or take mode out");
   if (stdio) spec.mode = Mode::kOneshot;
-  bool program = stdio || wire::find_port_protocol(spec.interface);
-  if ((program ? runtime.oneshot_command : runtime.pool_command).empty())
-    return wrong("runtime " + runtime.name + " has no " + (program ? "oneshot" : "pool") + " mode");
+  if (runtime.command_of(spec.interface).empty())
+    return wrong("runtime " + runtime.name + " has no command for interface " + spec.interface);
   return std::nullopt;
 }
 
 // Of a runtime whose command is the entrypoint itself.
 std::optional<Error> check_executable(const FunctionSpec& spec, const RuntimeSpec& runtime) {
-  const auto& command = spec.interface == kStdio || wire::find_port_protocol(spec.interface)
-                            ? runtime.oneshot_command
-                            : runtime.pool_command;
+  const auto& command = runtime.command_of(spec.interface);
   bool runs_itself = command.front().find("${entrypoint}") != std::string::npos;
   std::string file = (spec.dir / spec.entrypoint).string();
   if (!runs_itself || access(file.c_str(), X_OK) == 0) return std::nullopt;

@@ -63,7 +63,7 @@ TEST_F(ResolveTest, a_program_that_stays_needs_the_oneshot_command) {
   EXPECT_EQ(spec.mode, Mode::kPool);
   runtime.oneshot_command.clear();
   toys.runtimes["toy"] = std::make_shared<RuntimeSpec>(runtime);
-  EXPECT_EQ(resolve("interface: packet4"), "runtime toy has no oneshot mode");
+  EXPECT_EQ(resolve("interface: packet4"), "runtime toy has no command for interface packet4");
 }
 
 TEST_F(ResolveTest, an_entrypoint_that_is_the_command_must_be_executable) {
@@ -123,12 +123,12 @@ TEST_F(ResolveTest, mode_the_runtime_does_not_have_is_refused) {
   auto crippled = std::make_shared<RuntimeSpec>(*toys.runtimes["toy"]);
   crippled->pool_command.clear();
   toys.runtimes["toy"] = crippled;
-  EXPECT_EQ(resolve("interface: json"), "runtime toy has no pool mode");
+  EXPECT_EQ(resolve("interface: json"), "runtime toy has no command for interface json");
   EXPECT_EQ(resolve("interface: stdio"), "");
   crippled = std::make_shared<RuntimeSpec>(*crippled);
   crippled->oneshot_command.clear();
   toys.runtimes["toy"] = crippled;
-  EXPECT_EQ(resolve("interface: stdio"), "runtime toy has no oneshot mode");
+  EXPECT_EQ(resolve("interface: stdio"), "runtime toy has no command for interface stdio");
 }
 
 TEST_F(ResolveTest, entrypoint_may_come_from_the_build) {

@@ -27,7 +27,7 @@ struct RuntimeSpec {
   std::vector<std::string> entrypoints;
   std::vector<std::string> interfaces;    // the first is the default
   int concurrency = 1;                    // 0 = any number
-  std::vector<std::string> pool_command;  // empty = no pool mode
+  std::vector<std::string> pool_command;  // starts the shim; empty = there is none
   std::vector<std::string> oneshot_command;
   std::map<std::string, std::string> env;
   std::vector<std::string> build_inputs;  // globs
@@ -46,6 +46,10 @@ struct RuntimeSpec {
 
   bool available() const { return !binary.empty(); }
   bool offers(std::string_view interface) const;
+  // How a worker of that interface starts; empty = it cannot. `stdio` and the protocols of
+  // wire/port_protocol.h run the user's own program, everything else the shim.
+  const std::vector<std::string>& command_of(std::string_view interface) const;
+  bool keeps_workers() const;  // some interface has workers that stay
   bool operator==(const RuntimeSpec&) const = default;
 };
 

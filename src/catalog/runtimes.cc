@@ -11,6 +11,8 @@ namespace {
 
 namespace fs = std::filesystem;
 
+constexpr std::string_view kStdio = "stdio";
+
 const std::vector<std::string>& word_names() {
   static const std::vector<std::string> kNames{"binary",     "runtime",   "runtimes",
                                                "entrypoint", "source",    "output",
@@ -63,7 +65,7 @@ void read_toolchain(Reader& r, RuntimeSpec& spec) {
 
 // A runtime that runs a user's own program per call also runs one that stays.
 void add_port_protocols(std::vector<std::string>& interfaces) {
-  if (std::find(interfaces.begin(), interfaces.end(), "stdio") == interfaces.end()) return;
+  if (std::find(interfaces.begin(), interfaces.end(), kStdio) == interfaces.end()) return;
   for (const auto& protocol : wire::port_protocols())
     if (std::find(interfaces.begin(), interfaces.end(), protocol.name) == interfaces.end())
       interfaces.emplace_back(protocol.name);
@@ -73,6 +75,17 @@ void add_port_protocols(std::vector<std::string>& interfaces) {
 
 bool RuntimeSpec::offers(std::string_view interface) const {
   return std::find(interfaces.begin(), interfaces.end(), interface) != interfaces.end();
+}
+
+const std::vector<std::string>& RuntimeSpec::command_of(std::string_view interface) const {
+  bool own_program = interface == kStdio || wire::find_port_protocol(interface);
+  return own_program ? oneshot_command : pool_command;
+}
+
+bool RuntimeSpec::keeps_workers() const {
+  return std::any_of(interfaces.begin(), interfaces.end(), [this](const auto& interface) {
+    return interface != kStdio && !command_of(interface).empty();
+  });
 }
 
 std::vector<std::string> expand(const std::vector<std::string>& command, const Words& words) {

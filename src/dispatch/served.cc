@@ -38,7 +38,6 @@ class Launcher final : public pool::WorkerFactory {
 worker::LaunchPlan plan_launch(const catalog::FunctionSpec& spec,
                                const catalog::RuntimeSpec& runtime,
                                const builder::Artifact& artifact) {
-  bool program = spec.interface == kStdio || wire::find_port_protocol(spec.interface);
   catalog::Words words{
       runtime.binary,      runtime.dir.string(), runtime.dir.parent_path().string(),
       artifact.entrypoint, spec.dir.string(),    artifact.output.string(),
@@ -46,7 +45,7 @@ worker::LaunchPlan plan_launch(const catalog::FunctionSpec& spec,
   worker::LaunchPlan plan;
   plan.function = spec.name;
   plan.runtime = runtime.name;
-  plan.argv = catalog::expand(program ? runtime.oneshot_command : runtime.pool_command, words);
+  plan.argv = catalog::expand(runtime.command_of(spec.interface), words);
   plan.env = builder::base_environment(runtime.env);
   plan.dir = spec.dir.string();
   plan.entrypoint = artifact.entrypoint;
