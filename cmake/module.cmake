@@ -1,8 +1,12 @@
-# trivet_module(NAME [DEPS ...]): a static library trivet_NAME of the folder's *.cc, and, when there are *_test.cc,
+# trivet_module(NAME [DEPS ...] [EXCEPT FILE ...]): a static library trivet_NAME of the folder's *.cc, and, when there are *_test.cc,
 # one test program NAME_test. Files are found by globbing: adding a source needs no change here.
 function(trivet_module name)
-  cmake_parse_arguments(ARG "" "" "DEPS" ${ARGN})
+  cmake_parse_arguments(ARG "" "" "DEPS;EXCEPT" ${ARGN})
   file(GLOB_RECURSE sources CONFIGURE_DEPENDS *.cc *.c)
+  list(TRANSFORM ARG_EXCEPT PREPEND ${CMAKE_CURRENT_SOURCE_DIR}/)
+  if(ARG_EXCEPT)
+    list(REMOVE_ITEM sources ${ARG_EXCEPT})
+  endif()
   set(tests ${sources})
   list(FILTER sources EXCLUDE REGEX "_test\\.cc$")
   list(FILTER tests INCLUDE REGEX "_test\\.cc$")

@@ -103,22 +103,25 @@ export function send(type, call, meta = '', body = '', flags = 0) {
 // ------------------------------------------------------------------ what each runtime does fastest
 
 const { Bun, Deno, process } = globalThis;
+const { Socket } = Bun ? {} : await import('node:net');
 const write = Deno ? denoWriter() : await nodeWriter();
 
-// Calls `receive` with the bytes of fd 3 as they come; resolves at their end. The bytes are valid until it returns.
-export async function listen(receive) {
-  if (Bun) {
-    for await (const piece of Bun.file(3).stream()) {
-      receive(Buffer.from(piece.buffer, piece.byteOffset, piece.length));
-    }
-    return;
-  }
-  const { Socket } = await import('node:net');
+// Calls `receive` with the bytes of fd 3 as they come. The bytes are valid until it returns. `ended` resolves at their end; close() stops
+// listening, and then nothing of it keeps the process alive (Node only).
+export function listen(receive) {
+  if (Bun) return { ended: listenInBun(receive) };
   const buffer = Buffer.allocUnsafe(kBuffer); // one for all reads: saves a microsecond a call
   const callback = (count) => (receive(buffer.subarray(0, count)), true);
   const pipe = new Socket({ fd: 3, readable: true, writable: false, onread: { buffer, callback } });
   pipe.resume();
-  await new Promise((end) => pipe.on('end', end).on('error', end));
+  const ended = new Promise((end) => pipe.on('end', end).on('error', end));
+  return { ended, close: () => pipe.removeAllListeners('end').destroy() };
+}
+
+async function listenInBun(receive) {
+  for await (const piece of Bun.file(3).stream()) {
+    receive(Buffer.from(piece.buffer, piece.byteOffset, piece.length));
+  }
 }
 
 // Node prints without waiting when a pipe is full; then a reply would overtake what was printed before it.

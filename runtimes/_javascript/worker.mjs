@@ -73,6 +73,7 @@ async function start(facts) {
     reader.maxFrame = load.max_frame;
     process.chdir(load.dir);
     Object.assign(process.env, load.env);
+    if (load.interface === 'stdio') return await becomeProgram();
     if (load.concurrency > 1) await attributePrints();
     face = await (load.interface === 'context' ? import('./context.mjs') : import('./json.mjs'));
     const url = pathToFileURL(`${load.dir}/${load.entrypoint}`).href;
@@ -83,6 +84,14 @@ async function start(facts) {
     send(type.ERROR, 0, metaOf({ code: 'LOAD_FAILED', ...rest }));
     process.exit(1);
   }
+}
+
+// One request, on stdin and stdout, of a program that is run as Node runs its main module. Frames are over: it ends when it has nothing to do.
+async function becomeProgram() {
+  pipe.close();
+  const { runMain } = (await import('node:module')).default;
+  process.argv[1] = `${load.dir}/${load.entrypoint}`;
+  runMain();
 }
 
 // Node before 20.19 takes a .js file that no package.json speaks of for CommonJS and fails on `export`; it is then told otherwise.
@@ -155,10 +164,14 @@ async function placeInNode(message) {
   return '';
 }
 
+const isSpare = process.env.TRIVET_SPARE !== undefined;
+delete process.env.TRIVET_SPARE;
 printInOrder();
+if (isSpare) await (await import('./spare.mjs')).warmUp();
 const [runtime, version] =
   Bun ? ['bun', Bun.version] : Deno ? ['deno', Deno.version.deno] : ['node', process.versions.node];
 const features = ['cancel', 'stream'];
 send(type.HELLO, 0, JSON.stringify({ protocol: 1, runtime, version, concurrency: 0, features }));
 // Not awaited: while a main module is being evaluated, Bun lives on after an uncaught error.
-listen((bytes) => reader.feed(bytes)).then(endWhenIdle);
+const pipe = listen((bytes) => reader.feed(bytes));
+pipe.ended.then(endWhenIdle);

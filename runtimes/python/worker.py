@@ -11,10 +11,16 @@ import sys
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 from context import HttpContext, NotAReply
 from frames import (CALL, CANCEL, CHUNK, CHUNK_SIZE, CREDIT, DRAIN, ERROR, FD_IN, FD_OUT, HELLO, HERE, LOAD, META_MAX, MORE, PING, PONG, READY, REPLY,
-                    Context, Failure, Frames, Log, describe, encode)
+                    Context, Failure, Frames, Log, describe, encode, meta_of)
+
+if os.environ.pop("TRIVET_ZYGOTE", None):
+    from zygote import Zygote
+else:
+    Zygote = None
 
 sys.path[:] = [place for place in sys.path if os.path.realpath(place) != os.path.realpath(HERE)]
-del sys.modules["context"], sys.modules["frames"]  # these names belong to user code
+for name in ("context", "frames", "zygote"):  # these names belong to user code
+    sys.modules.pop(name, None)
 
 
 class Worker:
@@ -23,12 +29,19 @@ class Worker:
         self.draining = False
         self.loop = None  # the asyncio loop, made when first needed
         self.credit = 0
-
-    def run(self):
+        self.is_site_done = False
         for fd in (FD_IN, FD_OUT):
             os.set_inheritable(fd, False)
+
+    def hello(self):
         hello = {"protocol": 1, "runtime": "python", "version": sys.version.split()[0], "concurrency": 1, "features": ["stream"]}
         self.frames.write(HELLO, 0, json.dumps(hello).encode())
+
+    def ready(self, unsafe=""):
+        self.frames.write(READY, 0, meta_of({"unsafe": unsafe}) if unsafe else b"")
+
+    def run(self):
+        """Until DRAIN, or the end of the input."""
         while not self.draining:
             frame = self.frames.read()
             if frame is None:
@@ -37,10 +50,9 @@ class Worker:
             if kind == CALL:
                 self.call(call, meta, body, flags)
             elif kind == LOAD:
-                self.load(json.loads(meta))
+                self.load(meta)
             else:
                 self.between(kind, call, meta, body)
-        sys.stdout.flush()
 
     def between(self, kind, call, meta, body):
         """A frame that is not about a new call."""
@@ -69,9 +81,14 @@ class Worker:
                 return b"".join(pieces)
             self.frames.write(CREDIT, call, b'{"bytes":%d}' % len(body))
 
-    def load(self, plan):
+    def load(self, meta, check=str):
+        """Loads the function. `check` tells why it must not be forked, once it is loaded."""
+        plan = json.loads(meta)
         try:
+            os.chdir(plan["dir"])
             os.environ.update(plan["env"])
+            if plan["interface"] == "stdio":
+                self.run_program(plan)
             self.plan, self.function, self.env = plan, plan["function"], plan["env"]
             self.window, self.most = plan["credit"], plan["max_frame"]
             self.answer = self.answer_context if plan["interface"] == "context" else self.answer_json
@@ -83,12 +100,36 @@ class Worker:
             self.frames.write(ERROR, 0, describe(error, "LOAD_FAILED"))
             sys.exit(1)
         sys.stdout.flush()
-        self.frames.write(READY, 0)
+        self.ready(check())
+
+    @staticmethod
+    def run_program(plan):
+        """Becomes the program itself: a process for one request, on stdin and stdout."""
+        for fd in (FD_IN, FD_OUT):
+            os.close(fd)
+        path = os.path.join(plan["dir"], plan["entrypoint"])
+        sys.argv = [plan["entrypoint"]]
+        sys.path.insert(0, os.path.dirname(path))
+        main = sys.modules["__main__"] = type(sys)("__main__")
+        main.__file__ = plan["entrypoint"]
+        main.__builtins__ = __builtins__
+        try:
+            with open(path, "rb") as file:
+                code = compile(file.read(), path, "exec")
+            exec(code, main.__dict__)
+            status = 0
+        except SystemExit as error:
+            status = error.code
+        except BaseException as error:
+            sys.excepthook(type(error), error, error.__traceback__.tb_next)
+            status = 1
+        end(status)
 
     def import_user(self, plan):
-        import site
+        if not self.is_site_done:
+            import site
 
-        site.main()  # -S kept it from running before the interpreter was up
+            site.main()  # -S kept it from running before the interpreter was up
         venv = os.path.join(plan["dir"], ".venv", "lib", "python%d.%d" % sys.version_info[:2], "site-packages")
         if os.path.isdir(venv):
             site.addsitedir(venv)
@@ -217,5 +258,30 @@ def map_json(values):
         yield value if isinstance(value, (bytes, bytearray)) else encode(value).encode() + b"\n"
 
 
+def end(status=0):
+    """Leaves the process as the interpreter would, but does not take apart what goes with it anyway: that takes milliseconds."""
+    if status is not None and not isinstance(status, int):
+        print(status, file=sys.stderr)
+        status = 1
+    threading = sys.modules.get("threading")
+    if threading is not None:
+        threading._shutdown()
+    import atexit
+
+    atexit._run_exitfuncs()
+    for stream in (sys.stdout, sys.stderr):
+        try:
+            stream.flush()
+        except (OSError, ValueError):  # nobody reads it any more, or it is closed
+            pass
+    os._exit((status or 0) & 0xFF)
+
+
 if __name__ == "__main__":
-    Worker().run()
+    the_worker = Worker()
+    if Zygote:
+        Zygote(the_worker).serve()
+    else:
+        the_worker.hello()
+    the_worker.run()
+    end()

@@ -206,9 +206,10 @@ loop::Task<Status> Builder::run_step(const catalog::FunctionSpec& spec, std::str
   worker::Process::Plan plan;
   plan.function = spec.name;
   plan.merge_output = true;
-  plan.spawn = {std::move(argv), base_environment({}), spec.dir.string(), {}};
-  auto process = worker::Process::start(around_.loop, around_.clock, around_.logs, std::move(plan),
-                                        [&ended](worker::Process&) { ended.set(); });
+  plan.launch.spawn = {std::move(argv), base_environment({}), spec.dir.string(), {}};
+  worker::Process::Surroundings around{around_.loop, around_.clock, around_.logs, around_.launcher};
+  auto process =
+      worker::Process::start(around, std::move(plan), [&ended](worker::Process&) { ended.set(); });
   if (!process) co_return std::move(process).error();
   bool in_time = co_await ended.wait(after(around_.loop.now(), kBuildTimeout));
   if (!in_time) {
@@ -217,6 +218,9 @@ loop::Task<Status> Builder::run_step(const catalog::FunctionSpec& spec, std::str
                     "build step \"" + name + "\" of " + spec.name + " took more than 10 minutes"};
   }
   const auto& obituary = (*process)->obituary();
+  if (!obituary.exit.not_started.empty())
+    co_return Error{ErrorCode::kBuildFailed, "build step \"" + name + "\" of " + spec.name +
+                                                 " did not start: " + obituary.exit.not_started};
   const os::ExitStatus& status = obituary.status;
   if (status.code == 0) co_return Status{};
   Error error{ErrorCode::kBuildFailed,

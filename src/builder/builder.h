@@ -34,6 +34,7 @@ class Builder {
     const Clock& clock;
     LogSink& logs;
     loop::BlockingPool& blocking;
+    launcher::Launcher& launcher;
   };
   Builder(Surroundings around, std::filesystem::path cache_dir)
       : around_(around), cache_(std::move(cache_dir)), scope_(around.loop) {}

@@ -21,6 +21,7 @@ struct Lines final : LogSink {
 class BuilderTest : public ::testing::Test {
  protected:
   void SetUp() override {
+    ASSERT_TRUE(launcher.open().ok());
     std::string name = (fs::temp_directory_path() / "trivet-builder-XXXXXX").string();
     ASSERT_NE(mkdtemp(name.data()), nullptr);
     root = name;
@@ -54,7 +55,7 @@ class BuilderTest : public ::testing::Test {
     return ec ? 0 : static_cast<size_t>(std::distance(begin(entries), end(entries)));
   }
   void fresh_builder() {
-    Builder::Surroundings around{loop, clock, logs, blocking};
+    Builder::Surroundings around{loop, clock, logs, blocking, launcher};
     builder = std::make_unique<Builder>(around, root / "cache");
   }
 
@@ -116,6 +117,7 @@ class BuilderTest : public ::testing::Test {
   }
 
   loop::Loop loop;
+  launcher::Launcher launcher{loop};
   RealClock clock;
   Lines logs;
   loop::BlockingPool blocking{2};

@@ -18,6 +18,14 @@ struct BuildStep {
   bool operator==(const BuildStep&) const = default;
 };
 
+// Who a new worker comes from.
+enum class Start {
+  kExec,    // its program is started
+  kSpare,   // a blank worker that was started before anybody asked
+  kZygote,  // a fork of a warmed parent
+};
+std::string_view name(Start start);  // "zygote"
+
 struct RuntimeSpec {
   std::string name;
   std::string title;
@@ -25,10 +33,13 @@ struct RuntimeSpec {
   std::vector<std::string> extensions;
   int priority = 50;
   std::vector<std::string> entrypoints;
-  std::vector<std::string> interfaces;    // the first is the default
-  int concurrency = 1;                    // 0 = any number
-  std::vector<std::string> pool_command;  // starts the shim; empty = there is none
+  std::vector<std::string> interfaces;      // the first is the default
+  int concurrency = 1;                      // 0 = any number
+  std::vector<std::string> pool_command;    // starts the shim; empty = there is none
+  Start start = Start::kExec;               // of pool_command's workers
+  std::vector<std::string> not_blank_with;  // files that a worker must be started beside
   std::vector<std::string> oneshot_command;
+  bool warm_oneshot = false;  // the shim can run such a program too
   std::map<std::string, std::string> env;
   std::vector<std::string> build_inputs;  // globs
   std::vector<BuildStep> build_steps;     // empty = the source runs as it is

@@ -1,6 +1,7 @@
 #include "catalog/runtimes.h"
 
 #include <algorithm>
+#include <array>
 #include <regex>
 
 #include "catalog/reader.h"
@@ -46,6 +47,22 @@ void read_command(Reader& reader, std::vector<std::string>& target) {
     reader.fail(reader.node(), "unknown word ${" + name + "}");
 }
 
+constexpr std::array<std::string_view, 3> kStarts{"exec", "spare", "zygote"};
+
+// A worker that knows nothing of its function yet cannot have it in its command.
+void read_start(Reader& reader, RuntimeSpec& spec) {
+  auto choice = reader.choice("start", {kStarts.begin(), kStarts.end()});
+  if (!choice) return;
+  spec.start = static_cast<Start>(*choice);
+  if (spec.start == Start::kExec) return;
+  for (std::string_view word :
+       {"${entrypoint}", "${source}", "${output}", "${handler}", "${interface}"})
+    for (const auto& part : spec.pool_command)
+      if (part.find(word) != std::string::npos)
+        reader.fail(reader.node(), "pool.start is " + std::string{kStarts[*choice]} +
+                                       ", so its command cannot use " + std::string{word});
+}
+
 void read_toolchain(Reader& r, RuntimeSpec& spec) {
   r.texts("binary", spec.binary_candidates);
   r.texts("resolve", spec.resolve_args);
@@ -73,6 +90,8 @@ void add_port_protocols(std::vector<std::string>& interfaces) {
 
 }  // namespace
 
+std::string_view name(Start start) { return kStarts[static_cast<size_t>(start)]; }
+
 bool RuntimeSpec::offers(std::string_view interface) const {
   return std::find(interfaces.begin(), interfaces.end(), interface) != interfaces.end();
 }
@@ -86,6 +105,16 @@ bool RuntimeSpec::keeps_workers() const {
   return std::any_of(interfaces.begin(), interfaces.end(), [this](const auto& interface) {
     return interface != kStdio && !command_of(interface).empty();
   });
+}
+
+bool may_start_blank(const fs::path& dir, const RuntimeSpec& runtime) {
+  std::error_code ec;
+  for (fs::path place = dir; !runtime.not_blank_with.empty(); place = place.parent_path()) {
+    for (const auto& name : runtime.not_blank_with)
+      if (fs::exists(place / name, ec)) return false;
+    if (place == place.parent_path()) break;
+  }
+  return true;
 }
 
 std::vector<std::string> expand(const std::vector<std::string>& command, const Words& words) {
@@ -125,8 +154,15 @@ Result<RuntimeSpec> read_runtime(const fs::path& dir) {
   reader.texts("interfaces", spec.interfaces);
   add_port_protocols(spec.interfaces);
   reader.integer("concurrency", spec.concurrency, 0, 100'000);
-  reader.map("pool", [&spec](Reader& r) { read_command(r, spec.pool_command); });
-  reader.map("oneshot", [&spec](Reader& r) { read_command(r, spec.oneshot_command); });
+  reader.map("pool", [&spec](Reader& r) {
+    read_command(r, spec.pool_command);
+    read_start(r, spec);
+    r.texts("not_blank_with", spec.not_blank_with);
+  });
+  reader.map("oneshot", [&spec](Reader& r) {
+    read_command(r, spec.oneshot_command);
+    r.boolean("warm", spec.warm_oneshot);
+  });
   reader.text_map("env", spec.env);
   reader.map("build", [&spec](Reader& r) {
     r.texts("inputs", spec.build_inputs);

@@ -19,4 +19,8 @@ struct RuntimeSet {
 // over; the first of a name wins.
 RuntimeSet read_runtimes(const std::vector<std::filesystem::path>& dirs);
 
+// May a worker of a function in `dir` have started somewhere else? Not beside files that the
+// runtime looks for where a process starts (pool.not_blank_with), there or above.
+bool may_start_blank(const std::filesystem::path& dir, const RuntimeSpec& runtime);
+
 }  // namespace trivet::catalog

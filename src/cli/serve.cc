@@ -92,6 +92,11 @@ int until_signal(Host& host, const sigset_t& signals) {
       continue;
     }
     notify("STOPPING=1");
+    if (signal == SIGUSR1) {  // on_failure: there is nothing to wait for
+      static_cast<void>(host.close());
+      return fail({ErrorCode::kUnavailable, "the launcher was killed, and all workers with it",
+                   "start trivet again; a service manager does"});
+    }
     std::thread impatient([&signals] {
       int again = 0;
       sigwait(&signals, &again);
@@ -108,13 +113,14 @@ int until_signal(Host& host, const sigset_t& signals) {
 int serve(const Common& common, const Options& options) {
   sigset_t signals;
   sigemptyset(&signals);
-  for (int signal : {SIGTERM, SIGINT, SIGHUP, SIGUSR2}) sigaddset(&signals, signal);
+  for (int signal : {SIGTERM, SIGINT, SIGHUP, SIGUSR1, SIGUSR2}) sigaddset(&signals, signal);
   pthread_sigmask(SIG_BLOCK, &signals, nullptr);
   HostConfig config = host_config(common, options.root.empty() ? default_root() : options.root);
   config.listen = options.listen;
   config.watch = options.dev || options.watch;
   if (config.data_dir.empty() && !options.dev) config.data_dir = state_dir(config.root);
   config.drain_timeout_ms = options.drain_ms;
+  config.on_failure = [](std::string_view) { kill(getpid(), SIGUSR1); };
   bool colour = is_terminal(2) && !std::getenv("NO_COLOR");
   if (options.dev || common.verbose)
     config.on_log = [colour](std::string_view line) { print_log(line, colour); };

@@ -50,13 +50,17 @@ int ps(const Common& common) {
   auto value = fetch(common, "/v1/workers", "");
   if (!value) return fail(value.error());
   if (common.as_json()) return print_json(*value);
-  Table table({"FUNCTION", "RUNTIME", "PID", "STATE", "BUSY", "CALLS", "AGE", "IDLE"});
+  Table table(
+      {"KIND", "FUNCTION", "RUNTIME", "PID", "STATE", "BUSY", "CALLS", "AGE", "IDLE", "MEMORY"});
   for (const auto& item : value->as_array()) {
     const auto& row = item.as_object();
     std::string pid = cell(row, "pid");  // 0: one process per call, and none runs now
-    table.add({cell(row, "function"), cell(row, "runtime"), pid == "0" ? "-" : pid,
-               cell(row, "state"), cell(row, "busy"), cell(row, "calls"),
-               cell(row, "age_ms") + " ms", cell(row, "idle_ms") + " ms"});
+    double mib = std::atof(cell(row, "memory_bytes").c_str()) / (1 << 20);
+    char memory[32];
+    std::snprintf(memory, sizeof memory, "%.1f MiB", mib);
+    table.add({cell(row, "kind"), cell(row, "function"), cell(row, "runtime"),
+               pid == "0" ? "-" : pid, cell(row, "state"), cell(row, "busy"), cell(row, "calls"),
+               cell(row, "age_ms") + " ms", cell(row, "idle_ms") + " ms", mib > 0 ? memory : "-"});
   }
   table.print();
   return 0;

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "base/ids.h"
+#include "catalog/runtimes.h"
 #include "wire/text.h"
 
 namespace trivet::dispatch {
@@ -122,7 +123,11 @@ Result<ServedPtr> Dispatcher::resolve(const std::string& function) {
   catalog::RuntimePtr runtime = snapshot_->runtime(spec->runtime);
   if (!runtime)
     return Error{ErrorCode::kRuntimeNotAvailable, "there is no runtime " + spec->runtime};
-  Served::Surroundings around{around_.loop, around_.clock, around_.logs, around_.builder};
+  auto nursery = nurseries_.find(spec->runtime);
+  bool has_nursery = nursery != nurseries_.end() && catalog::may_start_blank(spec->dir, *runtime);
+  Served::Surroundings around{around_.loop,     around_.clock,
+                              around_.logs,     around_.builder,
+                              around_.launcher, has_nursery ? nursery->second : nullptr};
   return serving_.emplace(function, std::make_shared<Served>(around, spec, runtime)).first->second;
 }
 
@@ -170,8 +175,47 @@ void Dispatcher::settle(telemetry::FunctionStats& stats, const Result<worker::Re
     ++stats.errors[static_cast<size_t>(outcome.error().code)];
 }
 
+void Dispatcher::keep_warm(int64_t spare_bytes) {
+  spare_bytes_ = spare_bytes;
+  adopt_nurseries();
+}
+
+// One nursery for every runtime that has a function. One whose runtime has changed lives on with
+// the workers that came of it.
+void Dispatcher::adopt_nurseries() {
+  if (!spare_bytes_) return;
+  std::map<std::string, std::shared_ptr<pool::Nursery>, std::less<>> next;
+  for (const auto& [name, spec] : snapshot_->functions) {
+    if (next.count(spec->runtime)) continue;
+    auto runtime = snapshot_->runtime(spec->runtime);
+    if (!runtime || !runtime->available() || runtime->start == catalog::Start::kExec) continue;
+    catalog::Words words;
+    words.binary = runtime->binary;
+    words.runtime = runtime->dir.string();
+    words.runtimes = runtime->dir.parent_path().string();
+    pool::Nursery::Plan plan{runtime->name,
+                             runtime->start,
+                             catalog::expand(runtime->pool_command, words),
+                             builder::base_environment(runtime->env),
+                             runtime->warm_oneshot,
+                             *spare_bytes_};
+    auto kept = nurseries_.find(spec->runtime);
+    if (kept != nurseries_.end() && kept->second->plan() == plan) {
+      next.insert(*kept);
+      continue;
+    }
+    auto nursery = std::make_shared<pool::Nursery>(
+        worker::Process::Surroundings{around_.loop, around_.clock, around_.logs, around_.launcher},
+        std::move(plan));
+    nursery->open();
+    next.emplace(spec->runtime, std::move(nursery));
+  }
+  nurseries_ = std::move(next);
+}
+
 void Dispatcher::adopt(catalog::SnapshotPtr snapshot) {
   snapshot_ = std::move(snapshot);
+  adopt_nurseries();
   std::vector<std::string> replaced;
   for (auto it = serving_.begin(); it != serving_.end();) {
     auto current = snapshot_->find(it->first);
@@ -257,7 +301,28 @@ std::vector<Dispatcher::WorkerRow> Dispatcher::workers() const {
   return rows;
 }
 
-std::array<int64_t, 12> Dispatcher::worker_ends() const {
+std::vector<Dispatcher::ZygoteRow> Dispatcher::zygotes_and_spares() const {
+  std::vector<ZygoteRow> rows;
+  for (const auto& [runtime, nursery] : nurseries_)
+    for (const auto& row : nursery->rows()) rows.push_back({runtime, "", row});
+  auto add = [&rows](const Served& served) {
+    if (!served.starter() || served.starter()->zygote_pid() == 0) return;
+    rows.push_back({served.runtime().name,
+                    served.spec().name,
+                    {served.starter()->zygote_pid(), true, true, served.starter()->zygote_age()}});
+  };
+  for (const auto& [name, served] : serving_) add(*served);
+  for (const auto& served : retiring_) add(*served);
+  return rows;
+}
+
+std::string Dispatcher::not_forked(std::string_view function) const {
+  auto serving = serving_.find(function);
+  if (serving == serving_.end() || !serving->second->starter()) return {};
+  return serving->second->starter()->not_forked();
+}
+
+std::array<int64_t, worker::kEndReasonCount> Dispatcher::worker_ends() const {
   auto total = past_ends_;
   auto add = [&total](const Served& served) {
     if (!served.pool()) return;

@@ -31,6 +31,7 @@ class Dispatcher {
     telemetry::Stats& stats;
     builder::Builder& builder;
     Tokens& tokens;
+    launcher::Launcher& launcher;
   };
   explicit Dispatcher(Surroundings around);
   ~Dispatcher();
@@ -39,6 +40,10 @@ class Dispatcher {
   // back; the error has `function` and facts about what happened. A streamed reply is still running
   // when this returns. Dropping the task cancels the call.
   loop::Task<Result<worker::Reply>> invoke(worker::Call call);
+
+  // Keeps zygotes and spares for the runtimes of the functions, from now on. `spare_bytes` is the
+  // memory that the spares of one runtime may take.
+  void keep_warm(int64_t spare_bytes);
 
   // What exists from now on. Versions that changed are drained, eager ones are warmed.
   void adopt(catalog::SnapshotPtr snapshot);
@@ -62,9 +67,16 @@ class Dispatcher {
     pool::WorkerView view;
   };
   std::vector<WorkerRow> workers() const;
+  struct ZygoteRow {
+    std::string runtime, function;  // no function: it is the runtime's own, or a spare
+    pool::Nursery::Row row;
+  };
+  std::vector<ZygoteRow> zygotes_and_spares() const;
+  // Why a function's workers are not forked; empty when they are, or when nobody tried.
+  std::string not_forked(std::string_view function) const;
   int64_t in_flight() const { return in_flight_; }
   // Ends of workers by reason, over all pools that ever were.
-  std::array<int64_t, 12> worker_ends() const;
+  std::array<int64_t, worker::kEndReasonCount> worker_ends() const;
 
  private:
   Result<ServedPtr> resolve(const std::string& function);
@@ -72,6 +84,7 @@ class Dispatcher {
   void settle(telemetry::FunctionStats& stats, const Result<worker::Reply>& outcome,
               const worker::Timing& timing);
   void log_failure(const worker::Call& call, const Error& error);
+  void adopt_nurseries();
   void retire(ServedPtr served, worker::EndReason reason);
   loop::Task<> retire_when_prepared(ServedPtr served, worker::EndReason reason);
   loop::Task<> bury(ServedPtr served);
@@ -80,7 +93,9 @@ class Dispatcher {
   catalog::SnapshotPtr snapshot_;
   std::map<std::string, ServedPtr, std::less<>> serving_;
   std::vector<ServedPtr> retiring_;
-  std::array<int64_t, 12> past_ends_{};
+  std::map<std::string, std::shared_ptr<pool::Nursery>, std::less<>> nurseries_;  // by runtime
+  std::optional<int64_t> spare_bytes_;  // nothing: no zygotes, no spares
+  std::array<int64_t, worker::kEndReasonCount> past_ends_{};
   int64_t in_flight_ = 0;
   bool draining_ = false;
   std::string public_url_;

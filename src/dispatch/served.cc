@@ -2,36 +2,11 @@
 
 #include <filesystem>
 
-#include "wire/port_protocol.h"
-#include "worker/oneshot.h"
-#include "worker/port.h"
-
 namespace trivet::dispatch {
 namespace {
 
 constexpr auto kFailureMemory = 1s;
 constexpr std::string_view kStdio = "stdio";  // the interface without a shim: one process per call
-
-// Starts the real workers of one function version.
-class Launcher final : public pool::WorkerFactory {
- public:
-  Launcher(Served::Surroundings around, worker::LaunchPlan plan)
-      : around_(around), plan_(std::move(plan)) {}
-
-  loop::Task<Result<std::unique_ptr<worker::Worker>>> start(
-      worker::WorkerObserver& observer) override {
-    worker::Surroundings around{around_.loop, around_.clock, around_.logs, observer};
-    if (plan_.interface == kStdio)
-      co_return std::unique_ptr<worker::Worker>{std::make_unique<worker::Oneshot>(around, plan_)};
-    if (wire::find_port_protocol(plan_.interface))
-      co_return co_await worker::Port::start(around, plan_);
-    co_return co_await worker::Framed::start(around, plan_);
-  }
-
- private:
-  Served::Surroundings around_;
-  worker::LaunchPlan plan_;
-};
 
 }  // namespace
 
@@ -83,9 +58,11 @@ loop::Task<Status> Served::prepare() {
   bool fresh_each =
       spec_->pristine || (spec_->mode == catalog::Mode::kOneshot && spec_->interface != kStdio);
   if (fresh_each) plan.restart.max_calls = 1;
-  pool_ = std::make_unique<pool::Pool>(
-      around_.loop, std::move(plan),
-      std::make_unique<Launcher>(around_, plan_launch(*spec_, *runtime_, *artifact)));
+  auto starter = std::make_unique<Starter>(
+      worker::Process::Surroundings{around_.loop, around_.clock, around_.logs, around_.launcher},
+      plan_launch(*spec_, *runtime_, *artifact), around_.nursery, runtime_->warm_oneshot);
+  starter_ = starter.get();
+  pool_ = std::make_unique<pool::Pool>(around_.loop, std::move(plan), std::move(starter));
   co_return Status{};
 }
 

@@ -6,9 +6,9 @@
 
 #include "builder/builder.h"
 #include "catalog/snapshot.h"
+#include "dispatch/starter.h"
 #include "loop/loop.h"
 #include "pool/pool.h"
-#include "worker/framed.h"
 #include "worker/launch.h"
 
 namespace trivet::dispatch {
@@ -20,9 +20,11 @@ class Served {
     const Clock& clock;
     LogSink& logs;
     builder::Builder& builder;
+    launcher::Launcher& launcher;
+    std::shared_ptr<pool::Nursery> nursery;  // null: every worker is a program that is started
   };
   Served(Surroundings around, catalog::FunctionPtr spec, catalog::RuntimePtr runtime)
-      : around_(around), spec_(std::move(spec)), runtime_(std::move(runtime)) {}
+      : around_(std::move(around)), spec_(std::move(spec)), runtime_(std::move(runtime)) {}
 
   const catalog::FunctionSpec& spec() const { return *spec_; }
   const catalog::FunctionPtr& spec_ptr() const { return spec_; }
@@ -35,6 +37,7 @@ class Served {
   bool prepared() const { return pool_ != nullptr; }
   pool::Pool* pool() { return pool_.get(); }
   const pool::Pool* pool() const { return pool_.get(); }
+  const Starter* starter() const { return starter_; }  // null before it is prepared
 
  private:
   Status check_toolchain() const;
@@ -43,6 +46,7 @@ class Served {
   catalog::FunctionPtr spec_;
   catalog::RuntimePtr runtime_;
   std::unique_ptr<pool::Pool> pool_;
+  Starter* starter_ = nullptr;  // the pool's
   std::optional<Error> failure_;
   Instant failure_until_{};
 };

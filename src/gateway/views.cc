@@ -3,6 +3,7 @@
 #include <boost/json.hpp>
 
 #include "catalog/route_shape.h"
+#include "os/spawn.h"
 #include "wire/text.h"
 
 namespace trivet::gateway {
@@ -41,7 +42,7 @@ json::object calls_row(const telemetry::FunctionStats& stats) {
           {"start_mean_ms", mean_ms(stats.start)}};
 }
 
-json::object reasons(const std::array<int64_t, 12>& ends) {
+json::object reasons(const std::array<int64_t, worker::kEndReasonCount>& ends) {
   json::object out;
   for (size_t i = 0; i < ends.size(); ++i)
     if (ends[i] > 0) out[worker::name(static_cast<worker::EndReason>(i))] = ends[i];
@@ -108,6 +109,7 @@ Result<json::value> function_view(const ViewSources& from, std::string_view name
   row["env"] = std::move(env);
   row["routes"] = std::move(routes);
   row["workers"] = std::move(workers);
+  row["not_forked"] = from.dispatcher.not_forked(spec->name);
   row["stats"] = calls_row(from.stats.of(spec->name));
   if (!spec->sample_input.empty())
     if (auto sample = wire::parse_json(spec->sample_input)) row["sample_input"] = *sample;
@@ -155,7 +157,8 @@ json::value runtimes_view(const ViewSources& from) {
 json::value workers_view(const ViewSources& from) {
   json::array out;
   for (const auto& row : from.dispatcher.workers())
-    out.push_back(json::object{{"function", row.function},
+    out.push_back(json::object{{"kind", "worker"},
+                               {"function", row.function},
                                {"runtime", row.runtime},
                                {"version", row.version},
                                {"pid", row.view.pid},
@@ -163,7 +166,20 @@ json::value workers_view(const ViewSources& from) {
                                {"busy", row.view.busy},
                                {"calls", row.view.calls},
                                {"age_ms", static_cast<int64_t>(to_ms(row.view.age))},
-                               {"idle_ms", static_cast<int64_t>(to_ms(row.view.idle))}});
+                               {"idle_ms", static_cast<int64_t>(to_ms(row.view.idle))},
+                               {"memory_bytes", os::memory_share(row.view.pid)}});
+  for (const auto& [runtime, function, row] : from.dispatcher.zygotes_and_spares())
+    out.push_back(json::object{{"kind", row.is_zygote ? "zygote" : "spare"},
+                               {"function", function},
+                               {"runtime", runtime},
+                               {"version", ""},
+                               {"pid", row.pid},
+                               {"state", row.is_ready ? "ready" : "starting"},
+                               {"busy", 0},
+                               {"calls", 0},
+                               {"age_ms", static_cast<int64_t>(to_ms(row.age))},
+                               {"idle_ms", static_cast<int64_t>(to_ms(row.age))},
+                               {"memory_bytes", os::memory_share(row.pid)}});
   return out;
 }
 
@@ -202,6 +218,11 @@ std::string metrics_view(const ViewSources& from) {
       static_cast<double>(from.dispatcher.snapshot()->problems.size()), false);
   add("trivet_workers", "Live workers", static_cast<double>(from.dispatcher.workers().size()),
       false);
+  double zygotes = 0, spares = 0;
+  for (const auto& kept : from.dispatcher.zygotes_and_spares())
+    ++(kept.row.is_zygote ? zygotes : spares);
+  add("trivet_zygotes", "Live zygotes, of runtimes and of functions", zygotes, false);
+  add("trivet_spares", "Blank workers that wait for a function", spares, false);
   add("trivet_log_lines_total", "Log lines written", static_cast<double>(from.logs.written()),
       true);
   add("trivet_log_lines_dropped_total", "Log lines dropped because the store was full",

@@ -64,8 +64,9 @@ class HostOfParts final : public Host {
         logs_(loop_),
         tokens_(clock_),
         public_tokens_(tokens_),
-        builder_({loop_, clock_, logs_, blocking_}, data_dir_),
-        dispatcher_({loop_, clock_, logs_, stats_, builder_, tokens_}),
+        launcher_(loop_),
+        builder_({loop_, clock_, logs_, blocking_, launcher_}, data_dir_),
+        dispatcher_({loop_, clock_, logs_, stats_, builder_, tokens_, launcher_}),
         sources_{dispatcher_, stats_, logs_, clock_, started_},
         gateway_(loop_, sources_, tokens_,
                  {config_.access_token, data_dir_, [this] { return reload_on_loop(); },
@@ -83,6 +84,8 @@ class HostOfParts final : public Host {
     auto catalog = catalog::Catalog::open(std::move(config), prober_);
     if (!catalog) return std::move(catalog).error();
     catalog_ = std::move(*catalog);
+    if (Status opened = launcher_.open(); !opened) return opened;
+    scope_.spawn(watch_launcher());
     adopt();
     if (config_.on_log)
       logs_.set_tee([this](const LogLine& line) { config_.on_log(telemetry::to_json(line)); });
@@ -107,6 +110,7 @@ class HostOfParts final : public Host {
         if (Status allowed = may_listen(*listening); !allowed) return allowed;
         addresses_.push_back(listening->url());
       }
+      dispatcher_.keep_warm(config_.spare_memory_bytes);
       if (config_.watch) return watch();
       return {};
     });
@@ -277,6 +281,14 @@ class HostOfParts final : public Host {
     done(std::move(reply));
   }
 
+  // Without its launcher a host can start nothing, and its workers are gone.
+  loop::Task<> watch_launcher() {
+    co_await launcher_.ended().wait();
+    logs_.write({clock_.unix_ms(), "", "", LogLevel::kError, LogStream::kHost,
+                 "the launcher has ended: all workers are ended, the host cannot go on", "", 0});
+    if (config_.on_failure) config_.on_failure("the launcher has ended");
+  }
+
   Status may_listen(const net::Address& address) const {
     if (address.is_loopback() || !config_.access_token.empty()) return {};
     return Error{ErrorCode::kUnauthorized,
@@ -354,6 +366,7 @@ class HostOfParts final : public Host {
   telemetry::Stats stats_;
   dispatch::Tokens tokens_;
   TokensOfHost public_tokens_;
+  launcher::Launcher launcher_;
   builder::Builder builder_;
   std::unique_ptr<catalog::Catalog> catalog_;
   dispatch::Dispatcher dispatcher_;

@@ -61,13 +61,16 @@ std::vector<Process> all_processes() {
   return all;
 }
 
-bool carries(pid_t pid, const std::string& cookie) {
+enum class Match { kWhole, kPrefix };
+
+bool carries(pid_t pid, const std::string& cookie, Match match = Match::kWhole) {
   std::string environ = read_small("/proc/" + std::to_string(pid) + "/environ", 256 * 1024);
   size_t at = environ.find(cookie);
   while (at != std::string::npos) {
     bool starts = at == 0 || environ[at - 1] == '\0';
     size_t end = at + cookie.size();
-    if (starts && (end == environ.size() || environ[end] == '\0')) return true;
+    if (starts && (match == Match::kPrefix || end == environ.size() || environ[end] == '\0'))
+      return true;
     at = environ.find(cookie, at + 1);
   }
   return false;
@@ -95,6 +98,42 @@ void kill_tree(pid_t root, const std::string& cookie) {
     }
     if (doomed.size() == before) break;
   }
+}
+
+void kill_marked(const std::string& prefix) {
+  std::unordered_set<pid_t> doomed;
+  for (int pass = 0; pass < kPasses; ++pass) {
+    size_t before = doomed.size();
+    for (const Process& p : all_processes()) {
+      if (p.pid <= 1 || p.pid == getpid() || p.state == 'Z' || doomed.count(p.pid)) continue;
+      if (!carries(p.pid, prefix, Match::kPrefix)) continue;
+      doomed.insert(p.pid);
+      kill(p.pid, SIGKILL);
+    }
+    if (doomed.size() == before) return;
+  }
+}
+
+int64_t memory_share(pid_t pid) {
+  if (pid <= 0) return 0;
+  std::string text = read_small("/proc/" + std::to_string(pid) + "/smaps_rollup", 4096);
+  size_t at = text.find("\nPss:");
+  return at == std::string::npos ? 0 : std::atoll(text.c_str() + at + 5) * 1024;
+}
+
+std::vector<pid_t> children() {
+  std::string text =
+      read_small("/proc/self/task/" + std::to_string(gettid()) + "/children", 1 << 20);
+  std::vector<pid_t> out;
+  for (const char* at = text.c_str(); *at;) {
+    char* end = nullptr;
+    long pid = std::strtol(at, &end, 10);
+    if (end == at) break;
+    out.push_back(static_cast<pid_t>(pid));
+    at = end;
+    while (*at == ' ') ++at;
+  }
+  return out;
 }
 
 }  // namespace trivet::os

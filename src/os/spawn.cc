@@ -23,11 +23,13 @@ namespace {
 // What the child needs, prepared before clone: between clone and exec nothing allocates. The child
 // shares our memory, so it reports its failure by writing here.
 struct ChildPlan {
+  const char* program;
   char* const* argv;
   char* const* env;
   const char* cwd;  // nullptr = stay
   const std::pair<int, int>* fds;
   size_t fd_count;
+  bool outlives_us;
   int failure = 0;            // errno
   const char* step = "exec";  // which call failed
 };
@@ -60,7 +62,7 @@ TRIVET_IN_CHILD int run_child(void* arg) {
     _exit(127);
   };
   setsid();
-  prctl(PR_SET_PDEATHSIG, SIGKILL);
+  if (!plan.outlives_us) prctl(PR_SET_PDEATHSIG, SIGKILL);
   struct sigaction ignored {};
   for (int sig : {SIGPIPE, SIGCHLD, SIGHUP, SIGINT, SIGTERM}) {
     if (sigaction(sig, nullptr, &ignored) == 0 && ignored.sa_handler == SIG_IGN) {
@@ -73,7 +75,7 @@ TRIVET_IN_CHILD int run_child(void* arg) {
   if (plan.cwd && chdir(plan.cwd) != 0) fail("enter the folder");
   if (!place_fds(plan)) fail("place descriptors");
   sigprocmask(SIG_SETMASK, &none, nullptr);
-  execve(plan.argv[0], plan.argv, plan.env);
+  execve(plan.program, plan.argv, plan.env);
   fail("exec");
   return 127;
 }
@@ -93,8 +95,11 @@ Result<Child> spawn(const SpawnPlan& plan) {
     return Error{ErrorCode::kInternal, "spawn: bad plan"};
   auto argv = pointers(plan.argv);
   auto env = pointers(plan.env);
-  ChildPlan child{argv.data(), env.data(), plan.cwd.empty() ? nullptr : plan.cwd.c_str(),
-                  plan.fds.data(), plan.fds.size()};
+  const std::string& program = plan.program.empty() ? plan.argv[0] : plan.program;
+  ChildPlan child{program.c_str(), argv.data(),
+                  env.data(),      plan.cwd.empty() ? nullptr : plan.cwd.c_str(),
+                  plan.fds.data(), plan.fds.size(),
+                  plan.outlives_us};
   alignas(16) char stack[kStackSize];  // ours: we are suspended until the child has exec'd
   sigset_t all, before;
   sigfillset(&all);
@@ -105,11 +110,11 @@ Result<Child> spawn(const SpawnPlan& plan) {
   int clone_errno = errno;
   ASAN_UNPOISON_MEMORY_REGION(stack, sizeof stack);  // the child left its frames' marks there
   pthread_sigmask(SIG_SETMASK, &before, nullptr);
-  if (pid < 0) return io_error("cannot start " + plan.argv[0], clone_errno);
+  if (pid < 0) return io_error("cannot start " + program, clone_errno);
   Child started{pid, Fd{pidfd}};
   if (child.failure != 0) {
     reap(started);
-    return io_error("cannot start " + plan.argv[0] + " in " + (plan.cwd.empty() ? "." : plan.cwd) +
+    return io_error("cannot start " + program + " in " + (plan.cwd.empty() ? "." : plan.cwd) +
                         " (" + child.step + ")",
                     child.failure);
   }
@@ -123,6 +128,11 @@ ExitStatus reap(const Child& child) {
   }
   if (ended.si_code == CLD_EXITED) return {ended.si_status, 0};
   return {-1, ended.si_status};
+}
+
+ExitStatus exit_status(int wait_status) {
+  if (WIFSIGNALED(wait_status)) return {-1, WTERMSIG(wait_status)};
+  return {WEXITSTATUS(wait_status), 0};
 }
 
 std::string ExitStatus::text() const {

@@ -14,11 +14,13 @@
 namespace trivet::os {
 
 struct SpawnPlan {
-  std::vector<std::string> argv;  // argv[0] is an absolute path; nothing is searched
-  std::vector<std::string> env;   // "KEY=value", the whole environment
-  std::string cwd;                // empty = ours
+  std::vector<std::string> argv;
+  std::vector<std::string> env;  // "KEY=value", the whole environment
+  std::string cwd;               // empty = ours
   std::vector<std::pair<int, int>>
-      fds;  // {number in the child, our descriptor}; all others are closed by exec
+      fds;                   // {number in the child, our descriptor}; all others are closed by exec
+  std::string program{};     // an absolute path, nothing is searched; empty = argv[0]
+  bool outlives_us = false;  // no SIGKILL when the thread that started it ends
 };
 
 struct Child {
@@ -27,8 +29,8 @@ struct Child {
 };
 
 // The child leads a session of its own (its pid is its process group) and gets SIGKILL when the
-// starting thread dies. Every descriptor of ours must be close-on-exec. kIo with the path and
-// errno's text when it cannot be started.
+// starting thread dies, unless the plan says otherwise. Every descriptor of ours must be
+// close-on-exec. kIo with the path and errno's text when it cannot be started.
 Result<Child> spawn(const SpawnPlan& plan);
 
 // How a process ended: exactly one of code >= 0 or signal > 0.
@@ -37,6 +39,7 @@ struct ExitStatus {
   int signal = 0;
   std::string text() const;  // "exit code 3", "signal SIGKILL"
 };
+ExitStatus exit_status(int wait_status);  // as wait4() and waitpid() give it
 // Reaps an ended child; call once its pidfd is readable. Blocks otherwise.
 ExitStatus reap(const Child& child);
 
@@ -46,6 +49,15 @@ ExitStatus reap(const Child& child);
 void kill_tree(pid_t pid, const std::string& cookie);
 // The process group only: enough after an ordinary exit, and cheap.
 void kill_group(pid_t pid);
+// SIGKILL to every process with an environment variable that begins with `prefix`
+// ("TRIVET_WORKER=<pid>."), except ourselves.
+void kill_marked(const std::string& prefix);
+// The children of this process that are there now, zombies included. Reads /proc.
+std::vector<pid_t> children();
+
+// Bytes of memory of a process, each page shared with others counted as its share (PSS); 0 when it
+// is gone or may not be looked at. Reads /proc: about 0.1 ms.
+int64_t memory_share(pid_t pid);
 
 std::string signal_name(int signal);  // "SIGKILL"
 

@@ -34,7 +34,7 @@ class WorkerFactory {
 // Counted over a pool's life.
 struct PoolCounts {
   int64_t starts = 0, start_failures = 0, refused = 0;
-  std::array<int64_t, 12> ends{};  // by worker::EndReason
+  std::array<int64_t, worker::kEndReasonCount> ends{};  // by worker::EndReason
 };
 
 // One worker, for lists.

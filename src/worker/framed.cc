@@ -1,9 +1,6 @@
 #include "worker/framed.h"
 
-#include <fcntl.h>
-
 #include <array>
-#include <cerrno>
 
 #include "wire/json.h"
 #include "worker/in_flight.h"
@@ -13,10 +10,11 @@ namespace {
 
 constexpr auto kExitGrace = 1s;  // between the end of a worker's frames and its end
 
-constexpr std::array<std::string_view, 12> kReasons{
-    "drained", "idle",    "replaced", "recycled",    "surplus",       "crashed",
-    "exited",  "timeout", "protocol", "load_failed", "start_timeout", "shutdown"};
-static_assert(kReasons.size() == static_cast<size_t>(EndReason::kShutdown) + 1);
+constexpr std::array<std::string_view, 15> kReasons{
+    "drained",       "idle",     "replaced",      "recycled",     "surplus",
+    "crashed",       "exited",   "timeout",       "protocol",     "load_failed",
+    "start_timeout", "shutdown", "out_of_memory", "zygote_ended", "launcher_ended"};
+static_assert(kReasons.size() == static_cast<size_t>(EndReason::kLauncherEnded) + 1);
 
 }  // namespace
 
@@ -38,39 +36,37 @@ Framed::~Framed() {
   }
 }
 
-loop::Task<Result<std::unique_ptr<Worker>>> Framed::start(Surroundings around, LaunchPlan plan) {
+loop::Task<Result<std::unique_ptr<Framed>>> Framed::start(Surroundings around, LaunchPlan plan) {
+  BlankPlan program{plan.function, plan.argv, plan.env, plan.dir};
+  auto blank = start_blank(around.of_process(), std::move(program), nullptr);
+  if (!blank) co_return std::move(blank).error();
+  auto started = co_await start(around, std::move(plan), std::move(*blank));
+  co_return started;
+}
+
+loop::Task<Result<std::unique_ptr<Framed>>> Framed::start(Surroundings around, LaunchPlan plan,
+                                                          Blank blank) {
   std::unique_ptr<Framed> worker{new Framed(around, std::move(plan))};
   Instant deadline = after(around.loop.now(), worker->plan_.start_timeout);
-  if (Status launched = worker->launch(); !launched) co_return std::move(launched).error();
-  worker->send_load();
+  bool is_loaded = blank.is_loaded;
+  worker->adopt(std::move(blank));
+  if (!is_loaded) worker->send_load();
   bool in_time = co_await worker->ready_.wait(deadline);
   if (!in_time) worker->kill(EndReason::kStartTimeout);
   if (worker->state_ != State::kReady) co_return worker->start_failure();
   worker->started_ = around.loop.now();
-  co_return std::unique_ptr<Worker>{std::move(worker)};
+  co_return worker;
 }
 
-Status Framed::launch() {
-  int in[2], out[2];
-  if (pipe2(in, O_CLOEXEC) != 0) return io_error("cannot make a pipe", errno);
-  os::Fd in_read{in[0]}, in_write{in[1]};
-  if (pipe2(out, O_CLOEXEC) != 0) return io_error("cannot make a pipe", errno);
-  os::Fd out_read{out[0]}, out_write{out[1]};
-  for (int fd : {in_write.get(), out_read.get()})
-    fcntl(fd, F_SETFL, fcntl(fd, F_GETFL) | O_NONBLOCK);
-
-  Process::Plan plan;
-  plan.function = plan_.function;
-  plan.spawn = {plan_.argv, plan_.env, plan_.dir, {{3, in_read.get()}, {4, out_write.get()}}};
-  auto process = Process::start(around_.loop, around_.clock, around_.logs, std::move(plan),
-                                [this](Process&) { on_process_end(); });
-  if (!process) return std::move(process).error();
-  process_ = std::move(*process);
-  reader_ = std::make_unique<FrameReader>(around_.loop, std::move(out_read),
+void Framed::adopt(Blank blank) {
+  process_ = std::move(blank.process);
+  process_->when_ended([this](Process&) { on_process_end(); });
+  process_->owner().function = plan_.function;
+  reader_ = std::make_unique<FrameReader>(around_.loop, std::move(blank.from),
                                           plan_.payload_bytes + limits::kFrameMetaMax,
                                           static_cast<FrameReceiver&>(*this));
-  writer_ = std::make_unique<FrameWriter>(around_.loop, std::move(in_write));
-  return {};
+  writer_ = std::make_unique<FrameWriter>(around_.loop, std::move(blank.to));
+  if (!process_->alive()) on_process_end();
 }
 
 // Why start() has no worker to give.
@@ -87,9 +83,10 @@ Error Framed::start_failure() {
                   std::to_string(static_cast<int64_t>(to_ms(plan_.start_timeout))) + " ms",
               "raise limits.start_timeout, or do less while the module is loaded"};
     Error error = crash_error(process_->obituary());
+    if (error.code == ErrorCode::kIo) return error;  // there never was a process
     error.code = ErrorCode::kLoadFailed;
     error.message = "the worker of " + plan_.function + " ended with " +
-                    process_->obituary().status.text() + " while it loaded " + plan_.entrypoint;
+                    process_->obituary().text() + " while it loaded " + plan_.entrypoint;
     return error;
   }();
   bool has_stderr = false;
@@ -149,7 +146,15 @@ void Framed::on_process_end() {
   if (reader_) reader_->drain();  // replies that it wrote before it ended count
   bool in_call = false;
   for (auto& [id, flight] : calls_) in_call |= !flight->given_up;
-  if (!end_chosen_) end_reason_ = in_call ? EndReason::kCrashed : EndReason::kExited;
+  if (!end_chosen_) {
+    using Cause = launcher::Exit::Cause;
+    Cause cause = process_->obituary().exit.cause;
+    end_reason_ = cause == Cause::kOutOfMemory ? EndReason::kOutOfMemory
+                  : cause == Cause::kZygote    ? EndReason::kZygoteEnded
+                  : cause == Cause::kLauncher  ? EndReason::kLauncherEnded
+                  : in_call                    ? EndReason::kCrashed
+                                               : EndReason::kExited;
+  }
   state_ = State::kEnded;
   auto flights = std::move(calls_);
   calls_.clear();
@@ -164,6 +169,10 @@ void Framed::on_process_end() {
   calm_.set();
   ready_.set();
   around_.observer.on_end();
+}
+
+std::string Framed::exit_text() const {
+  return process_ && !process_->alive() ? process_->obituary().text() : std::string{};
 }
 
 // What callers whose calls were in flight when the worker ended are told.

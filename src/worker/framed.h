@@ -15,6 +15,7 @@
 #include "base/log.h"
 #include "loop/loop.h"
 #include "loop/scope.h"
+#include "worker/blank.h"
 #include "worker/frame_pipes.h"
 #include "worker/launch.h"
 #include "worker/process.h"
@@ -27,7 +28,10 @@ struct Surroundings {
   loop::Loop& loop;
   const Clock& clock;
   LogSink& logs;
+  launcher::Launcher& launcher;
   WorkerObserver& observer;
+
+  Process::Surroundings of_process() const { return {loop, clock, logs, launcher}; }
 };
 
 struct InFlight;
@@ -38,7 +42,10 @@ class Framed final : public Worker, private FrameReceiver {
   // kRuntimeNotAvailable or kIo when the process cannot be started, kLoadFailed when user code does
   // not load, kFunctionCrashed when it ends before READY, kFunctionTimeout when it is not READY
   // within plan.start_timeout.
-  static loop::Task<Result<std::unique_ptr<Worker>>> start(Surroundings around, LaunchPlan plan);
+  static loop::Task<Result<std::unique_ptr<Framed>>> start(Surroundings around, LaunchPlan plan,
+                                                           Blank blank);
+  // The same with a process of its own, started from the plan's command.
+  static loop::Task<Result<std::unique_ptr<Framed>>> start(Surroundings around, LaunchPlan plan);
   ~Framed() override;
 
   loop::Task<Result<Reply>> invoke(Call& call) override;
@@ -53,12 +60,18 @@ class Framed final : public Worker, private FrameReceiver {
   void stop(EndReason reason) override;
   void kill(EndReason reason) override;
 
+  // Of a zygote: what its forks are started from, and why it must not be forked (it runs threads or
+  // holds files open; empty when it may).
+  launcher::Ticket ticket() const { return process_->ticket(); }
+  const std::string& unsafe() const { return unsafe_; }
+  std::string exit_text() const;  // how its process ended: "exit code 3"; empty while it lives
+
  private:
   friend struct InFlight;
   enum class State { kStarting, kReady, kStopping, kEnded };
 
   Framed(Surroundings around, LaunchPlan plan);
-  Status launch();
+  void adopt(Blank blank);
   Error start_failure();
   loop::Task<> kill_after_grace(EndReason reason);
   void on_process_end();
@@ -77,6 +90,7 @@ class Framed final : public Worker, private FrameReceiver {
   void on_garbage(const Error& error) override;
   void on_eof(bool mid_frame) override;
   void on_hello(const wire::Frame& frame);
+  void on_ready(const wire::Frame& frame);
   void on_log(const wire::Frame& frame);
   void on_worker_error(const wire::Frame& frame);
   void on_call_frame(const wire::Frame& frame);
@@ -92,6 +106,7 @@ class Framed final : public Worker, private FrameReceiver {
   EndReason end_reason_ = EndReason::kExited;
   bool end_chosen_ = false;  // stop() or kill() named the reason
   std::string garbage_;      // what was wrong, when the reason is kProtocol
+  std::string unsafe_;       // READY's word
   int capacity_ = 1;
   bool hears_cancel_ = false;
   uint32_t next_id_ = 1;

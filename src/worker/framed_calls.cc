@@ -85,22 +85,7 @@ class ReplyStream final : public BodyStream {
 
 }  // namespace
 
-void Framed::send_load() {
-  wire::json::object env;
-  for (const auto& [key, value] : plan_.function_env) env[key] = value;
-  wire::json::object meta{{"function", plan_.function},
-                          {"dir", plan_.dir},
-                          {"entrypoint", plan_.entrypoint},
-                          {"handler", plan_.handler},
-                          {"interface", plan_.interface},
-                          {"env", std::move(env)},
-                          {"concurrency", plan_.concurrency},
-                          {"max_frame", plan_.payload_bytes + limits::kFrameMetaMax},
-                          {"credit", limits::kStreamCredit}};
-  out_.clear();
-  wire::append_frame(out_, FrameType::kLoad, 0, wire::to_text(meta), {});
-  writer_->send(out_);
-}
+void Framed::send_load() { writer_->send(load_frame(plan_)); }
 
 loop::Task<Result<Reply>> Framed::invoke(Call& call) {
   auto flight = std::make_shared<InFlight>(around_.loop, *this, next_id_++, call);
@@ -236,8 +221,7 @@ void Framed::on_frame(const wire::Frame& frame) {
     case FrameType::kHello:
       return on_hello(frame);
     case FrameType::kReady:
-      if (state_ == State::kStarting) state_ = State::kReady;
-      return ready_.set();
+      return on_ready(frame);
     case FrameType::kPong:
       return;
     default:
@@ -261,6 +245,13 @@ void Framed::on_hello(const wire::Frame& frame) {
   if (const auto* features = wire::get_array(hello, "features"))
     for (const auto& feature : *features)
       hears_cancel_ |= feature.is_string() && feature.as_string() == "cancel";
+}
+
+void Framed::on_ready(const wire::Frame& frame) {
+  if (auto meta = wire::parse_json(frame.meta); meta && meta->is_object())
+    unsafe_ = wire::get_string(meta->as_object(), "unsafe");
+  if (state_ == State::kStarting) state_ = State::kReady;
+  ready_.set();
 }
 
 void Framed::on_log(const wire::Frame& frame) {

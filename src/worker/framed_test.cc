@@ -33,11 +33,12 @@ class FramedTest : public ::testing::Test {
     return plan;
   }
   Result<std::unique_ptr<Worker>> start(LaunchPlan plan) {
-    std::optional<Result<std::unique_ptr<Worker>>> out;
+    std::optional<Result<std::unique_ptr<Framed>>> out;
     loop::Scope scope{loop};
-    scope.spawn(keep(Framed::start({loop, clock, logs, observer}, std::move(plan)), out));
+    scope.spawn(keep(Framed::start({loop, clock, logs, launcher, observer}, std::move(plan)), out));
     while (!out) loop.run_once();
-    return std::move(*out);
+    if (!*out) return std::move(*out).error();
+    return std::unique_ptr<Worker>{std::move(**out)};
   }
   Result<Reply> invoke(Worker& worker, Call& the_call) {
     std::optional<Result<Reply>> out;
@@ -70,7 +71,10 @@ class FramedTest : public ::testing::Test {
       "printf '\\000\\000\\000\\014\\102\\000\\000\\000\\000\\000\\000\\000\\000\\000\\000\\000' "
       ">&4; ";
 
+  void SetUp() override { ASSERT_TRUE(launcher.open().ok()); }
+
   loop::Loop loop;
+  launcher::Launcher launcher{loop};
   RealClock clock;
   Lines logs;
   Nobody observer;

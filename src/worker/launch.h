@@ -26,4 +26,7 @@ struct LaunchPlan {
   Duration start_timeout = limits::kStartTimeoutDefault;
 };
 
+// The LOAD frame that gives a blank worker its function.
+std::string load_frame(const LaunchPlan& plan);
+
 }  // namespace trivet::worker

@@ -76,8 +76,52 @@ struct Oneshot::Busy {
   Oneshot& slot;
 };
 
-Oneshot::Oneshot(Surroundings around, LaunchPlan plan)
-    : around_(around), plan_(std::move(plan)), started_(around.loop.now()) {}
+// What the process is still fed with.
+struct Oneshot::Input {
+  std::unique_ptr<InputFeed> request, load;  // its stdin; of a blank, its frames
+  os::Fd frames;                             // what a blank says there is not read
+};
+
+Oneshot::Oneshot(Surroundings around, LaunchPlan plan, TakeBlank take)
+    : around_(around),
+      plan_(std::move(plan)),
+      take_(std::move(take)),
+      started_(around.loop.now()) {}
+
+// Starts the process and hands it the request.
+Result<Oneshot::Input> Oneshot::begin(Call& call, loop::Event& ended) {
+  auto on_end = [&ended](Process&) { ended.set(); };
+  Input input;
+  os::Fd request;
+  auto blank = take_ ? take_() : std::nullopt;
+  if (blank) {
+    process_ = std::move(blank->process);
+    process_->when_ended(on_end);
+    process_->capture(Process::Capture::kWhole, plan_.payload_bytes);
+    process_->owner().function = plan_.function;
+    request = std::move(blank->input);
+    input.frames = std::move(blank->from);
+    input.load = std::make_unique<InputFeed>(around_.loop, std::move(blank->to), load_frame(plan_));
+    if (!process_->alive()) ended.set();
+  } else {
+    Process::Plan plan;
+    plan.function = plan_.function;
+    plan.launch.spawn = {plan_.argv, plan_.env, plan_.dir, {}};
+    for (const auto& [key, value] : plan_.function_env)
+      plan.launch.spawn.env.push_back(key + "=" + value);
+    plan.stdout_capture = Process::Capture::kWhole;
+    plan.stdout_limit = plan_.payload_bytes;
+    plan.pipe_stdin = true;
+    auto process = Process::start(around_.of_process(), std::move(plan), on_end);
+    if (!process) return std::move(process).error();
+    process_ = std::move(*process);
+    request = process_->take_stdin();
+  }
+  process_->owner().call_id = call.id;
+  input.request =
+      std::make_unique<InputFeed>(around_.loop, std::move(request), stdio_request(plan_, call));
+  return input;
+}
 
 loop::Task<Result<Reply>> Oneshot::invoke(Call& call) {
   Busy busy{*this};
@@ -89,19 +133,8 @@ loop::Task<Result<Reply>> Oneshot::invoke(Call& call) {
   ++calls_;
 
   loop::Event ended{around_.loop};
-  Process::Plan plan;
-  plan.function = plan_.function;
-  plan.spawn = {plan_.argv, plan_.env, plan_.dir, {}};
-  for (const auto& [key, value] : plan_.function_env) plan.spawn.env.push_back(key + "=" + value);
-  plan.stdout_capture = Process::Capture::kWhole;
-  plan.stdout_limit = plan_.payload_bytes;
-  plan.pipe_stdin = true;
-  auto process = Process::start(around_.loop, around_.clock, around_.logs, std::move(plan),
-                                [&ended](Process&) { ended.set(); });
-  if (!process) co_return std::move(process).error();
-  process_ = std::move(*process);
-  process_->owner().call_id = call.id;
-  InputFeed feed{around_.loop, process_->take_stdin(), stdio_request(plan_, call)};
+  auto input = begin(call, ended);
+  if (!input) co_return std::move(input).error();
 
   bool in_time = co_await ended.wait(call.deadline);
   if (!in_time) {
@@ -118,7 +151,8 @@ loop::Task<Result<Reply>> Oneshot::invoke(Call& call) {
                     plan_.function + " printed more than limits.payload on stdout"};
   if (obituary.status.code != 0) {
     Error error = crash_error(obituary);
-    error.message = "function " + plan_.function + " ended with " + obituary.status.text();
+    if (error.code != ErrorCode::kIo)
+      error.message = "function " + plan_.function + " ended with " + obituary.text();
     co_return error;
   }
   StdioResponse response = read_stdio_response(process_->whole_stdout(), obituary.stderr_tail);

@@ -2,6 +2,9 @@
 // Oneshot: a slot that starts one process per call and speaks the stdio protocol with it
 // (INTERFACES: the Alyx form).
 //
+// The process is a blank one whose shim runs the program, where there is one at hand, else the
+// program's own interpreter.
+//
 // One JSON request on stdin, then end of file; one JSON response on stdout. The body of a call is
 // the request's `input` and is pasted in as it is, so it is parsed once, by the function. A
 // non-zero exit, a signal, and output that is not the protocol are errors that carry exit code,
@@ -15,7 +18,9 @@ namespace trivet::worker {
 
 class Oneshot final : public Worker {
  public:
-  Oneshot(Surroundings around, LaunchPlan plan);
+  // A blank that is ready, or nothing: then a program is started.
+  using TakeBlank = std::function<std::optional<Blank>()>;
+  Oneshot(Surroundings around, LaunchPlan plan, TakeBlank take);
 
   loop::Task<Result<Reply>> invoke(Call& call) override;
   int capacity() const override { return 1; }
@@ -31,9 +36,12 @@ class Oneshot final : public Worker {
 
  private:
   struct Busy;
+  struct Input;
+  Result<Input> begin(Call& call, loop::Event& ended);
 
   Surroundings around_;
   LaunchPlan plan_;
+  TakeBlank take_;
   std::unique_ptr<Process> process_;
   bool busy_ = false, stopping_ = false;
   EndReason end_reason_ = EndReason::kDrained;

@@ -142,18 +142,14 @@ loop::Task<Status> Port::launch() {
   fcntl(out_read.get(), F_SETFL, fcntl(out_read.get(), F_GETFL) | O_NONBLOCK);
   Process::Plan plan;
   plan.function = plan_.function;
-  plan.spawn = {plan_.argv, plan_.env, plan_.dir, {}};
-  for (const auto& [key, value] : plan_.function_env) plan.spawn.env.push_back(key + "=" + value);
+  plan.launch.spawn = {plan_.argv, plan_.env, plan_.dir, {}};
+  for (const auto& [key, value] : plan_.function_env)
+    plan.launch.spawn.env.push_back(key + "=" + value);
   plan.pipe_stdin = true;
   plan.stdout_fd = out_write.get();
-  auto process = Process::start(around_.loop, around_.clock, around_.logs, std::move(plan),
-                                [this](Process&) { on_process_end(); });
-  if (!process) {
-    Error error = std::move(process).error();
-    if (error.hint.empty())
-      error.hint = "is it a program, and is the interpreter that its first line names installed?";
-    co_return error;
-  }
+  auto process =
+      Process::start(around_.of_process(), std::move(plan), [this](Process&) { on_process_end(); });
+  if (!process) co_return std::move(process).error();
   process_ = std::move(*process);
   reader_ = std::make_unique<Reader>(*this, std::move(out_read),
                                      plan_.payload_bytes + limits::kPortEnvelope);
@@ -313,7 +309,14 @@ void Port::on_process_end() {
   reader_->drain();  // replies that it wrote before it ended count
   bool in_call = std::any_of(calls_.begin(), calls_.end(),
                              [](const auto& entry) { return !entry.second->given_up; });
-  if (!end_chosen_) end_reason_ = in_call ? EndReason::kCrashed : EndReason::kExited;
+  if (!end_chosen_) {
+    using Cause = launcher::Exit::Cause;
+    Cause cause = process_->obituary().exit.cause;
+    end_reason_ = cause == Cause::kOutOfMemory ? EndReason::kOutOfMemory
+                  : cause == Cause::kLauncher  ? EndReason::kLauncherEnded
+                  : in_call                    ? EndReason::kCrashed
+                                               : EndReason::kExited;
+  }
   end_chosen_ = true;
   state_ = State::kEnded;
   writer_->close();
@@ -339,12 +342,16 @@ Error Port::ending_error() const {
             "try again"};
   if (!reaped) return {ErrorCode::kFunctionCrashed, "the worker was ended during the call"};
   Error error = crash_error(process_->obituary());
+  if (error.code == ErrorCode::kIo) {  // there never was a process
+    error.hint = "is it a program, and is the interpreter that its first line names installed?";
+    return error;
+  }
   if (end_reason_ == EndReason::kTimeout)
     error.message =
         "the worker was killed during the call because another call on it passed its deadline";
   else if (answered_ == 0)
-    error.message = "the worker ended with " + process_->obituary().status.text() +
-                    " before it had answered a call";
+    error.message =
+        "the worker ended with " + process_->obituary().text() + " before it had answered a call";
   if (end_reason_ != EndReason::kTimeout && !garbage_.empty()) error.message += "; " + garbage_;
   return error;
 }

@@ -20,6 +20,7 @@ struct Nobody final : WorkerObserver {
 
 class PortTest : public ::testing::Test {
  protected:
+  void SetUp() override { ASSERT_TRUE(launcher.open().ok()); }
   LaunchPlan shell(std::string script) {
     LaunchPlan plan;
     plan.function = "f";
@@ -31,15 +32,11 @@ class PortTest : public ::testing::Test {
     return plan;
   }
   std::unique_ptr<Worker> start(LaunchPlan plan) {
-    auto started = try_start(std::move(plan));
-    return started ? std::move(*started) : nullptr;
-  }
-  Result<std::unique_ptr<Worker>> try_start(LaunchPlan plan) {
     std::optional<Result<std::unique_ptr<Worker>>> out;
     loop::Scope scope{loop};
-    scope.spawn(keep(Port::start({loop, clock, logs, observer}, std::move(plan)), out));
+    scope.spawn(keep(Port::start({loop, clock, logs, launcher, observer}, std::move(plan)), out));
     while (!out) loop.run_once();
-    return std::move(*out);
+    return *out ? std::move(**out) : nullptr;
   }
   Result<Reply> invoke(Worker& worker, Call& the_call) {
     std::optional<Result<Reply>> out;
@@ -63,6 +60,7 @@ class PortTest : public ::testing::Test {
   }
 
   loop::Loop loop;
+  launcher::Launcher launcher{loop};
   RealClock clock;
   Lines logs;
   Nobody observer;
@@ -273,10 +271,12 @@ TEST_F(PortTest, a_body_that_is_not_json_never_reaches_the_worker) {
 TEST_F(PortTest, a_program_that_does_not_exist_is_said_by_name) {
   auto plan = shell("");
   plan.argv = {"/nowhere/x"};
-  auto started = try_start(plan);
-  ASSERT_FALSE(started.ok());
-  EXPECT_TRUE(says(started.error(), "/nowhere/x"));
-  EXPECT_NE(started.error().hint.find("interpreter"), std::string::npos);
+  auto worker = start(plan);
+  auto reply = invoke(*worker, call);
+  ASSERT_FALSE(reply.ok());
+  EXPECT_EQ(reply.error().code, ErrorCode::kIo);
+  EXPECT_TRUE(says(reply.error(), "/nowhere/x")) << reply.error().message;
+  EXPECT_NE(reply.error().hint.find("interpreter"), std::string::npos);
 }
 
 }  // namespace

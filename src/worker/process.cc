@@ -4,7 +4,6 @@
 #include <signal.h>
 #include <unistd.h>
 
-#include <atomic>
 #include <cerrno>
 
 #include "base/limits.h"
@@ -28,24 +27,18 @@ Result<PipePair> make_pipe() {
 
 void set_nonblocking(int fd) { fcntl(fd, F_SETFL, fcntl(fd, F_GETFL) | O_NONBLOCK); }
 
-// Marks what a worker starts, so that kill_tree finds orphans.
-std::string next_cookie() {
-  static std::atomic<uint64_t> counter{0};
-  return "TRIVET_WORKER=" + std::to_string(getpid()) + "." + std::to_string(++counter);
-}
-
 }  // namespace
 
 // One descriptor of the child that the loop watches.
 struct Process::Pipe final : loop::IoHandler {
   Pipe(Process& process, os::Fd read_end, LogStream which)
       : owner(process), fd(std::move(read_end)), stream(which), lines(limits::kLogLineMax) {
-    owner.loop_.add(fd.get(), kEvents, *this);
+    owner.around_.loop.add(fd.get(), kEvents, *this);
   }
   ~Pipe() { close(); }
   void close() {
     if (!fd) return;
-    owner.loop_.remove(fd.get(), *this);
+    owner.around_.loop.remove(fd.get(), *this);
     fd.reset();
   }
   void on_io(uint32_t) override { owner.read_pipe(*this); }
@@ -57,35 +50,16 @@ struct Process::Pipe final : loop::IoHandler {
   bool behind = false;  // not read to its end for now
 };
 
-// The pidfd: readable when the child has ended.
-struct Process::Exit final : loop::IoHandler {
-  explicit Exit(Process& process) : owner(process) { owner.loop_.add(fd(), EPOLLIN, *this); }
-  ~Exit() { close(); }
-  int fd() const { return owner.child_.pidfd.get(); }
-  void close() {
-    if (watching) owner.loop_.remove(fd(), *this);
-    watching = false;
-  }
-  void on_io(uint32_t) override { owner.on_exit(); }
-
-  Process& owner;
-  bool watching = true;
-};
-
-Process::Process(loop::Loop& loop, const Clock& clock, LogSink& logs,
-                 std::function<void(Process&)> ended)
-    : loop_(loop), clock_(clock), logs_(logs), ended_(std::move(ended)), cookie_(next_cookie()) {}
+Process::Process(Surroundings around, std::function<void(Process&)> ended)
+    : around_(around), ended_(std::move(ended)) {}
 
 Process::~Process() {
-  if (alive() && child_.pidfd) {
-    os::kill_tree(child_.pid, cookie_);
-    os::reap(child_);
-  }
+  if (alive()) around_.launcher.abandon(ticket_);
 }
 
-Result<std::unique_ptr<Process>> Process::start(loop::Loop& loop, const Clock& clock, LogSink& logs,
-                                                Plan plan, std::function<void(Process&)> ended) {
-  std::unique_ptr<Process> p{new Process(loop, clock, logs, std::move(ended))};
+Result<std::unique_ptr<Process>> Process::start(Surroundings around, Plan plan,
+                                                std::function<void(Process&)> ended) {
+  std::unique_ptr<Process> p{new Process(around, std::move(ended))};
   p->owner_.function = std::move(plan.function);
   p->capture_ = plan.stdout_capture;
   p->stdout_limit_ = plan.stdout_limit;
@@ -106,17 +80,13 @@ Result<std::unique_ptr<Process>> Process::start(loop::Loop& loop, const Clock& c
   } else {
     input = os::Fd{open("/dev/null", O_RDONLY | O_CLOEXEC)};
   }
-  plan.spawn.fds.push_back({0, input.get()});
-  int stdout_fd = plan.stdout_fd >= 0 ? plan.stdout_fd : out->write.get();
-  plan.spawn.fds.push_back({1, plan.merge_output ? err->write.get() : stdout_fd});
-  plan.spawn.fds.push_back({2, err->write.get()});
-  plan.spawn.env.push_back(p->cookie_);
-  auto child = os::spawn(plan.spawn);
-  if (!child) return std::move(child).error();
-  p->child_ = std::move(*child);
+  int own = plan.stdout_fd >= 0 ? plan.stdout_fd : out->write.get();
+  int print = plan.merge_output ? err->write.get() : own;
+  auto& fds = plan.launch.spawn.fds;
+  fds.insert(fds.begin(), {{0, input.get()}, {1, print}, {2, err->write.get()}});
   p->out_ = std::make_unique<Pipe>(*p, std::move(out->read), LogStream::kStdout);
   p->err_ = std::make_unique<Pipe>(*p, std::move(err->read), LogStream::kStderr);
-  p->exit_ = std::make_unique<Exit>(*p);
+  p->ticket_ = around.launcher.start(std::move(plan.launch), *p);
   return p;
 }
 
@@ -136,7 +106,7 @@ void Process::read_pipe(Pipe& pipe) {
   }
   if (!pipe.fd) return;
   pipe.behind = true;
-  loop_.again(pipe.fd.get(), kEvents, pipe);
+  around_.loop.again(pipe.fd.get(), kEvents, pipe);
 }
 
 void Process::take(Pipe& pipe, std::string_view bytes) {
@@ -156,14 +126,14 @@ void Process::take(Pipe& pipe, std::string_view bytes) {
 
 void Process::emit(LogStream stream, std::string_view line) {
   LogLine out;
-  out.time_ms = clock_.unix_ms();
+  out.time_ms = around_.clock.unix_ms();
   out.function = owner_.function;
   out.call_id = owner_.call_id;
   out.level = stream == LogStream::kStderr ? LogLevel::kError : LogLevel::kInfo;
   out.stream = stream;
   out.message = line;
-  out.worker = child_.pid;
-  logs_.write(std::move(out));
+  out.worker = pid_;
+  around_.logs.write(std::move(out));
 }
 
 bool Process::behind() const { return out_->behind || err_->behind; }
@@ -176,15 +146,10 @@ void Process::pump() {
 void Process::kill() {
   if (!alive() || killed_) return;
   killed_ = true;
-  os::kill_tree(child_.pid, cookie_);
+  around_.launcher.kill(ticket_);
 }
 
-void Process::on_exit() {
-  // The child is a zombie: its pid is still its own, so what it started can be found and ended.
-  if (capture_ == Capture::kWhole && !killed_)
-    os::kill_group(child_.pid);
-  else
-    os::kill_tree(child_.pid, cookie_);
+void Process::on_exit(const launcher::Exit& exit) {
   for (Pipe* pipe : {out_.get(), err_.get()}) {
     size_t budget = limits::kPayloadMax / kReadSize;
     for (; pipe->fd && budget > 0; --budget) {
@@ -196,20 +161,29 @@ void Process::on_exit() {
     if (auto rest = pipe->lines.finish()) emit(pipe->stream, rest->text);
     pipe->close();
   }
-  exit_->close();
   if (stderr_tail_.size() > limits::kStderrTail)
     stderr_tail_.erase(0, stderr_tail_.size() - limits::kStderrTail);
-  obituary_ = Obituary{os::reap(child_), stderr_tail_};
+  obituary_ = Obituary{exit.status, stderr_tail_, exit};
   auto ended = std::move(ended_);
   if (ended) ended(*this);  // may destroy us
 }
 
+std::string Obituary::text() const {
+  using Cause = launcher::Exit::Cause;
+  std::string text = status.text();
+  if (exit.cause == Cause::kOutOfMemory) text += " (out of memory)";
+  if (exit.cause == Cause::kZygote) text += " (its zygote ended)";
+  if (exit.cause == Cause::kLauncher) text += " (the launcher ended)";
+  return text;
+}
+
 Error crash_error(const Obituary& obituary) {
-  Error error{ErrorCode::kFunctionCrashed,
-              "the worker ended with " + obituary.status.text() + " during the call",
-              obituary.stderr_tail.empty()
-                  ? "it wrote nothing on stderr; `trivet logs` has the rest"
-                  : "read stderr below; `trivet logs` has the rest"};
+  if (!obituary.exit.not_started.empty())
+    return {ErrorCode::kIo, "the worker could not be started: " + obituary.exit.not_started};
+  Error error{
+      ErrorCode::kFunctionCrashed, "the worker ended with " + obituary.text() + " during the call",
+      obituary.stderr_tail.empty() ? "it wrote nothing on stderr; `trivet logs` has the rest"
+                                   : "read stderr below; `trivet logs` has the rest"};
   if (obituary.status.signal > 0)
     error.details.emplace_back("signal", os::signal_name(obituary.status.signal));
   else

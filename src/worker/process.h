@@ -2,9 +2,9 @@
 // Process: a child with its output read as log lines and its end observed.
 //
 // stdout and stderr are pipes. Lines go to the LogSink with the id of the call that the worker is
-// on; the last part of stderr is kept for the obituary. The end is known from the pidfd, the whole
-// tree is killed before the child is reaped, and what it still had in its pipes is read first:
-// nothing it said is lost.
+// on; the last part of stderr is kept for the obituary. The launcher starts it, kills what it left
+// behind, reaps it and tells its end; what it still had in its pipes is read then: nothing it said
+// is lost.
 
 #include <functional>
 #include <memory>
@@ -12,8 +12,8 @@
 #include <string>
 
 #include "base/log.h"
+#include "launcher/launcher.h"
 #include "loop/loop.h"
-#include "os/spawn.h"
 #include "wire/json_lines.h"
 
 namespace trivet::worker {
@@ -22,9 +22,11 @@ namespace trivet::worker {
 struct Obituary {
   os::ExitStatus status;
   std::string stderr_tail;
+  launcher::Exit exit;
+  std::string text() const;  // "exit code 3", "signal SIGKILL (out of memory)"
 };
 // The error of a call that was running: kFunctionCrashed with exit_code or signal and stderr as
-// details.
+// details; kIo when it could not be started.
 Error crash_error(const Obituary& obituary);
 
 // Who the output belongs to. `call_id` may change between calls.
@@ -33,12 +35,12 @@ struct OutputOwner {
   std::string call_id;
 };
 
-class Process {
+class Process final : private launcher::ChildObserver {
  public:
   enum class Capture { kLines, kWhole };  // stdout: log lines, or kept as bytes (one-shot)
 
   struct Plan {
-    os::SpawnPlan spawn;  // fds 0, 1, 2 are added here
+    launcher::Launch launch;  // descriptors 0, 1, 2 are added here, before the others
     std::string function;
     Capture stdout_capture = Capture::kLines;
     size_t stdout_limit = 0;  // kWhole: more is dropped and marked by overflowed()
@@ -46,12 +48,28 @@ class Process {
     int stdout_fd = -1;         // given: the child's stdout, which is then not read here
     bool merge_output = false;  // stdout joins stderr, in order: for build steps
   };
-  // `ended` is called once, from the loop, after the child is reaped.
-  static Result<std::unique_ptr<Process>> start(loop::Loop& loop, const Clock& clock, LogSink& logs,
-                                                Plan plan, std::function<void(Process&)> ended);
-  ~Process();
+  struct Surroundings {
+    loop::Loop& loop;
+    const Clock& clock;
+    LogSink& logs;
+    launcher::Launcher& launcher;
+  };
+  // Begins the start; that it failed is told like an end. `ended` is called once, from the loop,
+  // after the child is reaped, and may destroy the process. kIo when there are no more descriptors.
+  static Result<std::unique_ptr<Process>> start(Surroundings around, Plan plan,
+                                                std::function<void(Process&)> ended);
+  ~Process();  // kills what is still alive
 
-  int pid() const { return child_.pid; }
+  // Somebody else is told of the end from now on.
+  void when_ended(std::function<void(Process&)> ended) { ended_ = std::move(ended); }
+  // From now on stdout is kept whole, or not.
+  void capture(Capture how, size_t limit) {
+    capture_ = how;
+    stdout_limit_ = limit;
+  }
+
+  int pid() const { return pid_; }  // 0 until it is known
+  launcher::Ticket ticket() const { return ticket_; }
   bool alive() const { return !obituary_; }
   const Obituary& obituary() const { return *obituary_; }
   OutputOwner& owner() { return owner_; }
@@ -71,21 +89,18 @@ class Process {
 
  private:
   struct Pipe;
-  struct Exit;
-  Process(loop::Loop& loop, const Clock& clock, LogSink& logs, std::function<void(Process&)> ended);
+  Process(Surroundings around, std::function<void(Process&)> ended);
+  void on_started(pid_t pid) override { pid_ = pid; }
+  void on_exit(const launcher::Exit& exit) override;
   void read_pipe(Pipe& pipe);
   void take(Pipe& pipe, std::string_view bytes);
   void emit(LogStream stream, std::string_view line);
-  void on_exit();
 
-  loop::Loop& loop_;
-  const Clock& clock_;
-  LogSink& logs_;
+  Surroundings around_;
   std::function<void(Process&)> ended_;
-  os::Child child_;
-  std::string cookie_;
+  launcher::Ticket ticket_ = 0;
+  pid_t pid_ = 0;
   std::unique_ptr<Pipe> out_, err_;
-  std::unique_ptr<Exit> exit_;
   os::Fd stdin_;
   OutputOwner owner_;
   Capture capture_ = Capture::kLines;

@@ -18,19 +18,23 @@ namespace trivet::worker {
 
 // Every way a worker can end has a name: metrics, logs and tests use these.
 enum class EndReason {
-  kDrained,       // asked to stop, stopped
-  kIdle,          // not needed for scale.idle
-  kReplaced,      // a new version of the function took over
-  kRecycled,      // restart.max_calls or max_age reached, or a fresh worker per call
-  kSurplus,       // an overflow worker that is no longer needed
-  kCrashed,       // ended by itself during a call
-  kExited,        // ended by itself between calls
-  kTimeout,       // killed: a call passed its deadline
-  kProtocol,      // killed: what it wrote is not its protocol
-  kLoadFailed,    // user code did not load
-  kStartTimeout,  // not READY in time
-  kShutdown,      // the host stops
+  kDrained,        // asked to stop, stopped
+  kIdle,           // not needed for scale.idle
+  kReplaced,       // a new version of the function took over
+  kRecycled,       // restart.max_calls or max_age reached, or a fresh worker per call
+  kSurplus,        // an overflow worker that is no longer needed
+  kCrashed,        // ended by itself during a call
+  kExited,         // ended by itself between calls
+  kTimeout,        // killed: a call passed its deadline
+  kProtocol,       // killed: what it wrote is not its protocol
+  kLoadFailed,     // user code did not load
+  kStartTimeout,   // not READY in time
+  kShutdown,       // the host stops
+  kOutOfMemory,    // the kernel ended it for want of memory
+  kZygoteEnded,    // it was the fork of a zygote that ended
+  kLauncherEnded,  // the launcher ended, and all its children with it
 };
+inline constexpr size_t kEndReasonCount = static_cast<size_t>(EndReason::kLauncherEnded) + 1;
 std::string_view name(EndReason reason);  // "start_timeout"
 
 // What the pool hears from its workers. A worker reports its end exactly once, after its process is

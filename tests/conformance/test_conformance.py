@@ -216,7 +216,7 @@ def test_concurrent_calls_share_one_worker(server, available, runtime):
         replies = list(threads.map(lambda ms: server.post(path, {"action": "sleep", "ms": ms}).json, range(200, 220)))
     assert replies == [{"slept": ms} for ms in range(200, 220)]
     assert server.post(path, {"action": "pid"}).json == pid
-    workers = [w for w in server.get("/v1/workers").json if w["function"] == path.split("/")[-1]]
+    workers = [w for w in server.get("/v1/workers").json if w["kind"] == "worker" and w["function"] == path.split("/")[-1]]
     assert len(workers) == 1
 
 

@@ -27,6 +27,10 @@ def handler(input, ctx):
         if input.get("die"):
             os._exit(0)
         time.sleep(10)
+    if action == "daemon":
+        code = "import os, time; os.setsid(); os.fork() and os._exit(0); open(%r, 'w').write(str(os.getpid())); time.sleep(1000)" % input["file"]
+        subprocess.Popen([sys.executable, "-c", code], env={}).wait()
+        return "left"
     if action == "hang":
         child = subprocess.Popen(["sleep", "1000"], start_new_session=True)
         open(input["file"], "w").write(str(child.pid))
@@ -56,6 +60,30 @@ def parent(pid):
         return int(open(f"/proc/{pid}/stat").read().rsplit(")", 1)[1].split()[1])
     except OSError:
         return -1
+
+
+def launcher(server):
+    """The one child of the host."""
+    found = children(server.process.pid)
+    assert len(found) == 1, found
+    return found[0]
+
+
+def family(server):
+    """Everything that comes of the launcher: workers, zygotes and spares, and what they started."""
+    parents = {int(p): parent(int(p)) for p in os.listdir("/proc") if p.isdigit()}
+    found, wave = [], [launcher(server)]
+    while wave:
+        wave = [pid for pid, of in parents.items() if of in wave]
+        found += wave
+    return found
+
+
+def wait_until(what, seconds=10):
+    deadline = time.monotonic() + seconds
+    while not what():
+        assert time.monotonic() < deadline, f"not within {seconds} s: {what}"
+        time.sleep(0.02)
 
 
 @pytest.fixture
@@ -112,7 +140,12 @@ def mixed(tmp_path):
         yield running
 
 
-def test_a_thousand_kills_leave_nothing_behind(mixed):
+KILLS = int(os.environ.get("TRIVET_KILLS", "600"))
+
+
+@pytest.mark.parametrize("signals", [[signal.SIGKILL], [signal.SIGSTOP, signal.SIGKILL]], ids=["killed", "stopped"])
+def test_a_storm_of_kills_leaves_nothing_behind(mixed, signals):
+    """Workers, zygotes and spares of every runtime are killed, or stopped and killed later, while four callers call."""
     for name in mixed.names:
         assert mixed.post(f"/function/{name}", {}).status == 200
     before = descriptors(mixed.process.pid)
@@ -126,32 +159,177 @@ def test_a_thousand_kills_leave_nothing_behind(mixed):
             reply = mixed.post(f"/function/{mixed.names[i % len(mixed.names)]}", body)
             if reply.status == 200 and reply.json != body:
                 wrong.append(reply.text)
-            elif reply.status != 200 and reply.json["code"] not in ("FUNCTION_CRASHED", "LOAD_FAILED"):
+            elif reply.status != 200 and reply.json["code"] not in ("FUNCTION_CRASHED", "LOAD_FAILED", "CIRCUIT_OPEN"):
                 wrong.append(reply.text)
             outcomes[reply.status] = outcomes.get(reply.status, 0) + 1
 
     callers = [threading.Thread(target=call, args=(n,)) for n in range(4)]
     [c.start() for c in callers]
-    dice, kills = random.Random(7), 0
-    deadline = time.monotonic() + 240
-    while kills < 1000 and time.monotonic() < deadline:
-        for worker in children(mixed.process.pid):
-            try:
-                os.kill(worker, signal.SIGKILL)
+    dice, kills, stopped = random.Random(7), 0, []
+    wanted = KILLS if len(signals) == 1 else KILLS // 4
+    deadline = time.monotonic() + max(240, wanted)
+    while kills < wanted and time.monotonic() < deadline:
+        for pid in stopped:
+            hit(pid, signal.SIGKILL)
+        stopped = []
+        for pid in family(mixed):
+            if dice.random() < 0.5 and hit(pid, signals[0]):
                 kills += 1
-            except ProcessLookupError:
-                pass
+                stopped += [pid] if len(signals) > 1 else []
         time.sleep(dice.uniform(0.0, 0.2))
+    for pid in stopped:
+        hit(pid, signal.SIGKILL)
     stop.set()
     [c.join() for c in callers]
-    assert kills >= 1000 and wrong == [] and outcomes[200] > 0 and outcomes[502] > 0
+    print(f"{kills} kills, {outcomes}")
+    assert kills >= wanted and wrong == [] and outcomes[200] > 0 and outcomes[502] > 0
     for name in mixed.names:
-        assert mixed.post(f"/function/{name}", {"after": 1}).json == {"after": 1}
-    deadline = time.monotonic() + 10
-    while len(children(mixed.process.pid)) > len(mixed.names) or descriptors(mixed.process.pid) > before + 10:
-        assert time.monotonic() < deadline, (children(mixed.process.pid), descriptors(mixed.process.pid), before)
-        time.sleep(0.05)
+        wait_until(lambda: mixed.post(f"/function/{name}", {"after": 1}).json == {"after": 1})
+    zygotes_and_spares = 12
+    wait_until(lambda: len(family(mixed)) <= len(mixed.names) + zygotes_and_spares and descriptors(mixed.process.pid) <= before + 40)
     assert list(mixed.temporary.iterdir()) == []
+    everything = family(mixed)
+    mixed.process.terminate()
+    mixed.process.wait(20)
+    assert [pid for pid in everything if alive(pid)] == []
+
+
+def hit(pid, number):
+    try:
+        os.kill(pid, number)
+        return True
+    except ProcessLookupError:
+        return False
+
+
+def test_without_its_launcher_the_host_says_so_and_ends(mixed):
+    everything = family(mixed)
+    os.kill(launcher(mixed), signal.SIGKILL)
+    assert mixed.process.wait(5) == 69
+    assert "the launcher was killed" in mixed.stderr()
+    wait_until(lambda: not any(alive(pid) for pid in everything), 1)
+
+
+def test_nothing_outlives_a_killed_host(mixed, tmp_path):
+    for name in mixed.names:
+        assert mixed.post(f"/function/{name}", {}).status == 200
+    everything = family(mixed) + [launcher(mixed)]
+    mixed.process.kill()
+    mixed.process.wait()
+    wait_until(lambda: not any(alive(pid) for pid in everything), 1)
+
+
+def test_nothing_outlives_host_and_launcher_killed_at_once(server, tmp_path):
+    """A call hangs, with a child in a session of its own."""
+    caller = threading.Thread(target=lambda: swallow(server, {"do": "hang", "file": str(tmp_path / "child")}))
+    caller.start()
+    wait_until(lambda: (tmp_path / "child").exists() and (tmp_path / "child").read_text())
+    everything = [pid for pid in family(server) if pid != int((tmp_path / "child").read_text())]
+    for pid in (launcher(server), server.process.pid):
+        os.kill(pid, signal.SIGKILL)
+    server.process.wait()
+    caller.join()
+    wait_until(lambda: not any(alive(pid) for pid in everything), 1)
+    hit(int((tmp_path / "child").read_text()), signal.SIGKILL)  # a daemon of a worker: only its launcher could know it
+
+
+def swallow(server, body):
+    try:
+        server.post("/function/f", body)
+    except OSError:
+        pass
+
+
+def test_a_daemon_ends_with_its_worker(server, tmp_path):
+    """It left its worker's session and cleared its environment; when the host ends it is found all the same."""
+    reply = server.post("/function/f", {"do": "daemon", "file": str(tmp_path / "child")})
+    assert reply.status == 200, reply.text
+    wait_until(lambda: (tmp_path / "child").exists() and (tmp_path / "child").read_text())
+    daemon = int((tmp_path / "child").read_text())
+    assert alive(daemon)
+    server.process.terminate()
+    server.process.wait(10)
+    wait_until(lambda: not alive(daemon), 2)
+
+
+def end(server, worker):
+    hit(worker, signal.SIGKILL)
+    wait_until(lambda: not any(row["pid"] == worker for row in server.get("/v1/workers").json))
+
+
+def zygotes(server, function=None):
+    return [row for row in server.get("/v1/workers").json if row["kind"] == "zygote" and row["state"] == "ready" and function in (None, row["function"])]
+
+
+def test_a_killed_zygote_is_named_and_replaced(server):
+    first = server.post("/function/f", {"do": "pid"}).json
+    wait_until(lambda: zygotes(server, "f"))
+    end(server, first)  # it may be older than the zygote
+    replies = []
+    caller = threading.Thread(target=lambda: replies.append(server.post("/function/f", {"do": "nap", "s": 30})))
+    caller.start()
+    wait_until(lambda: any(row["busy"] and row["pid"] != first for row in server.get("/v1/workers").json))
+    before = zygotes(server)
+    for row in before:
+        hit(row["pid"], signal.SIGKILL)
+    caller.join()
+    assert replies[0].status == 502 and "its zygote ended" in replies[0].json["detail"], replies[0].text
+    assert server.get("/v1/stats").json["worker_ends"]["zygote_ended"] == 1
+    assert server.post("/function/f", {"x": 1}).json == {"x": 1}
+    wait_until(lambda: zygotes(server, "f") and not {row["pid"] for row in zygotes(server)} & {row["pid"] for row in before})
+
+
+def test_a_stopped_zygote_is_replaced(server):
+    server.post("/function/f", {})
+    wait_until(lambda: zygotes(server, "f"))
+    stopped = [row["pid"] for row in zygotes(server)]
+    for pid in stopped:
+        hit(pid, signal.SIGSTOP)
+    assert server.post("/function/g", {"x": 1}).json == {"x": 1}  # its worker would have been the zygote's fork
+    wait_until(lambda: not any(alive(pid) for pid in stopped))
+    wait_until(lambda: zygotes(server, "f"))
+
+
+UNSAFE = {
+    "threads": ("import threading, time\nthreading.Thread(target=lambda: time.sleep(1000), daemon=True).start()\n", "2 threads"),
+    "socket": ("import socket\nkept = socket.socket()\n", "socket:"),
+    "file": ("kept = open('/etc/hostname')\n", "/etc/hostname"),
+}
+
+
+@pytest.mark.parametrize("what", sorted(UNSAFE))
+def test_what_cannot_be_forked_is_not(tmp_path, what):
+    code, reason = UNSAFE[what]
+    (tmp_path / "u.py").write_text(code + "import os\ndef handler(input, ctx):\n    return os.getpid()\n")
+    with Server(tmp_path) as server:
+        assert server.post("/function/u", {}).status == 200
+        wait_until(lambda: server.get("/v1/functions/u").json["not_forked"])
+        assert reason in server.get("/v1/functions/u").json["not_forked"]
+        assert zygotes(server, "u") == []
+        end(server, server.post("/function/u", {}).json)
+        assert server.post("/function/u", {}).status == 200
+
+
+def test_forks_differ_in_randomness_and_have_an_environment_of_their_own(tmp_path):
+    (tmp_path / "r").mkdir()
+    (tmp_path / "r/r.py").write_text("""import os, random, uuid, tempfile, time
+START = time.time()
+def handler(input, ctx):
+    time.sleep(0.3)
+    return [random.random(), str(uuid.uuid4()), os.urandom(8).hex(), next(tempfile._get_candidate_names()), str(os.getpid()), os.environ["TRIVET_WORKER"],
+            open("/proc/self/environ").read().split("TRIVET_WORKER=")[1].split("\\0")[0] + "!"]
+""")
+    (tmp_path / "r/trivet.yaml").write_text("runtime: python\nentrypoint: r.py\nscale: {max: 6}\n")
+    with Server(tmp_path) as server:
+        server.post("/function/r", {})
+        wait_until(lambda: zygotes(server, "r"))
+        replies = []
+        callers = [threading.Thread(target=lambda: replies.append(server.post("/function/r", {}).json)) for _ in range(6)]
+        [c.start() for c in callers]
+        [c.join() for c in callers]
+        seen = [value for reply in replies for value in reply]
+        assert len(set(map(str, seen))) == len(seen), replies
+        assert all(reply[5] + "!" == reply[6] for reply in replies)
 
 
 def test_a_timeout_ends_the_whole_tree(server, tmp_path):

@@ -1,0 +1,158 @@
+// Serving's zygotes: they fork when asked, and reap their forks when we say that these have ended.
+#include <fcntl.h>
+#include <signal.h>
+#include <sys/epoll.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+
+#include <array>
+#include <cerrno>
+#include <cstdio>
+#include <cstdlib>
+
+#include "launcher/serving.h"
+#include "os/spawn.h"
+
+namespace trivet::launcher {
+namespace {
+
+constexpr int64_t kZygoteAnswersMs = 2000;  // a zygote that takes longer is ended
+
+int64_t now_ms() {
+  timespec t{};
+  clock_gettime(CLOCK_MONOTONIC, &t);
+  return t.tv_sec * 1000 + t.tv_nsec / 1'000'000;
+}
+
+std::vector<int> numbers(const std::vector<os::Fd>& fds) {
+  std::vector<int> out;
+  for (const auto& fd : fds) out.push_back(fd.get());
+  return out;
+}
+
+int pidfd_open(pid_t pid) { return static_cast<int>(syscall(SYS_pidfd_open, pid, 0)); }
+
+}  // namespace
+
+// A pair of packet sockets, both closed by exec.
+bool Serving::make_control(os::Fd& ours, os::Fd& theirs) {
+  int pair[2];
+  if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) != 0) return false;
+  ours = os::Fd{pair[0]};
+  theirs = os::Fd{pair[1]};
+  fcntl(ours.get(), F_SETFL, O_NONBLOCK);
+  return true;
+}
+
+void Serving::fork(const Message& message, const std::vector<os::Fd>& fds) {
+  auto zygote = children_.find(message.zygote);
+  if (zygote == children_.end() || !zygote->second.control)
+    return refuse(message.ticket, "its zygote has ended");
+  Child child;
+  child.ticket = message.ticket;
+  child.zygote = message.zygote;
+  child.cookie = message.cookie;
+  std::vector<int> beside = numbers(fds);
+  os::Fd theirs;
+  if (message.is_zygote) {
+    if (!make_control(child.control, theirs)) return refuse(message.ticket, "no more sockets");
+    beside.push_back(theirs.get());
+  }
+  ControlFrame frame{kFrameFork, message.ticket,
+                     (message.is_zygote ? "zygote " : "worker ") + message.cookie};
+  if (!send_packet(zygote->second.control.get(), encode_control(frame), beside))
+    return refuse(message.ticket, "its zygote does not listen");
+  if (child.control) watch(child.control.get(), Source::kControl, child.ticket);
+  child.asked_ms = now_ms();
+  ++unanswered_;
+  children_.insert_or_assign(child.ticket, std::move(child));
+}
+
+void Serving::on_control(uint32_t ticket) {
+  auto found = children_.find(ticket);
+  if (found == children_.end()) return;
+  std::array<char, 4096> buffer;
+  ssize_t n = recv(found->second.control.get(), buffer.data(), buffer.size(), 0);
+  if (n < 0 && (errno == EAGAIN || errno == EINTR)) return;
+  auto frame = n > 0 ? decode_control({buffer.data(), static_cast<size_t>(n)})
+                     : Result<ControlFrame>{Error{ErrorCode::kIo, "end"}};
+  if (!frame) {  // its end of the socket is closed, or it is no zygote
+    found->second.control.reset();
+    orphan_forks(ticket);
+    return kill(ticket);
+  }
+  auto of = children_.find(frame->ticket);
+  if (of == children_.end() || of->second.zygote != ticket) return;
+  if (frame->type == kFrameForked) return on_forked(of->second, frame->body);
+  if (frame->type != kFrameReaped || !of->second.reaping) return;
+  int code = -1, signal = 0;
+  long long user = 0, system = 0, rss = 0;
+  std::sscanf(frame->body.c_str(), "%d %d %lld %lld %lld", &code, &signal, &user, &system, &rss);
+  rusage used{};
+  used.ru_utime = {user / 1'000'000, user % 1'000'000};
+  used.ru_stime = {system / 1'000'000, system % 1'000'000};
+  used.ru_maxrss = rss;
+  report(of->second, signal > 0 ? signal : W_EXITCODE(code, 0), used);
+}
+
+void Serving::on_forked(Child& child, const std::string& body) {
+  pid_t pid = static_cast<pid_t>(std::atoi(body.c_str()));
+  // Its zygote does not reap it before we ask, so the number is still its own.
+  os::Fd pidfd{pid > 1 ? pidfd_open(pid) : -1};
+  if (!pidfd) return refuse(child.ticket, "its zygote could not fork: " + body);
+  child.asked_ms = 0;
+  child.pid = pid;
+  child.pidfd = std::move(pidfd);
+  by_pid_[pid] = child.ticket;
+  watch(child.pidfd.get(), Source::kPidfd, child.ticket);
+  if (child.killed) kill(child.ticket);
+  Message reply;
+  reply.kind = Kind::kStarted;
+  reply.ticket = child.ticket;
+  reply.pid = pid;
+  tell(reply);
+}
+
+// A fork has ended: its zygote reaps it, or we do when that is gone.
+void Serving::on_fork_ended(Child& child) {
+  epoll_ctl(epoll_.get(), EPOLL_CTL_DEL, child.pidfd.get(), nullptr);
+  auto zygote = children_.find(child.zygote);
+  if (zygote == children_.end() || !zygote->second.control) return bury(child);
+  kill_leftovers(child);
+  child.reaping = true;
+  child.asked_ms = now_ms();
+  ++unanswered_;
+  ControlFrame frame{kFrameReap, child.ticket, std::to_string(child.pid)};
+  if (!send_packet(zygote->second.control.get(), encode_control(frame), {})) kill(child.zygote);
+}
+
+// The zygote is gone. Its forks are ours now, and dying: the kernel saw to it. Those that it never
+// made are refused.
+void Serving::orphan_forks(uint32_t zygote) {
+  std::vector<uint32_t> never, ended;
+  for (auto& [ticket, child] : children_) {
+    if (child.zygote != zygote) continue;
+    if (child.pid <= 1) never.push_back(ticket);
+    if (child.reaping) ended.push_back(ticket);
+  }
+  for (uint32_t ticket : never) refuse(ticket, "its zygote has ended");
+  for (uint32_t ticket : ended)
+    if (auto found = children_.find(ticket); found != children_.end()) bury(found->second);
+}
+
+// A zygote only forks and reaps: one that does not answer hangs, or was stopped. Its end frees
+// those who wait for it.
+void Serving::end_silent_zygotes() {
+  int64_t since = now_ms() - kZygoteAnswersMs;
+  std::vector<uint32_t> silent;
+  unanswered_ = 0;
+  for (const auto& [ticket, child] : children_) {
+    if (child.asked_ms == 0) continue;
+    ++unanswered_;
+    if (child.asked_ms < since) silent.push_back(child.zygote);
+  }
+  for (uint32_t zygote : silent) kill(zygote);
+}
+
+}  // namespace trivet::launcher

@@ -1,0 +1,22 @@
+#include "worker/launch.h"
+
+#include "wire/frame.h"
+#include "wire/json.h"
+
+namespace trivet::worker {
+
+std::string load_frame(const LaunchPlan& plan) {
+  wire::json::object env;
+  for (const auto& [key, value] : plan.function_env) env[key] = value;
+  wire::json::object meta{
+      {"function", plan.function},       {"dir", plan.dir},
+      {"entrypoint", plan.entrypoint},   {"handler", plan.handler},
+      {"interface", plan.interface},     {"env", std::move(env)},
+      {"concurrency", plan.concurrency}, {"max_frame", plan.payload_bytes + limits::kFrameMetaMax},
+      {"credit", limits::kStreamCredit}};
+  std::string frame;
+  wire::append_frame(frame, wire::FrameType::kLoad, 0, wire::to_text(meta), {});
+  return frame;
+}
+
+}  // namespace trivet::worker
