@@ -1,7 +1,7 @@
 #!/bin/sh
 # Builds a function into OUTPUT/worker. Runs in the function's folder and writes nothing there.
 #   build.sh GO RUNTIME OUTPUT ENTRYPOINT INTERFACE HANDLER LONE
-# stdio functions are programs of their own. For the other interfaces a module is laid out beside the output: the user's package, a main.go that
+# A program of its own is compiled as it is. For json and context a module is laid out beside the output: the user's package, a main.go that
 # serves it, and a go.mod in which "trivet" is the shim.
 set -eu
 go=$1 runtime=$2 output=$3 entrypoint=$4 interface=$5 handler=$6 lone=$7
@@ -25,10 +25,10 @@ if [ ! -f go.mod ]; then printf 'module function\n\ngo %s\n' "$version" >go.mod;
 module=$(sed -n 's/^module[ \t]*//p' go.mod | head -n 1)
 
 compile() { "$go" build -trimpath -ldflags='-s -w' -o "$output/worker" "$1"; }
-if [ "$interface" = stdio ]; then
-  compile .
-  exit 0
-fi
+case $interface in
+  json | context) ;;
+  *) compile .; exit 0 ;;  # a program of its own
+esac
 
 name=${handler:-$(if [ "$interface" = context ]; then echo Main; else echo Handler; fi)}
 package=$(sed -n 's/^package[ \t]*\([A-Za-z0-9_]*\).*/\1/p' "$entrypoint" | head -n 1)

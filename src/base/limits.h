@@ -20,6 +20,7 @@ inline constexpr size_t kFrameMetaMax = 1 * kMiB;
 inline constexpr size_t kFrameChunk = 64 * kKiB;  // body bytes of one CHUNK that we send
 inline constexpr size_t kStreamCredit =
     256 * kKiB;  // unconsumed body bytes a sender may have in flight
+inline constexpr size_t kPortEnvelope = 4 * kKiB;     // of a port's message, besides the payload
 inline constexpr size_t kPayloadDefault = 32 * kMiB;  // limits.payload of a function
 inline constexpr size_t kPayloadMax = 1024 * kMiB;
 

@@ -1,6 +1,7 @@
 #include "catalog/resolve.h"
 
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include <algorithm>
 
@@ -100,6 +101,9 @@ std::optional<Error> resolve_runtime(FunctionSpec& spec, const DiscoveryInput& i
         spec.entrypoint = name;
         break;
       }
+    if (spec.entrypoint.empty() && runtime->entrypoints.empty())
+      return wrong("runtime " + spec.runtime + " needs to be told the entrypoint",
+                   "write entrypoint:");
     if (spec.entrypoint.empty())
       return wrong(spec.dir.string() + " has none of " + joined(runtime->entrypoints),
                    "write entrypoint:");
@@ -121,9 +125,18 @@ std::optional<Error> resolve_interface(FunctionSpec& spec, Unresolved open,
     return wrong("interface stdio is one process per call",
                  "write mode: oneshot, or take mode out");
   if (stdio) spec.mode = Mode::kOneshot;
-  if ((stdio ? runtime.oneshot_command : runtime.pool_command).empty())
-    return wrong("runtime " + runtime.name + " has no " + (stdio ? "oneshot" : "pool") + " mode");
+  if (runtime.command_of(spec.interface).empty())
+    return wrong("runtime " + runtime.name + " has no command for interface " + spec.interface);
   return std::nullopt;
+}
+
+// Of a runtime whose command is the entrypoint itself.
+std::optional<Error> check_executable(const FunctionSpec& spec, const RuntimeSpec& runtime) {
+  const auto& command = runtime.command_of(spec.interface);
+  bool runs_itself = command.front().find("${entrypoint}") != std::string::npos;
+  std::string file = (spec.dir / spec.entrypoint).string();
+  if (!runs_itself || access(file.c_str(), X_OK) == 0) return std::nullopt;
+  return wrong("the entrypoint " + file + " is not executable", "chmod +x " + file);
 }
 
 class Fingerprint {
@@ -260,6 +273,8 @@ std::optional<Error> resolve_function(FunctionSpec& spec, Unresolved open,
   if (!fs::is_regular_file(spec.dir / spec.entrypoint, ec) && !comes_from_build)
     return wrong("the entrypoint " + (spec.dir / spec.entrypoint).string() + " does not exist",
                  "create it, or correct entrypoint:");
+  if (!comes_from_build)
+    if (auto error = check_executable(spec, *runtime)) return error;
   spec.version = version_of(spec, *runtime, input);
   return std::nullopt;
 }

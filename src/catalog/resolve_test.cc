@@ -54,6 +54,38 @@ TEST_F(ResolveTest, stdio_is_oneshot) {
   EXPECT_EQ(spec.mode, Mode::kOneshot);
 }
 
+TEST_F(ResolveTest, a_program_that_stays_needs_the_oneshot_command) {
+  toys.write("f/main.toy");
+  RuntimeSpec runtime = *toys.runtimes["toy"];
+  runtime.interfaces.emplace_back("packet4");
+  toys.runtimes["toy"] = std::make_shared<RuntimeSpec>(runtime);
+  ASSERT_EQ(resolve("interface: packet4"), "");
+  EXPECT_EQ(spec.mode, Mode::kPool);
+  runtime.oneshot_command.clear();
+  toys.runtimes["toy"] = std::make_shared<RuntimeSpec>(runtime);
+  EXPECT_EQ(resolve("interface: packet4"), "runtime toy has no command for interface packet4");
+}
+
+TEST_F(ResolveTest, an_entrypoint_that_is_the_command_must_be_executable) {
+  auto file = toys.write("f/main.toy");
+  RuntimeSpec runtime = *toys.runtimes["toy"];
+  runtime.oneshot_command = {"${source}/${entrypoint}"};
+  toys.runtimes["toy"] = std::make_shared<RuntimeSpec>(runtime);
+  EXPECT_EQ(resolve(), "");  // json: the pool's command runs something else
+  EXPECT_NE(resolve("interface: stdio").find("main.toy is not executable"), std::string::npos);
+  EXPECT_EQ(resolve("interface: stdio\nbuild: {command: make, output: main.toy}"), "");
+  std::filesystem::permissions(file, std::filesystem::perms::owner_all);
+  EXPECT_EQ(resolve("interface: stdio"), "");
+}
+
+TEST_F(ResolveTest, a_runtime_that_looks_for_nothing_says_that_it_must_be_told) {
+  toys.write("f/x");
+  RuntimeSpec runtime = *toys.runtimes["toy"];
+  runtime.entrypoints.clear();
+  toys.runtimes["toy"] = std::make_shared<RuntimeSpec>(runtime);
+  EXPECT_EQ(resolve("runtime: toy"), "runtime toy needs to be told the entrypoint");
+}
+
 TEST_F(ResolveTest, claimed_by_two_goes_to_the_one_whose_toolchain_is_there) {
   toys.write("f/a.both");
   ASSERT_EQ(resolve("entrypoint: a.both"), "");
@@ -91,12 +123,12 @@ TEST_F(ResolveTest, mode_the_runtime_does_not_have_is_refused) {
   auto crippled = std::make_shared<RuntimeSpec>(*toys.runtimes["toy"]);
   crippled->pool_command.clear();
   toys.runtimes["toy"] = crippled;
-  EXPECT_EQ(resolve("interface: json"), "runtime toy has no pool mode");
+  EXPECT_EQ(resolve("interface: json"), "runtime toy has no command for interface json");
   EXPECT_EQ(resolve("interface: stdio"), "");
   crippled = std::make_shared<RuntimeSpec>(*crippled);
   crippled->oneshot_command.clear();
   toys.runtimes["toy"] = crippled;
-  EXPECT_EQ(resolve("interface: stdio"), "runtime toy has no oneshot mode");
+  EXPECT_EQ(resolve("interface: stdio"), "runtime toy has no command for interface stdio");
 }
 
 TEST_F(ResolveTest, entrypoint_may_come_from_the_build) {

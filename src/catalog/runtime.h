@@ -36,7 +36,7 @@ struct RuntimeSpec {
   std::vector<std::string> entrypoints;
   std::vector<std::string> interfaces;      // the first is the default
   int concurrency = 1;                      // 0 = any number
-  std::vector<std::string> pool_command;    // empty = no pool mode
+  std::vector<std::string> pool_command;    // starts the shim; empty = there is none
   Start start = Start::kExec;               // of pool_command's workers
   std::vector<std::string> not_blank_with;  // files that a worker must be started beside
   std::vector<std::string> oneshot_command;
@@ -58,6 +58,10 @@ struct RuntimeSpec {
 
   bool available() const { return !binary.empty(); }
   bool offers(std::string_view interface) const;
+  // How a worker of that interface starts; empty = it cannot. `stdio` and the protocols of
+  // wire/port_protocol.h run the user's own program, everything else the shim.
+  const std::vector<std::string>& command_of(std::string_view interface) const;
+  bool keeps_workers() const;  // some interface has workers that stay
   bool operator==(const RuntimeSpec&) const = default;
 };
 

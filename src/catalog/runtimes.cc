@@ -5,11 +5,14 @@
 #include <regex>
 
 #include "catalog/reader.h"
+#include "wire/port_protocol.h"
 
 namespace trivet::catalog {
 namespace {
 
 namespace fs = std::filesystem;
+
+constexpr std::string_view kStdio = "stdio";
 
 const std::vector<std::string>& word_names() {
   static const std::vector<std::string> kNames{"binary",     "runtime",   "runtimes",
@@ -77,12 +80,31 @@ void read_toolchain(Reader& r, RuntimeSpec& spec) {
     r.fail(r.node(), "toolchain.binary is missing");
 }
 
+// A runtime that runs a user's own program per call also runs one that stays.
+void add_port_protocols(std::vector<std::string>& interfaces) {
+  if (std::find(interfaces.begin(), interfaces.end(), kStdio) == interfaces.end()) return;
+  for (const auto& protocol : wire::port_protocols())
+    if (std::find(interfaces.begin(), interfaces.end(), protocol.name) == interfaces.end())
+      interfaces.emplace_back(protocol.name);
+}
+
 }  // namespace
 
 std::string_view name(Start start) { return kStarts[static_cast<size_t>(start)]; }
 
 bool RuntimeSpec::offers(std::string_view interface) const {
   return std::find(interfaces.begin(), interfaces.end(), interface) != interfaces.end();
+}
+
+const std::vector<std::string>& RuntimeSpec::command_of(std::string_view interface) const {
+  bool own_program = interface == kStdio || wire::find_port_protocol(interface);
+  return own_program ? oneshot_command : pool_command;
+}
+
+bool RuntimeSpec::keeps_workers() const {
+  return std::any_of(interfaces.begin(), interfaces.end(), [this](const auto& interface) {
+    return interface != kStdio && !command_of(interface).empty();
+  });
 }
 
 bool may_start_blank(const fs::path& dir, const RuntimeSpec& runtime) {
@@ -131,6 +153,7 @@ Result<RuntimeSpec> read_runtime(const fs::path& dir) {
   reader.texts("entrypoints", spec.entrypoints);
   reader.map("toolchain", [&spec](Reader& r) { read_toolchain(r, spec); });
   reader.texts("interfaces", spec.interfaces);
+  add_port_protocols(spec.interfaces);
   reader.integer("concurrency", spec.concurrency, 0, 100'000);
   reader.map("pool", [&spec](Reader& r) {
     read_command(r, spec.pool_command);

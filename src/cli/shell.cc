@@ -62,7 +62,6 @@ constexpr Promised kPromised[] = {
     {"token", "access tokens: new, ls, rm"},
     {"port", "calls as packets on stdin and stdout"},
     {"executor", "the open-runtimes executor API"},
-    {"debug", "decode what is on stdin: codec json, etf, msgpack, frame"},
 };
 
 // Hidden from the help: they only say that they are not there yet, whatever follows them.

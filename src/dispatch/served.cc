@@ -13,7 +13,6 @@ constexpr std::string_view kStdio = "stdio";  // the interface without a shim: o
 worker::LaunchPlan plan_launch(const catalog::FunctionSpec& spec,
                                const catalog::RuntimeSpec& runtime,
                                const builder::Artifact& artifact) {
-  bool stdio = spec.interface == kStdio;
   catalog::Words words{
       runtime.binary,      runtime.dir.string(), runtime.dir.parent_path().string(),
       artifact.entrypoint, spec.dir.string(),    artifact.output.string(),
@@ -21,7 +20,7 @@ worker::LaunchPlan plan_launch(const catalog::FunctionSpec& spec,
   worker::LaunchPlan plan;
   plan.function = spec.name;
   plan.runtime = runtime.name;
-  plan.argv = catalog::expand(stdio ? runtime.oneshot_command : runtime.pool_command, words);
+  plan.argv = catalog::expand(runtime.command_of(spec.interface), words);
   plan.env = builder::base_environment(runtime.env);
   plan.dir = spec.dir.string();
   plan.entrypoint = artifact.entrypoint;

@@ -1,6 +1,8 @@
 #include "dispatch/starter.h"
 
+#include "wire/port_protocol.h"
 #include "worker/oneshot.h"
+#include "worker/port.h"
 
 namespace trivet::dispatch {
 namespace {
@@ -36,6 +38,8 @@ loop::Task<Result<std::unique_ptr<worker::Worker>>> Starter::start(
     co_return std::unique_ptr<worker::Worker>{
         std::make_unique<worker::Oneshot>(around(observer), plan_, std::move(take))};
   }
+  if (wire::find_port_protocol(plan_.interface))
+    co_return co_await worker::Port::start(around(observer), plan_);
   auto blank = take_blank();
   Result<std::unique_ptr<worker::Framed>> started{std::unique_ptr<worker::Framed>{}};
   if (blank) started = co_await worker::Framed::start(around(observer), plan_, std::move(*blank));

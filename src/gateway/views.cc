@@ -135,7 +135,7 @@ json::value runtimes_view(const ViewSources& from) {
   json::array out;
   for (const auto& [name, runtime] : from.dispatcher.snapshot()->runtimes) {
     json::array modes;
-    if (!runtime->pool_command.empty()) modes.emplace_back("pool");
+    if (runtime->keeps_workers()) modes.emplace_back("pool");
     if (!runtime->oneshot_command.empty()) modes.emplace_back("oneshot");
     out.push_back(json::object{{"name", name},
                                {"title", runtime->title},

@@ -80,7 +80,8 @@ Result<std::unique_ptr<Process>> Process::start(Surroundings around, Plan plan,
   } else {
     input = os::Fd{open("/dev/null", O_RDONLY | O_CLOEXEC)};
   }
-  int print = plan.merge_output ? err->write.get() : out->write.get();
+  int own = plan.stdout_fd >= 0 ? plan.stdout_fd : out->write.get();
+  int print = plan.merge_output ? err->write.get() : own;
   auto& fds = plan.launch.spawn.fds;
   fds.insert(fds.begin(), {{0, input.get()}, {1, print}, {2, err->write.get()}});
   p->out_ = std::make_unique<Pipe>(*p, std::move(out->read), LogStream::kStdout);

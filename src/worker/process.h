@@ -45,6 +45,7 @@ class Process final : private launcher::ChildObserver {
     Capture stdout_capture = Capture::kLines;
     size_t stdout_limit = 0;  // kWhole: more is dropped and marked by overflowed()
     bool pipe_stdin = false;
+    int stdout_fd = -1;         // given: the child's stdout, which is then not read here
     bool merge_output = false;  // stdout joins stderr, in order: for build steps
   };
   struct Surroundings {

@@ -1,8 +1,9 @@
 #pragma once
 // Worker: one live instance that answers calls. The pool knows no more of it than this.
 //
-// Two transports implement it: Framed (a process that stays, docs/formats/frame.md) and Oneshot (a
-// slot that starts a process per call). All on the loop's thread.
+// Three transports implement it: Framed (a process that stays, docs/formats/frame.md), Port (a
+// program that stays, docs/formats/port-protocols.md) and Oneshot (a slot that starts a process per
+// call). All on the loop's thread.
 
 #include <cstddef>
 #include <string>
@@ -26,7 +27,7 @@ enum class EndReason {
   kCrashed,        // ended by itself during a call
   kExited,         // ended by itself between calls
   kTimeout,        // killed: a call passed its deadline
-  kProtocol,       // killed: what it wrote is not the frame
+  kProtocol,       // killed: what it wrote is not its protocol
   kLoadFailed,     // user code did not load
   kStartTimeout,   // not READY in time
   kShutdown,       // the host stops

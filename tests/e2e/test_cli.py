@@ -2,6 +2,7 @@
 import json
 import os
 import pathlib
+import shutil
 import subprocess
 import sys
 
@@ -42,7 +43,7 @@ def test_a_lone_file_runs(tmp_path, runtime):
         pytest.skip("toolchain missing: " + RUNTIMES[runtime]["reason"])
     source = next(p for p in (ROOT / "runtimes" / runtime / "template").iterdir() if p.suffix in RUNTIMES[runtime]["extensions"])
     lone = tmp_path / ("greet" + source.suffix)
-    lone.write_text(source.read_text())
+    shutil.copy(source, lone)
     done = trivet("run", str(lone), "--runtime", runtime, "-d", '{"name":"Ada"}')
     assert done.returncode == 0, done.stderr
     assert json.loads(done.stdout) == {"message": "Hello, Ada!"}

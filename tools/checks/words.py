@@ -24,6 +24,7 @@ LANGUAGES = {
 }
 # Names that are ordinary words too: `node` counts in literals only, `go` only as a whole literal.
 LITERAL_ONLY = {"node", "swift", "crystal", "dart", "rust", "nim", "julia"}
+NO_LANGUAGE = {"native"}  # a folder of runtimes/ for programs in whatever language
 WHOLE_LITERAL_ONLY = {"go", "c", "d", "r", "v"}
 
 # Pieces are put together so that this file does not contain what it looks for.
@@ -40,7 +41,7 @@ _NAMESPACE = re.compile(r"\bnamespace\s+(?:inline\s+)?([\w:]+)")
 _MARK = re.compile(r"\b(?:TO" + r"DO|FIX" + r"ME)\b(?:\(([a-z][\w/-]*)\): \S)?")
 _NAMED_FOLDERS = ("src", "include", "fuzz", "bench", "tests", "tools", "examples", "cmake", "docs", "sdk", "packaging")
 _TAB_SUFFIXES = (".go", ".tsv", ".mk", "Makefile", "go.mod")
-_RAW_BYTES = ("fuzz/corpus/", "tests/conformance/bytes/")
+_RAW_BYTES = ("fuzz/corpus/", "fuzz/seeds/", "tests/conformance/bytes/")
 
 
 def parts(name):
@@ -74,7 +75,7 @@ def banned_words(tree):
 def language_names(tree):
     """The names of runtimes/ (folders without a leading underscore), and of languages that may come."""
     folders = {p.split("/")[1] for p in tree.files if p.startswith("runtimes/") and p.count("/") >= 2}
-    return LANGUAGES | {f.lower() for f in folders if not f.startswith("_")}
+    return LANGUAGES | {f.lower() for f in folders if not f.startswith("_")} - NO_LANGUAGE
 
 
 def _language_in_literal(literal, names):

@@ -1,0 +1,39 @@
+#include "catalog/runtimes.h"
+
+#include <gtest/gtest.h>
+
+#include "catalog/scratch_test.h"
+
+namespace trivet::catalog {
+namespace {
+
+RuntimeSpec read(std::string_view interfaces, std::string_view commands) {
+  Scratch scratch;
+  auto file = scratch.write("toy/runtime.yaml",
+                            "name: toy\ntoolchain: {binary: [toy], version: {args: [], pattern: "
+                            "\"(.*)\"}, install: none}\ninterfaces: " +
+                                std::string{interfaces} + "\n" + std::string{commands} + "\n");
+  auto spec = read_runtime(file.parent_path());
+  EXPECT_TRUE(spec.ok()) << spec.error().message;
+  return spec.ok() ? *spec : RuntimeSpec{};
+}
+
+TEST(Runtimes, who_runs_a_program_per_call_runs_one_that_stays) {
+  RuntimeSpec spec = read("[stdio, ndjson]", "oneshot: {command: [own]}");
+  std::vector<std::string> offered{"stdio", "ndjson", "packet4", "msgpack", "protobuf"};
+  EXPECT_EQ(spec.interfaces, offered);
+  EXPECT_TRUE(spec.keeps_workers());
+  EXPECT_FALSE(read("[json]", "pool: {command: [shim]}").offers("packet4"));
+}
+
+TEST(Runtimes, each_interface_has_its_command) {
+  RuntimeSpec both = read("[json, stdio]", "pool: {command: [shim]}\noneshot: {command: [own]}");
+  EXPECT_EQ(both.command_of("json").front(), "shim");
+  EXPECT_EQ(both.command_of("stdio").front(), "own");
+  EXPECT_EQ(both.command_of("msgpack").front(), "own");
+  EXPECT_TRUE(read("[json]", "oneshot: {command: [own]}").command_of("json").empty());
+  EXPECT_FALSE(read("[json]", "oneshot: {command: [own]}").keeps_workers());
+}
+
+}  // namespace
+}  // namespace trivet::catalog

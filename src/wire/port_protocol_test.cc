@@ -1,0 +1,225 @@
+#include "wire/port_protocol.h"
+
+#include <gtest/gtest.h>
+
+#include <rapidcheck/gtest.h>
+#include <boost/json.hpp>
+
+#include "wire/base64.h"
+#include "wire/json.h"
+#include "wire/msgpack.h"
+#include "wire/protobuf.h"
+
+namespace trivet::wire {
+namespace {
+
+using namespace std::string_view_literals;
+
+// Any JSON value, but for doubles that are whole numbers: their text reads back as integers.
+json::value any_value(int depth) {
+  switch (*rc::gen::inRange(0, depth > 3 ? 7 : 9)) {
+    case 0:
+      return nullptr;
+    case 1:
+      return *rc::gen::arbitrary<bool>();
+    case 2:
+      return *rc::gen::arbitrary<int64_t>();
+    case 3:
+      return static_cast<uint64_t>(INT64_MAX) + *rc::gen::inRange<uint64_t>(1, 1000);
+    case 4:
+      return *rc::gen::arbitrary<int32_t>() + 0.5;
+    case 5: {
+      auto letters = rc::gen::element<std::string>("a", "\n", "\"", "é", "🚀", std::string(1, '\0'));
+      std::string text;
+      for (const auto& letter : *rc::gen::container<std::vector<std::string>>(letters))
+        text += letter;
+      return json::value(text);
+    }
+    case 6:
+      return json_of_bytes(*rc::gen::arbitrary<std::string>());
+    case 7: {
+      json::array out;
+      for (int n = *rc::gen::inRange(0, 5); n > 0; --n) out.push_back(any_value(depth + 1));
+      return out;
+    }
+    default: {
+      json::object out;
+      for (int n = *rc::gen::inRange(0, 5); n > 0; --n)
+        out[std::to_string(n)] = any_value(depth + 1);
+      return out;
+    }
+  }
+}
+
+RC_GTEST_PROP(PortProperties, any_value_goes_through_msgpack_and_protobuf, ()) {
+  json::value value = any_value(0);
+  std::string packed, buffered;
+  append_msgpack(packed, value);
+  append_protobuf_value(buffered, value);
+  auto unpacked = from_msgpack(packed), unbuffered = from_protobuf_value(buffered);
+  RC_ASSERT(unpacked.ok() && *unpacked == value);
+  RC_ASSERT(unbuffered.ok() && *unbuffered == value);
+  // Cut anywhere, a MessagePack document is refused, never misread.
+  size_t cut = *rc::gen::inRange<size_t>(0, packed.size());
+  RC_ASSERT(!from_msgpack(packed.substr(0, cut)).ok());
+}
+
+// What a worker would send, in each protocol.
+std::string reply_message(std::string_view protocol, uint64_t id, const json::value& result) {
+  std::string out;
+  if (protocol == "protobuf") {
+    append_protobuf_varint(out, 1, id);
+    size_t opened = open_protobuf_message(out, 2);
+    append_protobuf_value(out, result);
+    close_protobuf_message(out, opened);
+  } else if (protocol == "msgpack") {
+    append_msgpack(out, json::value{{"id", id}, {"result", result}});
+  } else {
+    out = to_text(json::value{{"id", id}, {"result", result}});
+  }
+  return out;
+}
+
+RC_GTEST_PROP(PortProperties, any_result_comes_back_in_every_protocol, ()) {
+  json::value value = any_value(0);
+  uint64_t id = *rc::gen::inRange<uint64_t>(1, UINT64_MAX);
+  for (const auto& protocol : port_protocols()) {
+    auto reply = protocol.decode(reply_message(protocol.name, id, value));
+    RC_ASSERT(reply.ok());
+    RC_ASSERT(reply->id == id);
+    RC_ASSERT(!reply->failure);
+    RC_ASSERT(*parse_json(reply->result) == value);
+  }
+}
+
+TEST(PortProtocol, calls_have_the_documented_form) {
+  PortCall call{7, "math", "add", "[1, 2.50]"};
+  std::string out;
+  ASSERT_TRUE(append_port_call(out, *find_port_protocol("ndjson"), call).ok());
+  EXPECT_EQ(out, "{\"id\":7,\"module\":\"math\",\"function\":\"add\",\"args\":[1, 2.50]}\n");
+  std::string packet;
+  ASSERT_TRUE(append_port_call(packet, *find_port_protocol("packet4"), call).ok());
+  EXPECT_EQ(packet, std::string(3, '\0') + static_cast<char>(out.size() - 1) +
+                        out.substr(0, out.size() - 1));
+  std::string packed;
+  ASSERT_TRUE(append_port_call(packed, *find_port_protocol("msgpack"), call).ok());
+  EXPECT_EQ(to_text(*from_msgpack(packed.substr(4))),
+            R"({"id":7,"module":"math","function":"add","args":[1,2.5]})");
+  std::string buffered;
+  ASSERT_TRUE(append_port_call(buffered, *find_port_protocol("protobuf"), call).ok());
+  EXPECT_EQ(buffered,
+            "\0\0\0\x1C"
+            "\x08\x07\x12\x04math\x1A\x03"
+            "add\x22\x02\x18\x02\x22\x09\x29\0\0\0\0\0\0\x04\x40"sv);
+}
+
+TEST(PortProtocol, lines_in_arguments_stay_one_line) {
+  std::string out;
+  ASSERT_TRUE(
+      append_port_call(out, *find_port_protocol("ndjson"), {1, "m", "f\n", "[\r\n1\n]"}).ok());
+  EXPECT_EQ(out, "{\"id\":1,\"module\":\"m\",\"function\":\"f\\n\",\"args\":[  1 ]}\n");
+}
+
+TEST(PortProtocol, a_json_result_is_kept_digit_for_digit) {
+  auto reply = decode_port_json(R"( {"result": {"a" : 1.500e400}, "id":18446744073709551615 } )");
+  ASSERT_TRUE(reply.ok()) << reply.error().message;
+  EXPECT_EQ(reply->id, UINT64_MAX);
+  EXPECT_EQ(reply->result, R"({"a" : 1.500e400})");
+}
+
+TEST(PortProtocol, errors_may_be_text_or_objects) {
+  const std::tuple<std::string_view, std::string_view, std::string_view> table[] = {
+      {R"("boom")", "boom", ""},
+      {R"({"message":"boom","code":"E","type":"T","stack":"at x"})", "boom", "E"},
+      {R"({"message":"boom","code":5})", "boom", "5"},
+      {R"({"reason":1})", R"({"reason":1})", ""},
+      {"[1]", "[1]", ""},
+      {"false", "false", ""}};
+  for (auto [error, message, code] : table)
+    for (bool packed : {false, true}) {
+      std::string text = "{\"id\":1,\"error\":" + std::string{error} + "}", bytes;
+      append_msgpack(bytes, *parse_json(text));
+      auto reply = packed ? decode_port_msgpack(bytes) : decode_port_json(text);
+      ASSERT_TRUE(reply.ok()) << error;
+      ASSERT_TRUE(reply->failure) << error;
+      EXPECT_EQ(reply->failure->message, message);
+      EXPECT_EQ(reply->failure->code, code);
+    }
+}
+
+TEST(PortProtocol, what_is_no_reply_is_refused) {
+  const std::pair<std::string_view, std::string_view> table[] = {
+      {"[]", "object"},
+      {"{}", "neither"},
+      {R"({"id":1})", "neither"},
+      {R"({"id":1,"error":null})", "neither"},
+      {R"({"id":-1,"result":1})", "\"id\" is not a whole number: -1"},
+      {R"({"id":"1","result":1})", "\"id\" is not a whole number"},
+      {R"({"id":1.5,"result":1})", "\"id\" is not a whole number"}};
+  for (auto [text, says] : table)
+    for (bool packed : {false, true}) {
+      std::string bytes;
+      append_msgpack(bytes, *parse_json(text));
+      auto reply = packed ? decode_port_msgpack(bytes) : decode_port_json(text);
+      ASSERT_FALSE(reply.ok()) << text;
+      EXPECT_NE(reply.error().message.find(says), std::string::npos) << reply.error().message;
+    }
+  EXPECT_FALSE(decode_port_json("{\"id\":1,\"result\":1}x").ok());
+  EXPECT_FALSE(decode_port_json("").ok());
+}
+
+TEST(PortProtocol, an_id_may_be_left_out) {
+  for (std::string_view text : {R"({"result":null})", R"({"id":null,"result":null})"}) {
+    auto reply = decode_port_json(text);
+    ASSERT_TRUE(reply.ok());
+    EXPECT_FALSE(reply->id);
+    EXPECT_EQ(reply->result, "null");
+  }
+  EXPECT_FALSE(decode_port_protobuf("\x12\x02\x08\x00"sv)->id);
+  EXPECT_FALSE(decode_port_protobuf("\x08\x00\x12\x00"sv)->id);
+}
+
+TEST(Protobuf, a_value_without_a_kind_is_null_and_the_last_kind_counts) {
+  EXPECT_EQ(*from_protobuf_value(""), json::value(nullptr));
+  EXPECT_EQ(*from_protobuf_value("\x10\x01\x18\x03"sv), json::value(-2));
+  EXPECT_EQ(*from_protobuf_value("\x7D\1\2\3\4\x10\x01"sv), json::value(true));  // unknown field 15
+}
+
+TEST(Protobuf, a_member_without_key_or_value_has_empty_ones) {
+  EXPECT_EQ(to_text(*from_protobuf_value("\x4A\x02\x0A\x00"sv)), R"({"":null})");
+}
+
+TEST(Protobuf, wrong_bytes_are_refused_with_their_place) {
+  const std::pair<std::string_view, std::string_view> table[] = {
+      {"\x10"sv, "a field that is cut short or too long before offset 1"},
+      {"\x00"sv, "impossible number"},
+      {"\x13"sv, "a group"},
+      {"\x12\x01x"sv, "field 2 of another type at offset 2"},
+      {"\x32\x05"
+       "ab"sv,
+       "a field of 5 bytes, cut short, before offset 2"},
+      {"\x32\x01\xFF"sv, "text that is not UTF-8 at offset 2"},
+      {"\x29\0\0\0\0\0\0\xF8\x7F"sv, "a number that is not finite"},
+      {"\x10\xFF\xFF\xFF\xFF\xFF\xFF\xFF\xFF\xFF\x02"sv, "too long"},
+      {"\x42\x02\x08\x01"sv, "field 1 of another type at offset 2"}};
+  for (auto [bytes, says] : table) {
+    auto value = from_protobuf_value(bytes);
+    ASSERT_FALSE(value.ok()) << says;
+    EXPECT_NE(value.error().message.find(says), std::string::npos) << value.error().message;
+  }
+}
+
+TEST(Protobuf, depth_has_a_limit) {
+  auto nested = [](size_t depth) {
+    json::value value = nullptr;
+    for (size_t i = 0; i < depth; ++i) value = json::array{value};
+    std::string out;
+    append_protobuf_value(out, value);
+    return from_protobuf_value(out).ok();
+  };
+  EXPECT_TRUE(nested(64));
+  EXPECT_FALSE(nested(65));
+}
+
+}  // namespace
+}  // namespace trivet::wire
