@@ -34,8 +34,8 @@ Instant lease_deadline(Instant now, const catalog::Limits& limits) {
 }
 
 void set_deadline(worker::Call& call, const catalog::Limits& limits, Instant now, int64_t unix_ms) {
-  call.deadline = after(now, limits.timeout);
-  call.deadline_unix_ms = unix_ms + static_cast<int64_t>(to_ms(limits.timeout));
+  call.deadline = std::min(after(now, limits.timeout), call.due);
+  call.deadline_unix_ms = unix_ms + static_cast<int64_t>(to_ms(call.deadline - now));
 }
 
 Error about(Error error, const std::string& function) {
@@ -85,7 +85,8 @@ loop::Task<Result<worker::Reply>> Dispatcher::invoke(worker::Call call) {
   }
 
   // Check out.
-  auto lease = co_await served->pool()->lease(lease_deadline(around_.loop.now(), limits));
+  Instant patience = std::min(lease_deadline(around_.loop.now(), limits), call.due);
+  auto lease = co_await served->pool()->lease(patience);
   if (!lease) {
     Result<worker::Reply> outcome{about(std::move(lease).error(), call.function)};
     settle(stats, outcome, {around_.loop.now() - arrived, {}, {}});

@@ -37,12 +37,19 @@ struct RequestHead {
   HeaderList headers;  // lower-case names, in order
 };
 
+// What a call of the interface `module` is about.
+struct Target {
+  std::string module, function;
+};
+
 struct Call {
   std::string id;
   std::string function;
   std::string input;                   // the body, or its beginning when `rest` is set
   std::unique_ptr<BodyStream> rest;    // the rest of the body
   std::optional<RequestHead> request;  // when it came as HTTP
+  std::optional<Target> target;        // when it names a module and a function in it
+  Instant due = kNever;                // the caller waits no longer, whatever limits.timeout says
   std::string auth;                    // a JSON object, or empty: nobody is known
   std::string public_url;      // of this host, for one-shot functions that call back; may be empty
   std::string internal_token;  // likewise
