@@ -46,6 +46,18 @@ def test_vectors_are_what_a_node_writes():
     assert table(made.stdout) == table((ROOT / "src/wire/etf_vectors_test.h").read_text())
 
 
+@NEEDS_ERL
+def test_erlports_wire(tmp_path):
+    """The Python shim in place of ErlPort's own program, driven by a script that speaks ErlPort's side."""
+    here = ROOT / "tests/compat/erlport"
+    subprocess.run(["erlc", "-Werror", "-o", str(tmp_path), str(here / "erlport_tests.erl")], check=True, timeout=60)
+    environment = {**os.environ, "ERLPORT_PY": str(ROOT / "runtimes/python/erlport.py"), "ERLPORT_DIR": str(here), "PYTHONDONTWRITEBYTECODE": "1"}
+    done = subprocess.run(["erl", "-noshell", "-pa", str(tmp_path), "-eval", "halt(case eunit:test(erlport_tests, [verbose]) of ok -> 0; _ -> 1 end)."],
+                          env=environment, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=200)
+    assert done.returncode == 0, done.stdout[-6000:]
+    assert int(re.search(r"All (\d+) tests passed", done.stdout)[1]) == 20
+
+
 class Port:
     """`trivet port` by its pipes, without Erlang."""
 
