@@ -34,6 +34,25 @@ def test_the_application(tmp_path):
 
 
 @NEEDS_ERL
+def test_the_five_minutes_of_the_readme(tmp_path):
+    """Its commands and its lines, as they stand there; what it shows is what comes."""
+    page = (ROOT / "sdk/erlang/README.md").read_text()
+    commands = re.search(r"```sh\n(.*?)erl -pa ebin\n```", page, re.S)[1].replace("/tmp/numbers", str(tmp_path / "numbers"))
+    lines = re.search(r"```erlang\n(.*?)```", page, re.S)[1].replace("/tmp/numbers", str(tmp_path / "numbers"))
+    subprocess.run(["bash", "-euc", commands], cwd=ROOT / "sdk/erlang", env=erlang_environment(tmp_path), check=True, stdout=subprocess.DEVNULL, timeout=60)
+    typed = re.findall(r"^\d+> (.*)$", lines, re.M)
+    shown = re.findall(r"^[{].*$", lines, re.M)
+    assert len(typed) == 7 and len(shown) == 3
+    environment = erlang_environment(tmp_path, PATH=os.path.dirname(os.path.abspath(binary())) + ":" + os.environ["PATH"],
+                                     XDG_STATE_HOME=str(tmp_path / "state"))
+    done = subprocess.run(["erl", "-pa", str(tmp_path / "build/ebin")], input="\n".join(typed + ["q()."]) + "\n", env=environment, cwd=tmp_path,
+                          stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=60)
+    flat = re.sub(r"\s+", "", done.stdout)
+    for line in shown:
+        assert re.sub(r"\s+", "", line.split("...")[0]).rstrip(",") in flat, done.stdout
+
+
+@NEEDS_ERL
 def test_vectors_are_what_a_node_writes():
     release = subprocess.run(["erl", "-noshell", "-eval", "io:put_chars(erlang:system_info(otp_release)), halt()."], capture_output=True, text=True, timeout=60)
     if release.stdout != "25":
