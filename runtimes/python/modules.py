@@ -16,17 +16,17 @@ class Modules:
 
     def handler(self, meta, body):
         """What the call's function returns."""
-        facts = json.loads(meta)
         try:
             args = json.loads(body) if body else []
         except ValueError as error:
             raise self.failure("INVALID_INPUT", "the arguments are not JSON: %s" % error) from None
         if args.__class__ is not list:
             raise self.failure("INVALID_INPUT", "the arguments are not a list")
-        key = facts.get("module") or "", facts.get("function") or ""
-        return (self.known.get(key) or self.find(*key))(*args)
+        tail = meta[meta.rfind(b'"module":'):]  # the names end the meta; in no text does the mark stand unescaped
+        return (self.known.get(tail) or self.find(tail, json.loads(meta)))(*args)
 
-    def find(self, module, function):
+    def find(self, tail, facts):
+        module, function = facts.get("module") or "", facts.get("function") or ""
         found = self.load(module)
         for name in function.split("."):
             if name.startswith("_") or not hasattr(found, name):
@@ -34,7 +34,7 @@ class Modules:
             found = getattr(found, name)
         if not callable(found):
             raise self.failure("FUNCTION_NOT_FOUND", "%s in the module %s is not a function" % (function, module))
-        self.known[module, function] = found
+        self.known[tail] = found
         return found
 
     def load(self, module):

@@ -206,8 +206,12 @@ class Worker:
         self.reply_json(call, output)
 
     def answer_module(self, call, meta, body):
-        output = self.finished(self.handler(meta, body))
-        self.reply_json(call, list(self.items(output)) if hasattr(output, "__next__") or hasattr(output, "__anext__") else output)
+        output = self.handler(meta, body)
+        if output.__class__ not in PLAIN:
+            output = self.finished(output)
+            if hasattr(output, "__next__") or hasattr(output, "__anext__"):
+                output = list(self.items(output))
+        self.reply_json(call, output)
 
     def reply_json(self, call, output):
         try:

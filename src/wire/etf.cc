@@ -3,6 +3,7 @@
 
 #include <zlib.h>
 
+#include <algorithm>
 #include <charconv>
 #include <cmath>
 #include <cstring>
@@ -226,6 +227,7 @@ class TermReader {
 
   std::vector<Term> items(size_t n, size_t depth) {
     std::vector<Term> out;
+    out.reserve(std::min<size_t>(n, 64));
     for (size_t i = 0; i < n && !error_; ++i) out.push_back(term(depth + 1));
     return out;
   }

@@ -52,7 +52,7 @@ struct Tuple {
 };
 struct Map {
   std::vector<std::pair<Term, Term>> members;  // in the order of the wire
-  bool operator==(const Map&) const = default;
+  bool operator==(const Map& other) const;
 };
 // A term that only its maker understands: its tag and what follows.
 struct Opaque {
@@ -78,6 +78,8 @@ struct Term {
   }
   bool operator==(const Term&) const = default;
 };
+
+inline bool Map::operator==(const Map& other) const { return members == other.members; }
 
 struct TermLimits {
   size_t bytes = limits::kPayloadDefault;  // of the text, and of what it expands to

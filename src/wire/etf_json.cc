@@ -150,7 +150,10 @@ class TermBuilder {
     bool integer = digits.find_first_not_of("-0123456789") == std::string::npos;
     if (integer && digits.size() <= kDigitsMost) return add(integer_term(digits));
     if (!std::isfinite(value)) ec = boost::json::error::exponent_overflow;
-    return std::isfinite(value) && add(value);
+    if (ec) return false;
+    double exact = value;  // the parser's own may be off in the last bit
+    auto read = std::from_chars(digits.data(), digits.data() + digits.size(), exact);
+    return add(read.ec == std::errc{} ? exact : value);
   }
   bool on_bool(bool value, code&) { return add(Atom{value ? "true" : "false"}); }
   bool on_null(code&) { return add(Atom{"null"}); }

@@ -5,6 +5,9 @@
 
 #include <rapidcheck/gtest.h>
 
+#include <cmath>
+#include <cstring>
+
 #include "wire/base64.h"
 #include "wire/etf_json.h"
 #include "wire/etf_vectors_test.h"
@@ -180,6 +183,8 @@ TEST(EtfJson, values_of_functions) {
       {"18446744073709551616", integer_term("18446744073709551616")},
       {"18446744073709551615", integer_term("18446744073709551615")},
       {"1e2", 100.0},
+      {"-3.054144398950467e-52", -3.054144398950467e-52},
+      {"1e-999", 0.0},
       {"\"\\u00e9\\n\"", Binary{"\xC3\xA9\n"}},
       {"[]", List{}},
       {"{\"a\":1,\"b\":2,\"a\":3}", Map{{{Binary{"b"}, int64_t{2}}, {Binary{"a"}, int64_t{3}}}}},
@@ -234,6 +239,13 @@ RC_GTEST_PROP(Etf, json_of_any_term_is_json_and_means_the_same_when_it_comes_bac
   auto back = term_from_json(json);
   RC_ASSERT(back.ok());
   RC_ASSERT(json_of(*back) == json);
+}
+
+RC_GTEST_PROP(Etf, floats_keep_every_bit, (uint64_t bits)) {
+  double value = 0;
+  std::memcpy(&value, &bits, sizeof value);
+  RC_PRE(std::isfinite(value));
+  RC_ASSERT(*term_from_json(json_of(Term{value})) == Term{value});
 }
 
 RC_GTEST_PROP(Etf, integers_keep_their_digits, (bool negative, const std::vector<uint8_t>& more)) {

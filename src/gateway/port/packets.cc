@@ -42,6 +42,9 @@ Result<PacketReader::Got> PacketReader::read_more() {
     buffer_.resize(std::max(end_ + kReadSize, std::min(end_ * 2, max_packet_ + kReadSize)));
   ssize_t n = read(fd_, buffer_.data() + end_, buffer_.size() - end_);
   if (n > 0) {
+    // Less than there was room for: the pipe is empty now, and epoll tells when it no longer is.
+    bool empty = end_ + static_cast<size_t>(n) < buffer_.size();
+    if (empty && watch_ && !watch_->hung_up()) watch_->drained();
     end_ += static_cast<size_t>(n);
     return Got::kBytes;
   }
@@ -69,14 +72,13 @@ loop::Task<Result<std::optional<std::string_view>>> PacketReader::next() {
         co_return std::optional{packet};
       }
     }
+    if (watch_ && !watch_->may_read()) co_await watch_->readable();
     auto got = read_more();
     if (!got) co_return std::move(got).error();
     if (*got == Got::kEnd && have > 0)
       co_return Error{ErrorCode::kInvalidRequest, "the input ended within a packet"};
     if (*got == Got::kEnd) co_return std::optional<std::string_view>{};
-    if (*got == Got::kBytes || !watch_) continue;
-    watch_->drained();
-    co_await watch_->readable();
+    if (*got == Got::kNothing && watch_) watch_->drained();
   }
 }
 
