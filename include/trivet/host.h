@@ -134,8 +134,8 @@ class Host {
   virtual Result<std::vector<std::string>> reload_functions() = 0;
   virtual StatsView stats() = 0;
   virtual TokenStore& token_store() = 0;
-  // Answers what comes in until its end, and then what is in flight. kInvalidRequest when what
-  // comes is not packets.
+  // Answers what comes in until its end, and then what is in flight, up to drain_timeout_ms.
+  // kInvalidRequest when what comes is not packets.
   virtual Status serve_port(const PortConfig& config) = 0;
 
   // Builds one function's artifact now, with its output on on_log.

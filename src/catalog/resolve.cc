@@ -31,8 +31,12 @@ std::string first_source(const fs::path& dir, const RuntimeSpec& runtime) {
   std::string first;
   std::error_code ec;
   for (const auto& entry : fs::directory_iterator(dir, ec)) {
-    std::string name = entry.path().filename().string();
-    if (claims(runtime, entry.path()) && (first.empty() || name < first)) first = name;
+    std::string name = entry.path().filename().string(), extension = entry.path().extension();
+    bool ours =
+        claims(runtime, entry.path()) ||
+        std::any_of(runtime.entrypoints.begin(), runtime.entrypoints.end(),
+                    [&](const std::string& e) { return fs::path{e}.extension() == extension; });
+    if (ours && !extension.empty() && (first.empty() || name < first)) first = name;
   }
   return first;
 }

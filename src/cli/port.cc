@@ -19,7 +19,12 @@ void print_log(std::string_view line) {
   std::cerr << cell(object, "function") + " | " + log_text(object) + "\n";
 }
 
-int serve_port(const Common& common, bool logs) {
+struct Options {
+  bool logs = false;
+  int64_t drain_ms = 30'000;
+};
+
+int serve_port(const Common& common, const Options& options) {
   HostConfig config = host_config(common, "");
   if (config.data_dir.empty()) config.data_dir = state_dir(".");
   // Pools are started by the peer: no folder is looked through for functions.
@@ -31,10 +36,11 @@ int serve_port(const Common& common, bool logs) {
                  "choose another place with --data"});
   config.root = none.string();
   config.loop = LoopMode::kCaller;
-  if (!logs && !common.quiet) config.on_log = print_log;
+  config.drain_timeout_ms = options.drain_ms;
+  if (!options.logs && !common.quiet) config.on_log = print_log;
   auto host = open_host(std::move(config));
   if (!host) return fail(host.error());
-  Status served = (*host)->serve_port({STDIN_FILENO, STDOUT_FILENO, logs});
+  Status served = (*host)->serve_port({STDIN_FILENO, STDOUT_FILENO, options.logs});
   Status closed = (*host)->close();
   if (!served) {
     fail(served.error());
@@ -46,12 +52,17 @@ int serve_port(const Common& common, bool logs) {
 }  // namespace
 
 void add_port(CLI::App& app, Common& common, Action& action) {
-  auto logs = std::make_shared<bool>(false);
+  auto options = std::make_shared<Options>();
   auto* verb = app.add_subcommand(
       "port", "answers calls that come as terms in packets on stdin, until it ends");
-  verb->add_flag("--logs", *logs, "what functions print goes out as {log, Line}, not to stderr");
-  verb->callback(
-      [&common, &action, logs] { action = [&common, logs] { return serve_port(common, *logs); }; });
+  verb->add_flag("--logs", options->logs,
+                 "what functions print goes out as {log, Line}, not to stderr");
+  verb->add_option("--drain-ms", options->drain_ms,
+                   "how long calls in flight may go on when the input ends")
+      ->capture_default_str();
+  verb->callback([&common, &action, options] {
+    action = [&common, options] { return serve_port(common, *options); };
+  });
 }
 
 }  // namespace trivet::cli

@@ -305,7 +305,7 @@ class HostOfParts final : public Host {
     gateway::Port port{loop_, sources_, {add, remove}, config.in, config.out};
     if (config.logs)
       logs_.set_tee([&port](const LogLine& line) { port.log(telemetry::to_json(line)); });
-    Status served = co_await port.serve();
+    Status served = co_await port.serve(std::chrono::milliseconds{config_.drain_timeout_ms});
     if (config.logs) logs_.set_tee({});
     co_return served;
   }

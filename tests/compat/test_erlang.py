@@ -6,6 +6,7 @@ import shutil
 import struct
 import subprocess
 import sys
+import time
 
 import pytest
 
@@ -160,6 +161,36 @@ def test_the_end_of_input_waits_for_calls_in_flight(tmp_path):
     code, out, err = port.end()
     assert (code, err) == (0, "")
     assert out[4:] == b"\x83" + tuple_of(atom(b"reply"), b"a\x07", tuple_of(atom(b"ok"), text(b"done")))
+
+
+def test_the_end_of_input_does_not_wait_for_ever(tmp_path):
+    (tmp_path / "work.py").write_text("import os, time\ndef slow(file):\n    open(file, 'w').write(str(os.getpid()))\n    time.sleep(60)\n")
+    port = Port(tmp_path, "--drain-ms", "300", "-q")
+    start_pool(port, tmp_path)
+    call(port, b"a\x07", b"work", b"slow", text(str(tmp_path / "pid").encode()))
+    deadline = time.monotonic() + 20
+    while not (tmp_path / "pid").exists() or not (tmp_path / "pid").read_text():
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+    begin = time.monotonic()
+    assert port.end()[:2] == (0, b"")
+    assert time.monotonic() - begin < 15
+    assert not os.path.exists("/proc/" + (tmp_path / "pid").read_text())
+
+
+def test_a_program_that_is_asked_to_end_leaves_no_worker(tmp_path):
+    (tmp_path / "work.py").write_text("import os\ndef pid():\n    return str(os.getpid())\n")
+    port = Port(tmp_path)
+    start_pool(port, tmp_path)
+    call(port, b"a\x07", b"work", b"pid")
+    pid = re.search(rb"\d+$", port.receive())[0].decode()
+    assert os.path.exists(f"/proc/{pid}")
+    port.process.terminate()
+    port.process.wait(20)
+    deadline = time.monotonic() + 10
+    while os.path.exists(f"/proc/{pid}"):
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
 
 
 @pytest.mark.parametrize("flags,on_stderr", [((), True), (("--logs",), False), (("-q",), False)])

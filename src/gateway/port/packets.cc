@@ -143,8 +143,8 @@ loop::Task<> PacketWriter::has_room() {
   if (!room_.is_set()) co_await room_.wait();
 }
 
-loop::Task<> PacketWriter::flushed() {
-  if (!empty_.is_set()) co_await empty_.wait();
+loop::Task<> PacketWriter::flushed(Instant deadline) {
+  if (!empty_.is_set()) co_await empty_.wait(deadline);
 }
 
 }  // namespace trivet::gateway

@@ -42,9 +42,12 @@ class PacketWriter final : public loop::IoHandler {
   // Writes now as far as the pipe takes it, and keeps the rest. `packet` begins with four bytes
   // that are left for its length.
   void send(std::string packet);
-  // Ends when there is room again for who reads on, or nothing left to write.
+  // Much waits already: who can should not add to it.
+  bool is_full() const { return !room_.is_set(); }
+  // Until that is over.
   loop::Task<> has_room();
-  loop::Task<> flushed();
+  // Until nothing waits, at most until `deadline`.
+  loop::Task<> flushed(Instant deadline);
   void on_io(uint32_t events) override;
 
  private:

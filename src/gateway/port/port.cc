@@ -53,7 +53,7 @@ Port::Port(loop::Loop& loop, ViewSources sources, PortHost host, int in, int out
       out_(loop, out),
       scope_(loop) {}
 
-loop::Task<Status> Port::serve() {
+loop::Task<Status> Port::serve(Duration patience) {
   Status end;
   for (;;) {
     co_await out_.has_room();
@@ -62,8 +62,9 @@ loop::Task<Status> Port::serve() {
     if (!packet || !*packet) break;
     take(**packet);
   }
-  co_await scope_.join();
-  co_await out_.flushed();
+  Instant deadline = after(loop_.now(), patience);
+  co_await scope_.join(deadline);
+  co_await out_.flushed(deadline);
   co_return end;
 }
 
@@ -176,6 +177,7 @@ void Port::reply(const Term& id, Term result) {
 }
 
 void Port::log(std::string_view json) {
+  if (out_.is_full()) return;  // calls go first
   if (auto line = wire::term_from_json(json)) send(tuple({Atom{"log"}, std::move(*line)}));
 }
 

@@ -32,9 +32,9 @@ struct PortHost {
 class Port {
  public:
   Port(loop::Loop& loop, ViewSources sources, PortHost host, int in, int out);
-  // Until the end of the input, and then until every call has been answered. kInvalidRequest when
-  // what comes is not packets.
-  loop::Task<Status> serve();
+  // Until the end of the input, and then until every call has been answered, at most for
+  // `patience`: calls that are left are cancelled. kInvalidRequest when what comes is not packets.
+  loop::Task<Status> serve(Duration patience);
   // A line that a function logged, as JSON.
   void log(std::string_view json);
 
