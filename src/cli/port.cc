@@ -37,9 +37,14 @@ int serve_port(const Common& common, const Options& options) {
   config.root = none.string();
   config.loop = LoopMode::kCaller;
   config.drain_timeout_ms = options.drain_ms;
+  config.on_failure = [](std::string_view why) {
+    std::cerr << "trivet: " << why << "\n";
+    _exit(traits(ErrorCode::kUnavailable).exit_code);
+  };
   if (!options.logs && !common.quiet) config.on_log = print_log;
   auto host = open_host(std::move(config));
   if (!host) return fail(host.error());
+  if (Status started = (*host)->start(); !started) return fail(started.error());
   Status served = (*host)->serve_port({STDIN_FILENO, STDOUT_FILENO, options.logs});
   Status closed = (*host)->close();
   if (!served) {

@@ -8,7 +8,6 @@
 #include <cstdlib>
 #include <thread>
 
-#include "base/ids.h"
 #include "builder/builder.h"
 #include "catalog/catalog.h"
 #include "catalog/watcher.h"
@@ -227,20 +226,7 @@ class HostOfParts final : public Host {
   }
 
   loop::Task<Result<CallReply>> call(CallRequest request) {
-    worker::Call call;
-    call.id = std::move(request.call_id);
-    if (call.id.empty()) call.id = new_call_id(clock_.unix_ms());
-    call.function = std::move(request.function);
-    call.input = std::move(request.input);
-    call.auth = std::move(request.auth);
-    if (!request.module.empty() || !request.member.empty())
-      call.target = {std::move(request.module), std::move(request.member)};
-    if (request.wait_ms > 0)
-      call.due = after(loop_.now(), std::chrono::milliseconds{request.wait_ms});
-    if (!request.headers.empty()) {
-      call.request.emplace();
-      call.request->headers = std::move(request.headers);
-    }
+    worker::Call call = call_of(std::move(request), clock_.unix_ms(), loop_.now());
     CallReply out;
     out.call_id = call.id;
     auto reply = co_await dispatcher_.invoke(std::move(call));

@@ -7,6 +7,7 @@
 #include "catalog/snapshot.h"
 #include "dispatch/tokens.h"
 #include "trivet/host.h"
+#include "worker/call.h"
 
 namespace trivet {
 
@@ -19,6 +20,9 @@ class TokensOfHost final : public TokenStore {
  private:
   dispatch::Tokens& tokens_;
 };
+
+// A call as the dispatcher takes it, with an id of its own when it came without one.
+worker::Call call_of(CallRequest request, int64_t unix_ms, Instant now);
 
 FunctionView view_of(const catalog::FunctionSpec& spec, const catalog::Snapshot& snapshot);
 
