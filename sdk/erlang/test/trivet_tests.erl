@@ -54,6 +54,7 @@ examples(Pool) ->
          ?assertEqual({ok, 8}, trivet:call(Pool, math, add, [5, 3]))
      end}},
      {"the caller's timeout", {timeout, 60, fun() -> callers_timeout(Pool) end}},
+     {"deadlines close to the replies", {timeout, 120, fun() -> close(Pool) end}},
      {"cast", {timeout, 60, fun() -> cast(Pool) end}},
      {"ping", fun() -> ?assertEqual(pong, trivet:ping(Pool)) end}].
 
@@ -81,6 +82,17 @@ callers_timeout(Pool) ->
     ?assert(erlang:monotonic_time(millisecond) - Begin < 2500),
     ?assertEqual({ok, <<"mine">>}, trivet:call(Pool, work, echo, [<<"mine">>])),
     receive Late -> error({late, Late}) after 500 -> ok end.
+
+%% Each call gets its own value or a timeout, whatever became of the others.
+close(Pool) ->
+    Self = self(),
+    Calls = [{N, 10 + (N * 7) rem 30, 10 + (N * 11) rem 30} || N <- lists:seq(1, 60)],
+    [spawn_link(fun() -> Self ! {N, trivet:call(Pool, work, sleep, [Ms, N], Timeout)} end) || {N, Ms, Timeout} <- Calls],
+    Results = [receive {N, Result} -> {N, Result} after 30000 -> error({no_reply, N}) end || {N, _, _} <- Calls],
+    ?assertEqual([], [Wrong || {N, Result} = Wrong <- Results, Result =/= {ok, N}, Result =/= {error, timeout}]),
+    ?assert(lists:any(fun({_, Result}) -> Result =:= {error, timeout} end, Results)),
+    wait(fun() -> trivet:call(Pool, math, add, [5, 3]) =:= {ok, 8} end),
+    ?assertEqual([], flushed()).
 
 cast(Pool) ->
     File = filename:join(os:getenv("TRIVET_TEST_DATA", "/tmp"), atom_to_list(Pool) ++ ".cast"),
