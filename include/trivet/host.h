@@ -64,6 +64,9 @@ struct CallRequest {
   std::string call_id{};  // empty: one is made
   std::string auth{};     // a JSON object that tells the function who calls; empty = nobody
   HeaderPairs headers{};  // for interfaces that see the request
+  std::string module{};   // of the interface `module`: which function of which module is called,
+  std::string member{};   // with `input` as the JSON array of its arguments
+  int64_t wait_ms = 0;  // the caller waits that long at most; 0 = as long as limits.timeout allows
 };
 
 struct CallReply {
@@ -98,6 +101,13 @@ class TokenStore {
   virtual std::string verify(std::string_view token) = 0;
 };
 
+// Two descriptors, in packets with four bytes of length, in the External Term Format; `trivet port`
+// has the terms.
+struct PortConfig {
+  int in = 0, out = 1;  // stay the caller's, and are made non-blocking
+  bool logs = false;    // log lines go out as {log, Line}
+};
+
 class Host {
  public:
   // Reads runtimes and functions; starts no worker. kIo, kInvalidManifest when the root cannot be
@@ -126,6 +136,9 @@ class Host {
   virtual Result<std::vector<std::string>> reload_functions() = 0;
   virtual StatsView stats() = 0;
   virtual TokenStore& token_store() = 0;
+  // Answers what comes in until its end, and then what is in flight, up to drain_timeout_ms.
+  // kInvalidRequest when what comes is not packets.
+  virtual Status serve_port(const PortConfig& config) = 0;
 
   // Builds one function's artifact now, with its output on on_log.
   virtual Status build(std::string_view function) = 0;

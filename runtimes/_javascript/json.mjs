@@ -38,10 +38,10 @@ class Context {
 }
 
 const asLine = (value) => (ArrayBuffer.isView(value) ? value : serialise(value) + '\n');
-const isStream = (value) =>
+export const isStream = (value) =>
   typeof value === 'object' && value !== null && (Symbol.asyncIterator in value || typeof value.next === 'function');
 
-function parse(bytes, at, end) {
+export function parse(bytes, at, end) {
   if (at === end) return null;
   const text = bytes.utf8Slice(at, end);
   // What is not UTF-8 decodes to U+FFFD, which an input may also hold rightly.

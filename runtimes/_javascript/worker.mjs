@@ -76,9 +76,9 @@ async function start(facts) {
     Object.assign(process.env, load.env);
     if (load.interface === 'stdio') return await becomeProgram();
     if (load.concurrency > 1) await attributePrints();
-    face = await (load.interface === 'context' ? import('./context.mjs') : import('./json.mjs'));
+    face = await import(['context', 'module'].includes(load.interface) ? `./${load.interface}.mjs` : './json.mjs');
     const url = pathToFileURL(`${load.dir}/${load.entrypoint}`).href;
-    handler = choose(await import(url).catch((error) => importAsModule(url, error)), load.handler);
+    handler = face.functions ? face.functions(importFile) : choose(await importFile(url), load.handler);
     send(type.READY, 0);
   } catch (error) {
     const { code, ...rest } = describe(await located(error));
@@ -94,6 +94,8 @@ async function becomeProgram() {
   process.argv[1] = `${load.dir}/${load.entrypoint}`;
   runMain();
 }
+
+const importFile = (url) => import(url).catch((error) => importAsModule(url, error));
 
 // Node before 20.19 takes a .js file that no package.json speaks of for CommonJS and fails on `export`; it is then told otherwise.
 async function importAsModule(url, error) {

@@ -33,10 +33,15 @@ esac
 name=${handler:-$(if [ "$interface" = context ]; then echo Main; else echo Handler; fi)}
 package=$(sed -n 's/^package[ \t]*\([A-Za-z0-9_]*\).*/\1/p' "$entrypoint" | head -n 1)
 if [ "$package" = main ]; then
-  echo "$entrypoint: package main cannot be imported; write 'package function' and export func $name" >&2
+  echo "$entrypoint: package main cannot be imported; write 'package function'" >&2
   exit 1
 fi
-if ! grep -qE "func[ \t]+$name[ \t]*[(\[]" ./*.go; then
+if [ "$interface" = module ]; then
+  imported=_ serves='trivet.ServeModules()'
+else
+  imported=function serves="trivet.Serve(function.$name)"
+fi
+if [ "$interface" != module ] && ! grep -qE "func[ \t]+$name[ \t]*[(\[]" ./*.go; then
   echo "$entrypoint: there is no func $name in package $package" >&2
   exit 1
 fi
@@ -45,9 +50,9 @@ mkdir -p trivet_worker
 cat >trivet_worker/main.go <<EOF
 package main
 
-import function "$module"
+import $imported "$module"
 import "trivet"
 
-func main() { trivet.Serve(function.$name) }
+func main() { $serves }
 EOF
 compile ./trivet_worker

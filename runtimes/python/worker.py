@@ -96,7 +96,7 @@ class Worker:
                 self.run_program(plan)
             self.plan, self.function, self.env = plan, plan["function"], plan["env"]
             self.window, self.most = plan["credit"], plan["max_frame"]
-            self.answer = self.answer_context if plan["interface"] == "context" else self.answer_json
+            self.answer = {"context": self.answer_context, "module": self.answer_module}.get(plan["interface"], self.answer_json)
             self.handler = self.find(self.import_user(plan), plan)
         except SystemExit:
             raise
@@ -142,6 +142,8 @@ class Worker:
         path = os.path.join(plan["dir"], plan["entrypoint"])
         sys.argv = [path]
         sys.dont_write_bytecode = True  # cached bytecode knows seconds only: a second edit within one would not be seen
+        if plan["interface"] == "module":
+            return own("modules").Modules(plan["dir"], Failure)
         spec = importlib.util.spec_from_file_location("function", path)
         if spec is None:
             raise Failure("LOAD_FAILED", "%s is not a Python file" % plan["entrypoint"])
@@ -209,6 +211,17 @@ class Worker:
             output = self.finished(output)
             if hasattr(output, "__next__") or hasattr(output, "__anext__"):
                 return self.stream(call, b'{"headers":[["content-type","application/x-ndjson"]]}', map_json(self.items(output)))
+        self.reply_json(call, output)
+
+    def answer_module(self, call, meta, body):
+        output = self.handler(meta, body)
+        if output.__class__ not in PLAIN:
+            output = self.finished(output)
+            if hasattr(output, "__next__") or hasattr(output, "__anext__"):
+                output = list(self.items(output))
+        self.reply_json(call, output)
+
+    def reply_json(self, call, output):
         try:
             text = encode(output).encode()
         except (TypeError, ValueError, RecursionError) as error:
@@ -256,6 +269,14 @@ class Worker:
                 sys.stdout.flush()
                 self.frames.write(CHUNK, call, b"", part, MORE)
         self.frames.write(CHUNK, call)
+
+
+def own(name):
+    """A module of the shim that few workers need."""
+    spec = importlib.util.spec_from_file_location("trivet." + name, os.path.join(HERE, name + ".py"))
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
 
 
 PLAIN = frozenset((dict, list, str, int, float, bool, type(None), tuple))

@@ -24,6 +24,11 @@ inline constexpr size_t kPortEnvelope = 4 * kKiB;     // of a port's message, be
 inline constexpr size_t kPayloadDefault = 32 * kMiB;  // limits.payload of a function
 inline constexpr size_t kPayloadMax = 1024 * kMiB;
 
+// Terms of the External Term Format.
+inline constexpr size_t kTermDepth = 128;            // of lists, tuples and maps in each other
+inline constexpr size_t kTermCount = 4'000'000;      // terms in one term
+inline constexpr size_t kPortPacketMax = 64 * kMiB;  // of the port's packets, in and out
+
 // Logs.
 inline constexpr size_t kLogLineMax = 8 * kKiB;  // a longer line is cut, with a mark
 inline constexpr size_t kStderrTail = 4 * kKiB;  // kept of a worker's stderr for its obituary

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "catalog/discovery.h"
+#include "catalog/resolve.h"
 #include "catalog/runtimes.h"
 
 namespace trivet::catalog {
@@ -149,6 +150,7 @@ std::shared_ptr<Snapshot> Catalog::scan(const Snapshot& before) {
     std::string name = spec.name;
     next->functions[name] = same ? old : std::make_shared<FunctionSpec>(std::move(spec));
   }
+  for (const auto& [name, spec] : added_) next->functions[name] = spec;
   std::move(found.problems.begin(), found.problems.end(), std::back_inserter(next->problems));
   file_under_old_names(before, *next);
   return next;
@@ -161,6 +163,34 @@ Changes Catalog::reload() {
   Changes changes = compare(*before, *next);
   publish(std::move(next));
   return changes;
+}
+
+Status Catalog::add(FunctionSpec spec) {
+  std::lock_guard lock(scanning_);
+  auto next = std::make_shared<Snapshot>(*current());
+  if (next->find(spec.name))
+    return Error{ErrorCode::kInvalidRequest, "there is a function \"" + spec.name + "\" already"};
+  probed_.clear();
+  DiscoveryInput input{
+      config_.root, next->runtimes, config_.environment, {}, [this](const auto& r) {
+        return r->available() ? r : probed(r);
+      }};
+  if (auto error = resolve_function(spec, {}, input)) return *std::move(error);
+  for (const auto& [name, runtime] : probed_) next->runtimes[name] = runtime;
+  auto made = std::make_shared<FunctionSpec>(std::move(spec));
+  added_[made->name] = made;
+  next->functions[made->name] = made;
+  publish(std::move(next));
+  return {};
+}
+
+bool Catalog::remove(const std::string& name) {
+  std::lock_guard lock(scanning_);
+  if (added_.erase(name) == 0) return false;
+  auto next = std::make_shared<Snapshot>(*current());
+  next->functions.erase(name);
+  publish(std::move(next));
+  return true;
 }
 
 void Catalog::probe_all() {

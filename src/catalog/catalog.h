@@ -37,6 +37,11 @@ class Catalog {
   // Looks at everything again; any thread, one at a time. A root that has vanished leaves the
   // functions as they were, with a problem.
   Changes reload();
+  // A function that no file describes: it is there from now on, whatever a reload finds. A name
+  // that is taken is kInvalidRequest; what is wrong with it, as of a manifest's. Any thread.
+  Status add(FunctionSpec spec);
+  // False when there is no such function that add() gave. Any thread.
+  bool remove(const std::string& name);
   // Looks for the toolchains of runtimes that no function uses.
   void probe_all();
 
@@ -50,6 +55,7 @@ class Catalog {
   Prober& prober_;
   std::mutex scanning_;                       // one scan at a time
   std::map<std::string, RuntimePtr> probed_;  // of this scan; guarded by scanning_
+  std::map<std::string, FunctionPtr> added_;  // guarded by scanning_
   mutable std::mutex mutex_;
   SnapshotPtr current_;  // guarded by mutex_
 };

@@ -250,6 +250,56 @@ TEST_F(CatalogTest, root_may_end_in_a_slash_or_a_dot) {
   }
 }
 
+TEST_F(CatalogTest, an_added_function_is_there_until_it_is_removed) {
+  write("a.toy");
+  scratch.write("elsewhere/main.spare", "x");
+  open();
+  auto spec = [this](const char* name) {
+    FunctionSpec added;
+    added.name = name;
+    added.runtime = "spare";
+    added.dir = scratch / "elsewhere";
+    return added;
+  };
+  ASSERT_TRUE(catalog->add(spec("b")).ok());
+  auto added = catalog->current()->find("b");
+  ASSERT_TRUE(added);
+  EXPECT_EQ(added->entrypoint, "main.spare");
+  EXPECT_EQ(added->interface, "json");
+  EXPECT_TRUE(catalog->current()->runtime("spare")->available());
+  EXPECT_EQ(catalog->add(spec("a")).error().code, ErrorCode::kInvalidRequest);
+  EXPECT_EQ(catalog->add(spec("b")).error().code, ErrorCode::kInvalidRequest);
+  EXPECT_EQ(catalog->add(spec("No name")).error().code, ErrorCode::kInvalidManifest);
+  catalog->reload();
+  EXPECT_EQ(catalog->current()->find("b"), added);
+  EXPECT_TRUE(catalog->current()->runtime("spare")->available());
+  EXPECT_TRUE(catalog->remove("b"));
+  EXPECT_FALSE(catalog->remove("b"));
+  EXPECT_FALSE(catalog->remove("a"));
+  EXPECT_EQ(names(), Names{"a"});
+  catalog->reload();
+  EXPECT_EQ(names(), Names{"a"});
+}
+
+TEST_F(CatalogTest, a_folder_of_modules_needs_no_entrypoint) {
+  add_runtime("toy", "");
+  scratch.write(
+      "runtimes/many/runtime.yaml",
+      "name: many\nextensions: [.m]\nentrypoints: [main.m]\ntoolchain:\n  binary: "
+      "[/bin/sh]\n  version: {args: [-v], pattern: \"toy ([0-9.]+)\"}\ninterfaces: [json, "
+      "module]\npool: {command: [\"${binary}\"]}\n");
+  write("f/trivet.yaml", "runtime: many\ninterface: module\n");
+  write("f/z.m");
+  write("f/b.m");
+  write("none/trivet.yaml", "runtime: many\ninterface: module\n");
+  open();
+  ASSERT_TRUE(catalog->current()->find("f"));
+  EXPECT_EQ(catalog->current()->find("f")->entrypoint, "b.m");
+  ASSERT_TRUE(catalog->current()->problem("none"));
+  EXPECT_NE(catalog->current()->problem("none")->error.message.find("ends with .m"),
+            std::string::npos);
+}
+
 TEST_F(CatalogTest, readers_see_whole_snapshots_while_others_reload) {
   write("a.toy");
   write("b.toy");

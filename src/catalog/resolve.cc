@@ -13,6 +13,7 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr std::string_view kStdio = "stdio";
+constexpr std::string_view kModule = "module";  // calls name files, no file is the entrypoint
 constexpr size_t kFilesMost =
     20'000;  // looked at for a version; a larger tree changes its version only by what was seen
 
@@ -24,6 +25,21 @@ std::string joined(const std::vector<std::string>& words) {
   std::string out;
   for (const auto& word : words) out += (out.empty() ? "" : ", ") + word;
   return out;
+}
+
+// Any file of the runtime's: what a folder of modules has in place of an entrypoint.
+std::string first_source(const fs::path& dir, const RuntimeSpec& runtime) {
+  std::string first;
+  std::error_code ec;
+  for (const auto& entry : fs::directory_iterator(dir, ec)) {
+    std::string name = entry.path().filename().string(), extension = entry.path().extension();
+    bool ours =
+        claims(runtime, entry.path()) ||
+        std::any_of(runtime.entrypoints.begin(), runtime.entrypoints.end(),
+                    [&](const std::string& e) { return fs::path{e}.extension() == extension; });
+    if (ours && !extension.empty() && (first.empty() || name < first)) first = name;
+  }
+  return first;
 }
 
 // The runtime that a source file belongs to: the one of highest priority whose toolchain is there,
@@ -101,6 +117,11 @@ std::optional<Error> resolve_runtime(FunctionSpec& spec, const DiscoveryInput& i
         spec.entrypoint = name;
         break;
       }
+    if (spec.entrypoint.empty() && spec.interface == kModule)
+      spec.entrypoint = first_source(spec.dir, *runtime);
+    if (spec.entrypoint.empty() && spec.interface == kModule)
+      return wrong(spec.dir.string() + " has no file that ends with " + joined(runtime->extensions),
+                   "name the folder that holds the modules");
     if (spec.entrypoint.empty() && runtime->entrypoints.empty())
       return wrong("runtime " + spec.runtime + " needs to be told the entrypoint",
                    "write entrypoint:");

@@ -48,6 +48,7 @@ void add_logs(CLI::App& app, Common& common, Action& action);
 void add_runtimes(CLI::App& app, Common& common, Action& action);
 void add_bench(CLI::App& app, Common& common, Action& action);
 void add_debug(CLI::App& app, Common& common, Action& action);
+void add_port(CLI::App& app, Common& common, Action& action);
 void add_shell(CLI::App& app, Common& common, Action& action);
 
 // Fills `common` from the settings files (settings.cc says which). kInvalidInput with the file's

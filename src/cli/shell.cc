@@ -60,7 +60,6 @@ constexpr Promised kPromised[] = {
     {"rollback", "go back to the version before"},
     {"secret", "secrets: set, ls, rm"},
     {"token", "access tokens: new, ls, rm"},
-    {"port", "calls as packets on stdin and stdout"},
     {"executor", "the open-runtimes executor API"},
 };
 

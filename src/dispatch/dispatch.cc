@@ -40,7 +40,8 @@ void set_deadline(worker::Call& call, const catalog::Limits& limits, Instant now
 
 // Why a call that inherited its deadline got no worker.
 Error without_worker(Error error, const worker::Call& call, Instant now) {
-  if (error.code != ErrorCode::kOverloaded || now < call.latest) return error;
+  if (error.code != ErrorCode::kOverloaded || call.parent_name.empty() || now < call.latest)
+    return error;
   return {ErrorCode::kFunctionTimeout,
           "no worker of " + call.function + " became free before the deadline that its caller, " +
               call.parent_name + ", gave it",

@@ -28,7 +28,7 @@ worker::LaunchPlan plan_launch(const catalog::FunctionSpec& spec,
   plan.interface = spec.interface;
   plan.function_env = spec.env;
   plan.concurrency = spec.scale.concurrency;
-  plan.sees_request = spec.interface != "json";
+  plan.sees_request = spec.interface != "json" && spec.interface != "module";
   plan.payload_bytes = spec.limits.payload_bytes;
   plan.start_timeout = spec.limits.start_timeout;
   return plan;

@@ -11,7 +11,7 @@ using worker::EndReason;
 // Would a call find a worker? Then it is worth to let the old version answer until the new one can.
 bool in_use(const Served& served) {
   if (!served.prepared()) return false;
-  return served.pool()->waiting() > 0 || !served.pool()->workers().empty();
+  return served.pool()->view().waiting > 0 || !served.pool()->workers().empty();
 }
 
 }  // namespace

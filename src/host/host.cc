@@ -9,14 +9,15 @@
 #include <cstdlib>
 #include <thread>
 
-#include "base/ids.h"
 #include "builder/builder.h"
 #include "catalog/catalog.h"
 #include "catalog/watcher.h"
 #include "dispatch/dispatch.h"
 #include "gateway/gateway.h"
+#include "gateway/port/port.h"
 #include "gateway/views.h"
 #include "host/places.h"
+#include "host/public_views.h"
 #include "loop/blocking.h"
 #include "loop/watch.h"
 #include "net/http_server.h"
@@ -27,32 +28,6 @@ namespace trivet {
 namespace {
 
 constexpr size_t kBlockingThreads = 4;
-
-class TokensOfHost final : public TokenStore {
- public:
-  explicit TokensOfHost(dispatch::Tokens& tokens) : tokens_(tokens) {}
-  std::string issue(std::string_view function) override { return tokens_.issue(function); }
-  std::string verify(std::string_view token) override { return tokens_.verify(token); }
-
- private:
-  dispatch::Tokens& tokens_;
-};
-
-FunctionView view_of(const catalog::FunctionSpec& spec, const catalog::Snapshot& snapshot) {
-  auto runtime = snapshot.runtime(spec.runtime);
-  return {spec.name,
-          spec.runtime,
-          runtime ? runtime->version : "",
-          spec.interface,
-          spec.mode == catalog::Mode::kPool ? "pool" : "oneshot",
-          spec.dir.string(),
-          spec.entrypoint,
-          spec.version,
-          spec.description,
-          static_cast<int64_t>(to_ms(spec.limits.timeout)),
-          runtime && runtime->available(),
-          spec.notes};
-}
 
 class HostOfParts final : public Host {
  public:
@@ -214,6 +189,10 @@ class HostOfParts final : public Host {
 
   std::vector<std::string> addresses() override { return addresses_; }
 
+  Status serve_port(const PortConfig& config) override {
+    return run_task<Status>([&] { return port(config); });
+  }
+
  private:
   // Runs `work` on the loop's thread and waits for it.
   template <class T, class F>
@@ -249,16 +228,7 @@ class HostOfParts final : public Host {
   }
 
   loop::Task<Result<CallReply>> call(CallRequest request) {
-    worker::Call call;
-    call.id = std::move(request.call_id);
-    if (call.id.empty()) call.id = new_call_id(clock_.unix_ms());
-    call.function = std::move(request.function);
-    call.input = std::move(request.input);
-    call.auth = std::move(request.auth);
-    if (!request.headers.empty()) {
-      call.request.emplace();
-      call.request->headers = std::move(request.headers);
-    }
+    worker::Call call = call_of(std::move(request), clock_.unix_ms(), loop_.now());
     CallReply out;
     out.call_id = call.id;
     auto reply = co_await dispatcher_.invoke(std::move(call));
@@ -318,6 +288,28 @@ class HostOfParts final : public Host {
     auto changed = co_await reload_on_loop();
     co_await dispatcher_.switched(after(loop_.now(), limits::kReloadWait));
     co_return changed;
+  }
+
+  loop::Task<Status> port(PortConfig config) {
+    auto add = [this](catalog::FunctionSpec spec) { return add_on_loop(std::move(spec)); };
+    auto remove = [this](const std::string& name) {
+      bool removed = catalog_->remove(name);
+      adopt();
+      return removed;
+    };
+    gateway::Port port{loop_, sources_, {add, remove}, config.in, config.out};
+    if (config.logs)
+      logs_.set_tee([&port](const LogLine& line) { port.log(telemetry::to_json(line)); });
+    Status served = co_await port.serve(std::chrono::milliseconds{config_.drain_timeout_ms});
+    if (config.logs) logs_.set_tee({});
+    co_return served;
+  }
+
+  loop::Task<Status> add_on_loop(catalog::FunctionSpec spec) {
+    auto add = [this, &spec] { return catalog_->add(std::move(spec)); };
+    Status added = co_await blocking_.run(loop_, add);
+    adopt();
+    co_return added;
   }
 
   loop::Task<> probe_on_loop() {

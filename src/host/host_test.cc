@@ -205,6 +205,35 @@ TEST_F(HostTest, call_past_its_deadline_is_ended) {
   EXPECT_EQ(host->stats().errors, 1);
 }
 
+TEST_F(HostTest, a_caller_may_wait_less_long_than_the_function_may_run) {
+  write("slow.py", "import time\ndef handler(input):\n    time.sleep(input)\n    return input\n");
+  open(config());
+  ASSERT_TRUE(call("slow", "0").ok());
+  CallRequest request{.function = "slow", .input = "20"};
+  request.wait_ms = 200;
+  auto late = host->invoke(std::move(request));
+  EXPECT_EQ(code(late), "FUNCTION_TIMEOUT");
+  EXPECT_TRUE(call("slow", "0").ok());
+}
+
+TEST_F(HostTest, a_call_may_name_a_module_and_a_function_in_it) {
+  write("f/trivet.yaml", "runtime: python\ninterface: module\n");
+  write("f/math.py", "import math\ndef root(a, b):\n    return math.sqrt(a + b)\n");
+  open(config());
+  auto named = [this](const char* module, const char* member) {
+    CallRequest request{.function = "f", .input = "[7, 9]"};
+    request.module = module;
+    request.member = member;
+    return host->invoke(std::move(request));
+  };
+  auto reply = named("math", "root");
+  ASSERT_TRUE(reply.ok()) << reply.error().text();
+  EXPECT_EQ(reply->body, "4.0");
+  EXPECT_EQ(code(named("math", "sqrt")), "FUNCTION_NOT_FOUND");
+  EXPECT_EQ(code(named("os", "getpid")), "FUNCTION_NOT_FOUND");
+  EXPECT_EQ(code(call("f", "[]")), "FUNCTION_NOT_FOUND");
+}
+
 TEST_F(HostTest, call_carries_its_id_and_who_calls) {
   write("who.py", "def handler(input, ctx):\n    return [ctx.call_id, ctx.auth, ctx.function]\n");
   open(config());

@@ -91,7 +91,7 @@ std::vector<Nursery::Row> Nursery::rows() const {
   for (const auto& kept : kept_)
     if (kept->blank.process->pid() > 0)
       rows.push_back(
-        {kept->blank.process->pid(), forks(), kept->is_ready, around_.loop.now() - kept->begun});
+          {kept->blank.process->pid(), forks(), kept->is_ready, around_.loop.now() - kept->begun});
   return rows;
 }
 

@@ -83,6 +83,7 @@ loop::Task<> Pool::start_one() {
   slots_each_ = std::max(1, (*started)->capacity());
   members_.push_back(std::make_shared<Member>(*this, std::move(*started), loop_.now() - begin));
   members_.back()->last_used = loop_.now();
+  chores_.set();  // it has an age and an idle time to be looked after
   on_free();
 }
 

@@ -37,12 +37,18 @@ struct RequestHead {
   HeaderList headers;  // lower-case names, in order
 };
 
+// What a call of the interface `module` is about.
+struct Target {
+  std::string module, function;
+};
+
 struct Call {
   std::string id;
   std::string function;
   std::string input;                   // the body, or its beginning when `rest` is set
   std::unique_ptr<BodyStream> rest;    // the rest of the body
   std::optional<RequestHead> request;  // when it came as HTTP
+  std::optional<Target> target;        // when it names a module and a function in it
   std::string auth;                    // a JSON object, or empty: nobody is known
   std::string public_url;      // of this host, for one-shot functions that call back; may be empty
   std::string internal_token;  // likewise
@@ -50,7 +56,7 @@ struct Call {
   std::string parent;         // its id; empty: the call came from outside
   std::string parent_name;    // its function
   int depth = 0;              // how many calls it is nested in
-  Instant latest = kNever;    // its deadline is not later than this
+  Instant latest = kNever;    // its deadline is not later than this, nor does it wait longer for a worker
   Instant deadline = kNever;  // set by the dispatcher when the function starts to run
   int64_t deadline_unix_ms = 0;
 };

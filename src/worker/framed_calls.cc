@@ -34,6 +34,8 @@ std::string call_meta(const Call& call, bool sees_request) {
   writer.text("id", call.id).number("deadline_ms", call.deadline_unix_ms);
   if (!call.auth.empty()) writer.raw("auth", call.auth);
   if (!call.parent.empty()) writer.text("parent", call.parent);
+  if (call.target) writer.text("module", call.target->module);
+  if (call.target) writer.text("function", call.target->function);
   if (sees_request) {
     static const RequestHead kPlain;  // a call that did not come as HTTP
     const RequestHead& head = call.request ? *call.request : kPlain;
@@ -373,9 +375,10 @@ Error Framed::error_from(const wire::Frame& frame) const {
     return {ErrorCode::kFunctionError, "the function failed without saying why"};
   const auto& meta = parsed->as_object();
   ErrorCode code = code_from_name(wire::get_string(meta, "code", "FUNCTION_ERROR"));
-  constexpr ErrorCode kAllowed[] = {ErrorCode::kFunctionError, ErrorCode::kInvalidInput,
-                                    ErrorCode::kInvalidOutput, ErrorCode::kLoadFailed,
-                                    ErrorCode::kCancelled,     ErrorCode::kLoopDetected};
+  constexpr ErrorCode kAllowed[] = {ErrorCode::kFunctionError,    ErrorCode::kInvalidInput,
+                                    ErrorCode::kInvalidOutput,    ErrorCode::kLoadFailed,
+                                    ErrorCode::kFunctionNotFound, ErrorCode::kCancelled,
+                                    ErrorCode::kLoopDetected};
   if (std::find(std::begin(kAllowed), std::end(kAllowed), code) == std::end(kAllowed))
     code = ErrorCode::kFunctionError;
   Error error{code, std::string{wire::get_string(meta, "message", "no message")}};

@@ -65,7 +65,7 @@ func (w *worker) load(meta []byte) {
 	for name, value := range w.plan.Env {
 		os.Setenv(name, value)
 	}
-	if err == nil {
+	if err == nil && w.plan.Interface != "module" {
 		w.handler, err = newHandler(w.function, w.plan.Interface == "context")
 	}
 	if err != nil {
@@ -91,7 +91,9 @@ func (w *worker) run(id uint32, call *flight) {
 	}()
 	told := &Context{Context: call.context, Function: w.plan.Function, Env: w.plan.Env, Log: Log{w, id}, SDK: SDK{w, id, call}, meta: call.meta}
 	var err error
-	if w.handler.wantsHTTP {
+	if w.handler == nil {
+		err = w.answerModule(id, call, told)
+	} else if w.handler.wantsHTTP {
 		err = w.answerHTTP(id, call, told)
 	} else {
 		err = w.answerJSON(id, call, told)

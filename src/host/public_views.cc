@@ -1,0 +1,41 @@
+#include "host/public_views.h"
+
+#include "base/clock.h"
+#include "base/ids.h"
+
+namespace trivet {
+
+worker::Call call_of(CallRequest request, int64_t unix_ms, Instant now) {
+  worker::Call call;
+  call.id = std::move(request.call_id);
+  if (call.id.empty()) call.id = new_call_id(unix_ms);
+  call.function = std::move(request.function);
+  call.input = std::move(request.input);
+  call.auth = std::move(request.auth);
+  if (!request.module.empty() || !request.member.empty())
+    call.target = {std::move(request.module), std::move(request.member)};
+  if (request.wait_ms > 0) call.latest = after(now, std::chrono::milliseconds{request.wait_ms});
+  if (!request.headers.empty()) {
+    call.request.emplace();
+    call.request->headers = std::move(request.headers);
+  }
+  return call;
+}
+
+FunctionView view_of(const catalog::FunctionSpec& spec, const catalog::Snapshot& snapshot) {
+  auto runtime = snapshot.runtime(spec.runtime);
+  return {spec.name,
+          spec.runtime,
+          runtime ? runtime->version : "",
+          spec.interface,
+          spec.mode == catalog::Mode::kPool ? "pool" : "oneshot",
+          spec.dir.string(),
+          spec.entrypoint,
+          spec.version,
+          spec.description,
+          static_cast<int64_t>(to_ms(spec.limits.timeout)),
+          runtime && runtime->available(),
+          spec.notes};
+}
+
+}  // namespace trivet

@@ -1,0 +1,29 @@
+#pragma once
+// Parts as the public API shows them.
+
+#include <string>
+#include <string_view>
+
+#include "catalog/snapshot.h"
+#include "dispatch/tokens.h"
+#include "trivet/host.h"
+#include "worker/call.h"
+
+namespace trivet {
+
+class TokensOfHost final : public TokenStore {
+ public:
+  explicit TokensOfHost(dispatch::Tokens& tokens) : tokens_(tokens) {}
+  std::string issue(std::string_view function) override { return tokens_.issue(function); }
+  std::string verify(std::string_view token) override { return tokens_.verify(token); }
+
+ private:
+  dispatch::Tokens& tokens_;
+};
+
+// A call as the dispatcher takes it, with an id of its own when it came without one.
+worker::Call call_of(CallRequest request, int64_t unix_ms, Instant now);
+
+FunctionView view_of(const catalog::FunctionSpec& spec, const catalog::Snapshot& snapshot);
+
+}  // namespace trivet
