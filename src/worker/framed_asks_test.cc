@@ -76,7 +76,7 @@ class FramedAsksTest : public ::testing::Test {
     plan.dir = "/";
     plan.start_timeout = 5s;
     plan.payload_bytes = payload;
-    std::optional<Result<std::unique_ptr<Worker>>> out;
+    std::optional<Result<std::unique_ptr<Framed>>> out;
     loop::Scope scope{loop};
     Surroundings around{loop, clock, logs, launcher, observer, &others};
     scope.spawn(keep(Framed::start(around, std::move(plan)), out));
