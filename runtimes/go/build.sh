@@ -1,7 +1,7 @@
 #!/bin/sh
 # Builds a function into OUTPUT/worker. Runs in the function's folder and writes nothing there.
 #   build.sh GO RUNTIME OUTPUT ENTRYPOINT INTERFACE HANDLER LONE
-# A program of its own is compiled as it is. For json and context a module is laid out beside the output: the user's package, a main.go that
+# A program of its own is compiled as it is. For json, context and module a Go module is laid out beside the output: the user's package, a main.go that
 # serves it, and a go.mod in which "trivet" is the shim.
 set -eu
 go=$1 runtime=$2 output=$3 entrypoint=$4 interface=$5 handler=$6 lone=$7
@@ -26,7 +26,7 @@ module=$(sed -n 's/^module[ \t]*//p' go.mod | head -n 1)
 
 compile() { "$go" build -trimpath -ldflags='-s -w' -o "$output/worker" "$1"; }
 case $interface in
-  json | context) ;;
+  json | context | module) ;;
   *) compile .; exit 0 ;;  # a program of its own
 esac
 

@@ -71,7 +71,7 @@ void print_pools(const json::array& pools) {
 }
 
 int ps(const Common& common) {
-  auto value = fetch(common, "/v1/workers", "");
+  auto value = fetch(common, "/v1/workers/memory", "");
   if (!value) return fail(value.error());
   auto pools = fetch(common, "/v1/pools", "");
   if (!pools) return fail(pools.error());

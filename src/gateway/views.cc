@@ -154,7 +154,7 @@ json::value runtimes_view(const ViewSources& from) {
   return out;
 }
 
-json::value workers_view(const ViewSources& from) {
+json::value workers_view(const ViewSources& from, Memory memory) {
   json::array out;
   for (const auto& row : from.dispatcher.workers())
     out.push_back(json::object{{"kind", "worker"},
@@ -166,8 +166,7 @@ json::value workers_view(const ViewSources& from) {
                                {"busy", row.view.busy},
                                {"calls", row.view.calls},
                                {"age_ms", static_cast<int64_t>(to_ms(row.view.age))},
-                               {"idle_ms", static_cast<int64_t>(to_ms(row.view.idle))},
-                               {"memory_bytes", os::memory_share(row.view.pid)}});
+                               {"idle_ms", static_cast<int64_t>(to_ms(row.view.idle))}});
   for (const auto& [runtime, function, row] : from.dispatcher.zygotes_and_spares())
     out.push_back(json::object{{"kind", row.is_zygote ? "zygote" : "spare"},
                                {"function", function},
@@ -178,8 +177,11 @@ json::value workers_view(const ViewSources& from) {
                                {"busy", 0},
                                {"calls", 0},
                                {"age_ms", static_cast<int64_t>(to_ms(row.age))},
-                               {"idle_ms", static_cast<int64_t>(to_ms(row.age))},
-                               {"memory_bytes", os::memory_share(row.pid)}});
+                               {"idle_ms", static_cast<int64_t>(to_ms(row.age))}});
+  for (auto& row : out)
+    if (memory == Memory::kLookedAt)
+      row.as_object()["memory_bytes"] =
+          os::memory_share(static_cast<pid_t>(wire::get_int(row.as_object(), "pid")));
   return out;
 }
 
@@ -294,7 +296,8 @@ Result<json::value> view_by_path(const ViewSources& from, std::string_view path)
   constexpr std::string_view kFunction = "/v1/functions/";
   if (path == "/v1/functions") return functions_view(from);
   if (path == "/v1/runtimes") return runtimes_view(from);
-  if (path == "/v1/workers") return workers_view(from);
+  if (path == "/v1/workers") return workers_view(from, Memory::kLeftOut);
+  if (path == "/v1/workers/memory") return workers_view(from, Memory::kLookedAt);
   if (path == "/v1/pools") return pools_view(from);
   if (path == "/v1/stats") return stats_view(from);
   if (path.starts_with(kFunction)) return function_view(from, path.substr(kFunction.size()));

@@ -25,7 +25,9 @@ wire::json::value functions_view(const ViewSources& from);
 // kFunctionNotFound, or the problem of that function.
 Result<wire::json::value> function_view(const ViewSources& from, std::string_view name);
 wire::json::value runtimes_view(const ViewSources& from);
-wire::json::value workers_view(const ViewSources& from);
+// What each process takes costs up to a millisecond each to know.
+enum class Memory { kLeftOut, kLookedAt };
+wire::json::value workers_view(const ViewSources& from, Memory memory);
 wire::json::value pools_view(const ViewSources& from);
 wire::json::value stats_view(const ViewSources& from);
 wire::json::object function_row(const catalog::FunctionSpec& spec,

@@ -176,7 +176,7 @@ class Load:
 
 
 def workers(server, function):
-    return [row for row in server.get("/v1/workers").json if row["function"] == function]
+    return [row for row in server.get("/v1/workers").json if row["kind"] == "worker" and row["function"] == function]
 
 
 def one_version_is_left(server, function):
@@ -318,7 +318,13 @@ def parent_of(pid):
 
 
 def running_under(server):
-    return {int(p) for p in os.listdir("/proc") if p.isdigit() and parent_of(p) == server.process.pid}
+    """Workers, by what the system knows: what came of the launcher, without zygotes and spares."""
+    parents = {int(p): parent_of(p) for p in os.listdir("/proc") if p.isdigit()}
+    found, wave = set(), {pid for pid, parent in parents.items() if parent == server.process.pid}
+    while wave:
+        wave = {pid for pid, parent in parents.items() if parent in wave}
+        found |= wave
+    return found - {row["pid"] for row in server.get("/v1/workers").json if row["kind"] != "worker"}
 
 
 def test_a_reload_that_was_asked_for_returns_when_calls_run_the_new_version(tmp_path):

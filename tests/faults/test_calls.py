@@ -28,7 +28,7 @@ def handler(input, ctx):
             return {"code": error.code, "details": error.details}
     return input
 """
-MANIFEST = "runtime: python\nentrypoint: f.py\nscale: {max: 2, overflow: 0}\nlimits: {timeout: %s}\nrestart: {backoff: 1ms..5ms}\n"
+MANIFEST = "runtime: python\nentrypoint: f.py\nscale: {max: 2, overflow: 0}\nlimits: {timeout: %s}\nrestart: {backoff: 1ms..5ms, breaker: {failures: 0}}\n"
 
 
 @pytest.fixture
