@@ -53,10 +53,11 @@ struct Call {
   std::string public_url;      // of this host, for one-shot functions that call back; may be empty
   std::string internal_token;  // likewise
   // What a call that a function made inherits from the call that made it.
-  std::string parent;         // its id; empty: the call came from outside
-  std::string parent_name;    // its function
-  int depth = 0;              // how many calls it is nested in
-  Instant latest = kNever;    // its deadline is not later than this, nor does it wait longer for a worker
+  std::string parent;       // its id; empty: the call came from outside
+  std::string parent_name;  // its function
+  int depth = 0;            // how many calls it is nested in
+  Instant latest =
+      kNever;  // its deadline is not later than this, nor does it wait longer for a worker
   Instant deadline = kNever;  // set by the dispatcher when the function starts to run
   int64_t deadline_unix_ms = 0;
 };

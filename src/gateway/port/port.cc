@@ -159,7 +159,8 @@ void Port::ping(const PortPing& request) {
 }
 
 void Port::stats(const PortStats& request) {
-  wire::json::object all{{"stats", stats_view(sources_)}, {"workers", workers_view(sources_, Memory::kLeftOut)}};
+  wire::json::object all{{"stats", stats_view(sources_)},
+                         {"workers", workers_view(sources_, Memory::kLeftOut)}};
   wire::json::array pools;
   for (const auto& [name, pool] : pools_)
     pools.push_back(wire::json::object{{"pool", name}, {"function", pool->function}});
