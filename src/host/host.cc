@@ -153,20 +153,7 @@ class HostOfParts final : public Host {
   }
 
   StatsView stats() override {
-    return on_loop<StatsView>([this] {
-      StatsView view;
-      const auto& snapshot = *dispatcher_.snapshot();
-      view.functions = static_cast<int64_t>(snapshot.functions.size());
-      view.problems = static_cast<int64_t>(snapshot.problems.size());
-      view.workers = static_cast<int64_t>(dispatcher_.workers().size());
-      view.in_flight = dispatcher_.in_flight();
-      for (const auto& [name, stats] : stats_.functions()) {
-        view.calls += stats.calls;
-        view.errors += stats.calls - stats.ok;
-        view.cold_starts += stats.cold_starts;
-      }
-      return view;
-    });
+    return on_loop<StatsView>([this] { return stats_of(dispatcher_, stats_); });
   }
 
   TokenStore& token_store() override { return public_tokens_; }
