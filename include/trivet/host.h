@@ -47,8 +47,8 @@ struct HostConfig {
   LoopMode loop = LoopMode::kBackground;
   std::map<std::string, std::string>
       overrides{};  // of a lone file: "interface", "mode", "runtime", "timeout"
-  int64_t spare_memory_bytes =
-      256 << 20;  // what the spares of one runtime may take, after start(); 0 = no spares
+  int64_t spare_memory_bytes = 256 << 20;  // what the spares of one runtime may take, after
+                                           // start(); 0 = no spares and no zygotes
   std::function<void(std::string_view reason)>
       on_failure{};  // the host cannot go on (its launcher was killed): every call fails from now
                      // on. Called once, on the loop's thread, which must not be blocked

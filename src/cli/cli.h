@@ -30,6 +30,7 @@ struct Common {
   std::vector<std::string> listen{"127.0.0.1:7007"};  // of serve and dev
   int max_workers = 1'000;                            // of serve and dev: over all functions
   uint64_t max_memory = 0;                            // likewise, bytes; 0 = any
+  uint64_t spare_memory = 256ULL << 20;               // of a runtime's spares, bytes; 0 = none
   bool quiet = false;
   int verbose = 0;
   std::map<std::string, std::string> origins;  // setting to the file that it was read from

@@ -123,6 +123,7 @@ int serve(const Common& common, const Options& options) {
   config.on_failure = [](std::string_view) { kill(getpid(), SIGUSR1); };
   config.max_workers = common.max_workers;
   config.max_memory = common.max_memory;
+  config.spare_memory_bytes = static_cast<int64_t>(common.spare_memory);
   bool colour = is_terminal(2) && !std::getenv("NO_COLOR");
   if (options.dev || common.verbose)
     config.on_log = [colour](std::string_view line) { print_log(line, colour); };
@@ -144,6 +145,11 @@ void add_budget(CLI::App& verb, Common& common) {
   verb.add_option("--max-memory", common.max_memory,
                   "of all workers together, like 8GiB, 64MiB taken for each; 0: any")
       ->envname("TRIVET_MAX_MEMORY")
+      ->transform(CLI::AsSizeValue(true))
+      ->capture_default_str();
+  verb.add_option("--spare-memory", common.spare_memory,
+                  "of the spares of one runtime; 0: no spares and no zygotes")
+      ->envname("TRIVET_SPARE_MEMORY")
       ->transform(CLI::AsSizeValue(true))
       ->capture_default_str();
 }

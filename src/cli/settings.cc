@@ -29,7 +29,7 @@ std::vector<fs::path> settings_files() {
 // A project comes from others: it may not say where to send our calls, nor as whom.
 bool is_project_key(const std::string& key) {
   return key == "listen" || key == "data" || key == "output" || key == "runtimes" ||
-         key == "max_workers" || key == "max_memory";
+         key == "max_workers" || key == "max_memory" || key == "spare_memory";
 }
 
 template <class T>
@@ -59,9 +59,9 @@ Status take(Common& common, const std::string& key, const std::vector<std::strin
     common.data = value;
   } else if (key == "token") {
     common.token = value;
-  } else if (key == "max_memory") {
-    if (!to_bytes(value, common.max_memory))
-      return Error{ErrorCode::kInvalidInput, "max_memory is \"" + value + "\"", "like 8GiB"};
+  } else if (key == "max_memory" || key == "spare_memory") {
+    if (!to_bytes(value, key == "max_memory" ? common.max_memory : common.spare_memory))
+      return Error{ErrorCode::kInvalidInput, key + " is \"" + value + "\"", "like 8GiB"};
   } else if (key == "max_workers") {
     if (!to_number(value, common.max_workers) || common.max_workers < 1)
       return Error{ErrorCode::kInvalidInput, "max_workers is \"" + value + "\"",
@@ -69,7 +69,8 @@ Status take(Common& common, const std::string& key, const std::vector<std::strin
   } else if (key != "output") {
     return Error{
         ErrorCode::kInvalidInput, "unknown setting \"" + key + "\"",
-        "there are server, listen, data, output, token, runtimes, max_workers and max_memory"};
+        "there are server, listen, data, output, token, runtimes, max_workers, max_memory and "
+        "spare_memory"};
   } else if (value != "table" && value != "json") {
     return Error{ErrorCode::kInvalidInput, "output is \"" + value + "\"", "table or json"};
   } else {

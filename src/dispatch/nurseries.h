@@ -17,8 +17,10 @@ class Nurseries {
   explicit Nurseries(worker::Process::Surroundings around) : around_(around) {}
 
   // Nothing is kept before this. `spare_bytes` is the memory that the spares of one runtime may
-  // take.
-  void open(int64_t spare_bytes) { spare_bytes_ = spare_bytes; }
+  // take; 0: no spares, no zygotes.
+  void open(int64_t spare_bytes) {
+    if (spare_bytes > 0) spare_bytes_ = spare_bytes;
+  }
   // What exists from now on. A nursery whose runtime has changed lives on with the workers that
   // came of it.
   void adopt(const catalog::Snapshot& snapshot);

@@ -149,7 +149,7 @@ def test_what_the_queue_does_not_hold_is_refused_at_once(tmp_path):
         assert all(reply.json["code"] == "OVERLOADED" and int(reply.headers["retry-after"]) >= 1 for reply in refused)
 
 
-@pytest.mark.parametrize("text, wrong", [("max_workers = 0", "max_workers"), ("max_workers = \"many\"", "max_workers"), ("max_memory = \"8XB\"", "max_memory")])
+@pytest.mark.parametrize("text, wrong", [("max_workers = 0", "max_workers"), ("max_workers = \"many\"", "max_workers"), ("max_memory = \"8XB\"", "max_memory"), ("spare_memory = \"x\"", "spare_memory")])
 def test_a_budget_that_is_none_is_refused(tmp_path, text, wrong):
     (tmp_path / "trivet.toml").write_text(text + "\n")
     done = subprocess.run([binary(), "config", "show"], cwd=tmp_path, capture_output=True, text=True, timeout=30)
@@ -157,7 +157,7 @@ def test_a_budget_that_is_none_is_refused(tmp_path, text, wrong):
 
 
 def test_a_budget_is_read_from_files_variables_and_flags(tmp_path):
-    (tmp_path / "trivet.toml").write_text("max_workers = 7\nmax_memory = \"1GiB\"\n")
+    (tmp_path / "trivet.toml").write_text("max_workers = 7\nmax_memory = \"1GiB\"\nspare_memory = \"32MiB\"\n")
 
     def shown(*flags, **more):
         done = subprocess.run([binary(), "config", "show", "--origin", *flags], cwd=pathlib.Path(tmp_path), env={**os.environ, **more}, capture_output=True, text=True, timeout=30)
@@ -166,4 +166,5 @@ def test_a_budget_is_read_from_files_variables_and_flags(tmp_path):
 
     assert shown()["max_workers"] == ["7", "trivet.toml"] and shown()["max_memory"] == [str(1 << 30), "trivet.toml"]
     assert shown(TRIVET_MAX_WORKERS="8")["max_workers"] == ["8", "TRIVET_MAX_WORKERS"]
+    assert shown()["spare_memory"] == [str(32 << 20), "trivet.toml"]
     assert shown("--max-memory", "2GiB")["max_memory"] == [str(2 << 30), "flag"]
