@@ -164,6 +164,7 @@ void Process::on_exit(const launcher::Exit& exit) {
   if (stderr_tail_.size() > limits::kStderrTail)
     stderr_tail_.erase(0, stderr_tail_.size() - limits::kStderrTail);
   obituary_ = Obituary{exit.status, stderr_tail_, exit};
+  if (pid_ > 0) obituary_->exit.not_started.clear();
   auto ended = std::move(ended_);
   if (ended) ended(*this);  // may destroy us
 }
