@@ -27,7 +27,8 @@ void World::look_at_wake_ups(const Rows& rows) {
   }
   // The queue may move while one is free: then it is the others' calls that go on.
   int waiting = 0;
-  int64_t answered = out_.answered + stage_.ask_answers;
+  // That a call was given a worker is seen, too, when it asks at once and waits in its turn.
+  int64_t answered = out_.answered + stage_.begun;
   for (const auto& row : rows) waiting += row.view.waiting;
   bool moves = answered_then_ != answered || waiting_then_ != waiting;
   if (beside_free_ == kNever || moves) beside_free_ = now;

@@ -73,6 +73,7 @@ loop::Task<Result<Reply>> FakeWorker::invoke(worker::Call& call) {
   if (!alive()) stage_.violate("a worker was lent that takes no calls");
   if (static_cast<int>(flights_.size()) >= capacity_)
     stage_.violate("a worker was lent beyond its capacity");
+  ++stage_.begun;
   Dice& dice = stage_.dice;
   Duration left = call.deadline - stage_.loop.now();
   Duration time = 1us + dice.up_to(faults_.run);

@@ -54,7 +54,7 @@ struct Stage {
   // What user code asks of the host, and of which functions.
   worker::HostServices* services = nullptr;
   std::vector<std::string> names{};
-  int64_t asked = 0, ask_answers = 0, nested_most = 0;
+  int64_t begun = 0, asked = 0, ask_answers = 0, nested_most = 0;
   void violate(std::string what) {
     if (violation.empty()) violation = std::move(what);
   }
