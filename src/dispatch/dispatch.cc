@@ -48,6 +48,10 @@ Error without_worker(Error error, const worker::Call& call, Instant now) {
           "raise scale.max, or the timeout"};
 }
 
+Error shutting_down() {
+  return {ErrorCode::kUnavailable, "the host is shutting down", "try again"};
+}
+
 Error about(Error error, const std::string& function) {
   error.details.emplace_back("function", function);
   return error;
@@ -81,35 +85,28 @@ loop::Task<Result<worker::Reply>> Dispatcher::invoke(worker::Call call) {
     co_return about(std::move(admitted).error(), call.function);
 
   // Resolve.
-  auto found = resolve(call.function);
+  auto found = resolve_for(call);
   if (!found) co_return about(std::move(found).error(), call.function);
   ServedPtr served = std::move(*found);
-  const catalog::Limits& limits = served->spec().limits;
-  if (call.input.size() > limits.payload_bytes)
-    co_return about({ErrorCode::kPayloadTooLarge,
-                     "the body has " + std::to_string(call.input.size()) +
-                         " bytes, limits.payload is " + wire::format_size(limits.payload_bytes)},
-                    call.function);
   telemetry::FunctionStats& stats = around_.stats.of(call.function);
   InFlightCount counted{in_flight_, stats.in_flight, quiet_};
   Instant arrived = around_.loop.now();
 
   // Prepare.
   if (!served->prepared()) {
-    Status prepared = co_await served->prepare();
-    if (!prepared && served->retired && !draining_) co_return co_await invoke(std::move(call));
+    auto prepared = co_await prepare_for(call, std::move(served));
     if (!prepared) {
       Result<worker::Reply> outcome{about(prepared.error(), call.function)};
       settle(stats, outcome, {});
       log_failure(call, outcome.error());
       co_return outcome;
     }
+    served = std::move(*prepared);
   }
+  const catalog::Limits& limits = served->spec().limits;
 
   // Check out.
   auto lease = co_await served->pool()->lease(lease_deadline(around_.loop.now(), call, limits));
-  if (!lease && lease.error().code == ErrorCode::kUnavailable && served->retired && !draining_)
-    co_return co_await invoke(std::move(call));  // its version was replaced before it began
   if (!lease) {
     Error why = without_worker(std::move(lease).error(), call, around_.loop.now());
     Result<worker::Reply> outcome{about(std::move(why), call.function)};
@@ -144,8 +141,7 @@ loop::Task<Result<worker::Reply>> Dispatcher::invoke(worker::Call call) {
 }
 
 Status Dispatcher::admit(worker::Call& call) {
-  if (closed_ || (draining_ && call.depth == 0))
-    return Error{ErrorCode::kUnavailable, "the host is shutting down", "try again"};
+  if (closed_ || (draining_ && call.depth == 0)) return shutting_down();
   if (call.id.empty()) call.id = new_call_id(around_.clock.unix_ms());
   if (call.depth == 0) return {};
   if (call.depth > limits::kCallDepthMax)
@@ -167,6 +163,41 @@ Status Dispatcher::admit(worker::Call& call) {
       .close();
   around_.logs.write(std::move(line));
   return {};
+}
+
+// The version that answers this call, as things stand now.
+Result<ServedPtr> Dispatcher::resolve_for(const worker::Call& call) {
+  auto served = resolve(call.function);
+  if (!served) return served;
+  size_t most = (*served)->spec().limits.payload_bytes;
+  if (call.input.size() > most)
+    return Error{ErrorCode::kPayloadTooLarge, "the body has " + std::to_string(call.input.size()) +
+                                                  " bytes, limits.payload is " +
+                                                  wire::format_size(most)};
+  return served;
+}
+
+// Waits for a build. A call whose version is replaced meanwhile begins again with the new one, once
+// in any case and then for as long as it could have waited for a worker; the rest of its life has
+// no such turn, for a version that has a pool serves all that wait in it.
+loop::Task<Result<ServedPtr>> Dispatcher::prepare_for(worker::Call& call, ServedPtr served) {
+  Instant arrived = around_.loop.now();
+  for (bool again = false;; again = true) {
+    Status prepared = co_await served->prepare();
+    if (!served->retired) {
+      if (!prepared) co_return std::move(prepared).error();
+      co_return served;
+    }
+    if (closed_) co_return shutting_down();
+    Instant until = lease_deadline(arrived, call, served->spec().limits);
+    if (again && around_.loop.now() >= until)
+      co_return Error{ErrorCode::kUnavailable,
+                      call.function + " was replaced again and again while it was being built",
+                      "try again"};
+    auto next = resolve_for(call);
+    if (!next) co_return std::move(next).error();
+    served = std::move(*next);
+  }
 }
 
 Result<ServedPtr> Dispatcher::resolve(const std::string& function) {

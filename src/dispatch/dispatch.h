@@ -96,6 +96,8 @@ class Dispatcher final : public worker::HostServices {
   template <class F>
   void each_pool(F visit) const;
   Result<ServedPtr> resolve(const std::string& function);
+  Result<ServedPtr> resolve_for(const worker::Call& call);
+  loop::Task<Result<ServedPtr>> prepare_for(worker::Call& call, ServedPtr served);
   Error not_found(const std::string& function) const;
   void settle(telemetry::FunctionStats& stats, const Result<worker::Reply>& outcome,
               const worker::Timing& timing);

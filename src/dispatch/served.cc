@@ -43,11 +43,19 @@ Status Served::check_toolchain() const {
       .with("install", runtime_->install);
 }
 
+loop::Task<Result<builder::Artifact>> Served::build() {
+  if (around_.factories) {
+    Status built = co_await around_.factories->build(*spec_);
+    if (!built) co_return std::move(built).error();
+  }
+  co_return co_await around_.builder.build(spec_, runtime_);
+}
+
 loop::Task<Status> Served::prepare() {
   if (prepared()) co_return Status{};
   if (Status present = check_toolchain(); !present) co_return present;
   if (failure_ && around_.loop.now() < failure_until_) co_return *failure_;
-  auto artifact = co_await around_.builder.build(spec_, runtime_);
+  auto artifact = co_await build();
   if (!artifact) {
     failure_ = artifact.error();
     failure_until_ = after(around_.loop.now(), kFailureMemory);

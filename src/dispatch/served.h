@@ -47,6 +47,7 @@ class Served {
 
  private:
   Status check_toolchain() const;
+  loop::Task<Result<builder::Artifact>> build();
 
   Surroundings around_;
   catalog::FunctionPtr spec_;

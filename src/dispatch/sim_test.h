@@ -4,6 +4,7 @@
 // happens follows from a seed. After each step it is looked at from outside:
 //
 //   - a call is answered once, with the answer to it or an error that has a name, in time;
+//   - so are the calls that functions make, and they end with the call that made them;
 //   - no worker has more calls than it takes, none is lent that takes none;
 //   - workers, queue and budget stay within their limits;
 //   - no call waits beside a worker that is free, or for a worker that nobody starts;
@@ -30,6 +31,7 @@ struct Plan {
 struct Outcome {
   std::string violation;  // empty: none
   int64_t calls = 0, answered = 0, dropped = 0;
+  int64_t asked = 0, ask_answers = 0, nested_most = 0;  // of calls that functions made
   std::array<int64_t, static_cast<size_t>(ErrorCode::kInternal) + 1> errors{};
   std::array<int64_t, worker::kEndReasonCount> ends{};
 };

@@ -16,13 +16,23 @@ uint64_t Dice::next() {  // splitmix64
 
 struct FakeWorker::Flight {
   Flight(loop::Loop& loop, const worker::Call& call)
-      : input(call.input), deadline(call.deadline), done(loop), settled(loop) {}
-  std::string input;
+      : input(call.input),
+        id(call.id),
+        function(call.function),
+        depth(call.depth),
+        deadline(call.deadline),
+        done(loop),
+        settled(loop),
+        asked(loop),
+        asks(std::in_place, loop) {}
+  std::string input, id, function;
+  int depth;
   Instant deadline;
   bool waited = true;  // somebody wants the answer
   bool overdue = false;
   std::optional<Result<Reply>> outcome;
-  loop::Event done, settled;
+  loop::Event done, settled, asked;
+  std::optional<loop::Scope> asks;  // they end with the call that made them
 };
 
 // The caller's end of a call: when it is dropped, the call is abandoned.
@@ -63,6 +73,7 @@ loop::Task<Result<Reply>> FakeWorker::invoke(worker::Call& call) {
   if (!alive()) stage_.violate("a worker was lent that takes no calls");
   if (static_cast<int>(flights_.size()) >= capacity_)
     stage_.violate("a worker was lent beyond its capacity");
+  ++stage_.begun;
   Dice& dice = stage_.dice;
   Duration left = call.deadline - stage_.loop.now();
   Duration time = 1us + dice.up_to(faults_.run);
@@ -85,6 +96,10 @@ loop::Task<Result<Reply>> FakeWorker::invoke(worker::Call& call) {
 }
 
 loop::Task<> FakeWorker::work(FlightPtr flight, Deed deed, Duration time) {
+  if (faults_.asks > 0 && stage_.dice.chance(faults_.asks)) {
+    flight->asks->spawn(ask(flight));
+    co_await flight->asked.wait();
+  }
   co_await stage_.loop.sleep(time);
   bool there = std::find(flights_.begin(), flights_.end(), flight) != flights_.end();
   bool mixes = stage_.plant == Plant::kMixedReply && state_ != State::kEnded;
@@ -104,6 +119,36 @@ loop::Task<> FakeWorker::work(FlightPtr flight, Deed deed, Duration time) {
   Reply reply;
   reply.body = "answer to " + flight->input;
   deliver(flight, std::move(reply));
+}
+
+loop::Task<> FakeWorker::ask(FlightPtr flight) {
+  worker::Call call;
+  const auto& names = stage_.names;
+  call.function = names[static_cast<size_t>(stage_.dice.below(static_cast<int>(names.size())))];
+  call.input = flight->input + "." + std::to_string(++stage_.asked);
+  call.id = call.input;
+  call.parent = flight->id;
+  call.parent_name = flight->function;
+  call.depth = flight->depth + 1;
+  call.latest = flight->deadline;
+  worker::Call copy;
+  copy.input = call.input;
+  copy.latest = call.latest;
+  stage_.nested_most = std::max<int64_t>(stage_.nested_most, call.depth);
+  auto answer = co_await stage_.services->invoke(std::move(call));
+  look_at_answer(copy, answer);
+  flight->asked.set();
+}
+
+void FakeWorker::look_at_answer(const worker::Call& asked, const Result<Reply>& answer) {
+  ++stage_.ask_answers;
+  // Builds are waited for whoever asks; and the host may have been held up.
+  if (stage_.loop.now() > after(asked.latest, 800ms))
+    stage_.violate("call " + asked.input + " of a function was answered too late");
+  if (!answer && answer.error().code == ErrorCode::kInternal)
+    stage_.violate("an error without a name, for a function's call");
+  if (answer && answer->body != "answer to " + asked.input)
+    stage_.violate("call " + asked.input + " of a function was given the " + answer->body);
 }
 
 void FakeWorker::deliver(FlightPtr flight, Result<Reply> outcome) {
@@ -126,6 +171,7 @@ void FakeWorker::settle(FlightPtr flight) {
   auto it = std::find(flights_.begin(), flights_.end(), flight);
   if (it == flights_.end()) return;
   flights_.erase(it);
+  flight->asks.reset();
   if (flight->overdue) --condemned_;
   flight->settled.set();
   ++answered_;
@@ -136,6 +182,8 @@ void FakeWorker::settle(FlightPtr flight) {
 
 void FakeWorker::give_up(FlightPtr flight, bool timed_out) {
   flight->waited = false;
+  flight->asks.reset();
+  flight->asked.set();  // its code goes on as it likes
   if (state_ == State::kEnded ||
       std::find(flights_.begin(), flights_.end(), flight) == flights_.end())
     return;
@@ -203,6 +251,7 @@ void FakeWorker::end() {
       reason_ == EndReason::kProtocol ? ErrorCode::kInvalidOutput : ErrorCode::kFunctionCrashed;
   for (auto& flight : std::exchange(flights_, {})) {
     if (flight->waited && !flight->outcome) flight->outcome.emplace(Error{code, "worker ended"});
+    flight->asks.reset();
     flight->done.set();
     flight->settled.set();
   }

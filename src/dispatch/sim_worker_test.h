@@ -9,6 +9,7 @@
 
 #include "loop/scope.h"
 #include "pool/pool.h"
+#include "worker/host_services.h"
 
 namespace trivet::sim {
 
@@ -35,6 +36,7 @@ enum class Plant { kNone, kDoubleLease, kLostWakeUp, kMixedReply, kTwoStarts, kL
 struct Faults {
   int crash = 0, hang = 0, slow = 0, garbage = 0, late = 0, throws = 0;
   int no_start = 0, slow_start = 0;
+  int asks = 0;  // not a fault: a call that calls another function first
   Duration run = 5ms, start = 10ms;
 };
 
@@ -49,6 +51,10 @@ struct Stage {
   std::set<FakeWorker*> workers{};  // that have not been destroyed
   int processes = 0;                // started and not gone
   int next_pid = 1;
+  // What user code asks of the host, and of which functions.
+  worker::HostServices* services = nullptr;
+  std::vector<std::string> names{};
+  int64_t begun = 0, asked = 0, ask_answers = 0, nested_most = 0;
   void violate(std::string what) {
     if (violation.empty()) violation = std::move(what);
   }
@@ -80,6 +86,8 @@ class FakeWorker final : public worker::Worker {
   struct Caller;
 
   loop::Task<> work(FlightPtr flight, Deed deed, Duration time);
+  loop::Task<> ask(FlightPtr flight);
+  void look_at_answer(const worker::Call& asked, const Result<worker::Reply>& answer);
   loop::Task<> answer_cancel(FlightPtr flight);
   loop::Task<> kill_unless_settled(FlightPtr flight, Instant when);
   loop::Task<> end_when_calm();

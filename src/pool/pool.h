@@ -39,6 +39,8 @@ class Factories {
  public:
   virtual ~Factories() = default;
   virtual std::unique_ptr<WorkerFactory> make(const catalog::FunctionSpec& spec) = 0;
+  // Stands for the build, and is waited for as long; unlike a real one, once for each call.
+  virtual loop::Task<Status> build(const catalog::FunctionSpec&) { co_return Status{}; }
 };
 
 class Pool;
