@@ -20,7 +20,8 @@ RuntimeSpec read(std::string_view interfaces, std::string_view commands) {
 
 TEST(Runtimes, who_runs_a_program_per_call_runs_one_that_stays) {
   RuntimeSpec spec = read("[stdio, ndjson]", "oneshot: {command: [own]}");
-  std::vector<std::string> offered{"stdio", "ndjson", "packet4", "msgpack", "protobuf"};
+  std::vector<std::string> offered{"stdio",    "ndjson", "packet4", "msgpack",
+                                   "protobuf", "etf",    "erlport"};
   EXPECT_EQ(spec.interfaces, offered);
   EXPECT_TRUE(spec.keeps_workers());
   EXPECT_FALSE(read("[json]", "pool: {command: [shim]}").offers("packet4"));

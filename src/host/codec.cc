@@ -3,6 +3,7 @@
 #include <boost/json.hpp>
 
 #include "wire/base64.h"
+#include "wire/etf_json.h"
 #include "wire/frame.h"
 #include "wire/json.h"
 #include "wire/message_splitter.h"
@@ -39,6 +40,13 @@ Status decode_msgpack(std::string_view bytes, Lines& lines) {
 
 Status decode_protobuf(std::string_view bytes, Lines& lines) {
   return one_document(wire::from_protobuf_value(bytes), lines);
+}
+
+Status decode_etf(std::string_view bytes, Lines& lines) {
+  auto text = wire::etf_to_json(bytes);
+  if (!text) return std::move(text).error();
+  lines.append(*text).push_back('\n');
+  return {};
 }
 
 // A body as JSON when it is that, else as text, else as bytes.
@@ -110,6 +118,7 @@ constexpr Row kRows[] = {
     {{"json", "one JSON document"}, decode_json},
     {{"msgpack", "one MessagePack document"}, decode_msgpack},
     {{"protobuf", "one Value of docs/formats/trivet_worker.proto"}, decode_protobuf},
+    {{"etf", "one external term: the byte 131 and what follows"}, decode_etf},
     {{"frame", "frames of docs/formats/frame.md"}, decode_frame},
     {{"packet4", "packets: four bytes of big-endian length before each"}, decode_packet4},
     {{"ndjson", "JSON, one document a line"}, decode_ndjson},

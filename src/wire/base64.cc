@@ -8,7 +8,6 @@ namespace {
 
 constexpr std::string_view kLetters =
     "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-constexpr std::string_view kMember = "$base64";
 
 }  // namespace
 
@@ -49,12 +48,12 @@ std::optional<std::string> from_base64(std::string_view text) {
 
 boost::json::value json_of_bytes(std::string_view bytes) {
   boost::json::object object;
-  object[kMember] = to_base64(bytes);
+  object[kBase64Member] = to_base64(bytes);
   return object;
 }
 
 std::optional<std::string> bytes_of_json(const boost::json::object& object) {
-  if (object.size() != 1 || object.begin()->key() != kMember) return std::nullopt;
+  if (object.size() != 1 || object.begin()->key() != kBase64Member) return std::nullopt;
   const auto* text = object.begin()->value().if_string();
   return text ? from_base64(*text) : std::nullopt;
 }

@@ -12,6 +12,9 @@
 
 namespace trivet::wire {
 
+// The member's name.
+inline constexpr std::string_view kBase64Member = "$base64";
+
 std::string to_base64(std::string_view bytes);
 // Nothing unless `text` is exactly what to_base64 writes: no spaces, no bits left over.
 std::optional<std::string> from_base64(std::string_view text);

@@ -18,18 +18,20 @@ namespace {
 using namespace etf;
 
 constexpr size_t kAtomMost = 255;  // characters
-constexpr size_t kOldFloat = 31;   // bytes of a float as text
+constexpr int64_t kCodePointMost = 0x10FFFF;
+constexpr size_t kOldFloat = 31;  // bytes of a float as text
+
+void append_utf8(std::string& out, uint32_t c) {
+  auto byte = [&out](uint32_t value) { out.push_back(static_cast<char>(value)); };
+  if (c < 0x80) return byte(c);
+  int more = c < 0x800 ? 1 : c < 0x10000 ? 2 : 3;  // bytes after the first, six bits each
+  byte((0xF80U >> more & 0xF0U) | c >> (6 * more));
+  while (more-- > 0) byte(0x80 | (c >> (6 * more) & 0x3F));
+}
 
 std::string utf8_of_latin1(std::string_view text) {
   std::string out;
-  for (unsigned char c : text) {
-    if (c < 0x80) {
-      out.push_back(static_cast<char>(c));
-    } else {
-      out.push_back(static_cast<char>(0xC0 | c >> 6));
-      out.push_back(static_cast<char>(0x80 | (c & 0x3F)));
-    }
-  }
+  for (unsigned char c : text) append_utf8(out, c);
   return out;
 }
 
@@ -323,6 +325,21 @@ Result<Term> read_term(std::string_view bytes, const TermLimits& limits) {
                                                   " bytes, at most " +
                                                   std::to_string(limits.bytes) + " are taken"};
   return TermReader{bytes, limits}.whole();
+}
+
+std::optional<std::string> term_text(const Term& term) {
+  if (const auto* atom = term.as<Atom>()) return atom->name;
+  if (const auto* binary = term.as<Binary>())
+    return is_utf8(binary->bytes) ? std::optional{binary->bytes} : std::nullopt;
+  const auto* list = term.as<List>();
+  if (!list || !list->tail.empty()) return std::nullopt;
+  std::string text;
+  for (const auto& item : list->items) {
+    const auto* c = item.as<int64_t>();
+    if (!c || *c < 1 || *c > kCodePointMost || (*c >= 0xD800 && *c < 0xE000)) return std::nullopt;
+    append_utf8(text, static_cast<uint32_t>(*c));
+  }
+  return text;
 }
 
 }  // namespace trivet::wire

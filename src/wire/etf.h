@@ -8,6 +8,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -100,5 +101,8 @@ void append_term(std::string& out, const Term& term);
 Term integer_term(std::string_view digits);
 // The decimal digits of an integer of any size.
 std::string decimal(const BigInteger& number);
+// An atom, a binary in UTF-8, or a string (a proper list of code points but 0) as UTF-8; nothing
+// for any other term.
+std::optional<std::string> term_text(const Term& term);
 
 }  // namespace trivet::wire

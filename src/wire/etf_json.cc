@@ -13,7 +13,7 @@ namespace trivet::wire {
 namespace {
 
 constexpr size_t kDigitsMost = 16 * limits::kKiB;  // longer numbers take too long to turn
-constexpr std::string_view kBytesKey = "$bytes", kTermKey = "$term";
+constexpr std::string_view kTermKey = "$term";
 
 bool is_key(const Term& term) {
   if (const auto* binary = term.as<Binary>()) return is_utf8(binary->bytes);
@@ -64,7 +64,7 @@ struct JsonWriter {
       append_json_string(out, atom.name);
   }
   void operator()(const Binary& binary) {
-    if (!is_utf8(binary.bytes)) return wrapped(kBytesKey, binary.bytes);
+    if (!is_utf8(binary.bytes)) return wrapped(kBase64Member, binary.bytes);
     append_json_string(out, binary.bytes);
   }
   void operator()(const Bits& bits) { whole(bits); }
@@ -97,16 +97,16 @@ struct JsonWriter {
   }
 };
 
-// {"$bytes": ...} and {"$term": ...} as what they stand for; any other map as it is.
+// {"$base64": ...} and {"$term": ...} as what they stand for; any other map as it is.
 Term unwrapped(Map map) {
   if (map.members.size() != 1) return map;
   const auto& [key, value] = map.members.front();
   const auto* name = key.as<Binary>();
   const auto* text = value.as<Binary>();
-  if (!name || !text || (name->bytes != kBytesKey && name->bytes != kTermKey)) return map;
+  if (!name || !text || (name->bytes != kBase64Member && name->bytes != kTermKey)) return map;
   auto bytes = from_base64(text->bytes);
   if (!bytes) return map;
-  if (name->bytes == kBytesKey) return Binary{std::move(*bytes)};
+  if (name->bytes == kBase64Member) return Binary{std::move(*bytes)};
   auto term = read_term(*bytes);
   if (!term) return map;
   return std::move(*term);

@@ -11,14 +11,14 @@
 //                                      pairs stays a list of pairs)
 //   map with keys that are binaries,   object; of keys that come to the same text the last counts
 //   atoms or integers
-//   any other binary                   {"$bytes": base64}
+//   any other binary                   {"$base64": base64}
 //   improper list, bit string, pid,    {"$term": base64 of the term}: given back, it is the same
 //   port, reference, function, map     term again
 //   with other keys, an integer of
 //   more than 16 KiB
 //
 // Back: strings are binaries, objects are maps with binary keys, null is the atom null, an integer
-// is an integer whatever its size, {"$bytes"} and {"$term"} are what they were made from.
+// is an integer whatever its size, {"$base64"} and {"$term"} are what they were made from.
 
 #include <string>
 #include <string_view>

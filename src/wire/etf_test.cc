@@ -188,8 +188,8 @@ TEST(EtfJson, values_of_functions) {
       {"\"\\u00e9\\n\"", Binary{"\xC3\xA9\n"}},
       {"[]", List{}},
       {"{\"a\":1,\"b\":2,\"a\":3}", Map{{{Binary{"b"}, int64_t{2}}, {Binary{"a"}, int64_t{3}}}}},
-      {"{\"$bytes\":\"/wA=\"}", Binary{std::string("\xFF\0", 2)}},
-      {"{\"$bytes\":\"x\"}", Map{{{Binary{"$bytes"}, Binary{"x"}}}}},
+      {"{\"$base64\":\"/wA=\"}", Binary{std::string("\xFF\0", 2)}},
+      {"{\"$base64\":\"x\"}", Map{{{Binary{"$base64"}, Binary{"x"}}}}},
       {"{\"$term\":\"g00AAAABA6A=\"}", Bits{"\xA0", 3}},
       {"{\"$term\":\"AAAA\"}", Map{{{Binary{"$term"}, Binary{"AAAA"}}}}},
   };

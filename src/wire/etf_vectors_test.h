@@ -83,7 +83,7 @@ inline constexpr EtfVector kEtfVectors[] = {
      ""},
     {"empty binary", "same", "836d00000000", "\"\""},
     {"binary", "same", "836d0000000568656c6c6f", "\"hello\""},
-    {"binary not UTF-8", "same", "836d00000002ff00", "{\"$bytes\":\"/wA=\"}"},
+    {"binary not UTF-8", "same", "836d00000002ff00", "{\"$base64\":\"/wA=\"}"},
     {"bits", "same", "834d0000000103a0", "{\"$term\":\"g00AAAABA6A=\"}"},
     {"many bits", "same", "834d0000000307010206", ""},
     {"empty list", "same", "836a", "[]"},

@@ -13,6 +13,8 @@ constexpr PortProtocol kProtocols[] = {
     {"ndjson", Framing::kLines, encode_port_json, decode_port_json},
     {"msgpack", Framing::kPacket4, encode_port_msgpack, decode_port_msgpack},
     {"protobuf", Framing::kPacket4, encode_port_protobuf, decode_port_protobuf},
+    {"etf", Framing::kPacket4, encode_port_etf, decode_port_etf},
+    {"erlport", Framing::kPacket4, encode_port_erlport, decode_port_erlport},
 };
 
 Error refused(std::string why) { return {ErrorCode::kInvalidInput, std::move(why)}; }

@@ -29,10 +29,14 @@ struct PortFailure {
   std::string code, type, stack;  // each may be empty
 };
 
+// A message of the program's.
 struct PortReply {
   std::optional<uint64_t> id;  // nothing: the worker leaves ids out
   std::string result;          // JSON
   std::optional<PortFailure> failure;
+  bool is_reply = true;  // false: there is nothing of the above, only what follows
+  std::string print;     // for its log, not cut into lines
+  std::string answer;    // a message that it gets back, without framing
 };
 
 struct PortProtocol {
@@ -60,6 +64,10 @@ Status encode_port_json(std::string& out, const PortCall& call);
 Result<PortReply> decode_port_json(std::string_view message);
 Status encode_port_msgpack(std::string& out, const PortCall& call);
 Result<PortReply> decode_port_msgpack(std::string_view message);
+Status encode_port_etf(std::string& out, const PortCall& call);
+Result<PortReply> decode_port_etf(std::string_view message);
+Status encode_port_erlport(std::string& out, const PortCall& call);
+Result<PortReply> decode_port_erlport(std::string_view message);
 Status encode_port_protobuf(std::string& out, const PortCall& call);
 Result<PortReply> decode_port_protobuf(std::string_view message);
 

@@ -6,6 +6,7 @@
 #include <boost/json.hpp>
 
 #include "wire/base64.h"
+#include "wire/etf_json.h"
 #include "wire/json.h"
 #include "wire/msgpack.h"
 #include "wire/protobuf.h"
@@ -64,6 +65,13 @@ RC_GTEST_PROP(PortProperties, any_value_goes_through_msgpack_and_protobuf, ()) {
   RC_ASSERT(!from_msgpack(packed.substr(0, cut)).ok());
 }
 
+Term terms(std::vector<Term> items) { return Tuple{std::move(items)}; }
+std::string written(const Term& term) {
+  std::string out;
+  append_term(out, term);
+  return out;
+}
+
 // What a worker would send, in each protocol.
 std::string reply_message(std::string_view protocol, uint64_t id, const json::value& result) {
   std::string out;
@@ -72,6 +80,12 @@ std::string reply_message(std::string_view protocol, uint64_t id, const json::va
     size_t opened = open_protobuf_message(out, 2);
     append_protobuf_value(out, result);
     close_protobuf_message(out, opened);
+  } else if (protocol == "etf" || protocol == "erlport") {
+    Term value = *term_from_json(to_text(result)), number = integer_term(std::to_string(id));
+    if (protocol == "etf")
+      append_term(out, terms({Atom{"reply"}, number, terms({Atom{"ok"}, value})}));
+    else
+      append_term(out, terms({Atom{"r"}, number, value}));
   } else if (protocol == "msgpack") {
     append_msgpack(out, json::value{{"id", id}, {"result", result}});
   } else {
@@ -111,6 +125,129 @@ TEST(PortProtocol, calls_have_the_documented_form) {
             "\0\0\0\x1C"
             "\x08\x07\x12\x04math\x1A\x03"
             "add\x22\x02\x18\x02\x22\x09\x29\0\0\0\0\0\0\x04\x40"sv);
+}
+
+// What a call is, as terms in JSON.
+std::string call_in_terms(std::string_view protocol, const PortCall& call) {
+  std::string out;
+  if (!append_port_call(out, *find_port_protocol(protocol), call).ok()) return "refused";
+  auto term = read_term(std::string_view{out}.substr(4));
+  if (!term) return term.error().message;
+  const auto* tuple = term->as<Tuple>();
+  bool named = tuple && tuple->items[2].as<Atom>() && tuple->items[3].as<Atom>();
+  std::string json;
+  append_json(json, *term);
+  return named ? json : "no atoms: " + json;
+}
+
+TEST(PortTerms, calls_are_tuples_with_names_as_atoms) {
+  PortCall call{UINT64_MAX, "math", "add", R"([1,2.5,null,{"a":[null]},"é"])"};
+  EXPECT_EQ(call_in_terms("etf", call),
+            R"(["call",18446744073709551615,"math","add",[1,2.5,null,{"a":[null]},"é"]])");
+  EXPECT_EQ(call_in_terms("erlport", call),
+            R"(["C",18446744073709551615,"math","add",[1,2.5,null,{"a":[null]},"é"]])");
+  std::string sent;
+  ASSERT_TRUE(append_port_call(sent, *find_port_protocol("erlport"), call).ok());
+  EXPECT_EQ(sent.find("null"), std::string::npos);
+  EXPECT_NE(sent.find("undefined"), std::string::npos);
+  std::string fits, longer;
+  for (int i = 0; i < 255; ++i) fits += "é";
+  longer = fits + "x";
+  EXPECT_NE(call_in_terms("etf", {1, fits, "f", "[]"}), "refused");
+  EXPECT_EQ(call_in_terms("etf", {1, longer, "f", "[]"}), "refused");
+  EXPECT_EQ(call_in_terms("erlport", {1, "m", longer, "[]"}), "refused");
+}
+
+TEST(PortTerms, failures_come_in_several_forms) {
+  Term text = Binary{"boom"}, stack = terms({Binary{"f.x"}, 3, Binary{"go"}, Binary{"go()"}});
+  Map facts{{{Atom{"message"}, text}, {Binary{"code"}, Atom{"e"}}, {Atom{"type"}, Atom{"null"}}}};
+  const std::tuple<Term, std::string, std::string, std::string> table[] = {
+      {text, "boom", "", ""},
+      {Atom{"badarg"}, "badarg", "", ""},
+      {terms({Atom{"badarg"}, text}), "boom", "", "badarg"},
+      {facts, "boom", "e", ""},
+      {Map{}, "{}", "", ""},
+      {terms({1, 2, 3}), "[1,2,3]", "", ""}};
+  for (const auto& [reason, message, code, type] : table) {
+    auto reply =
+        decode_port_etf(written(terms({Atom{"reply"}, 1, terms({Atom{"error"}, reason})})));
+    ASSERT_TRUE(reply.ok() && reply->failure) << message;
+    EXPECT_EQ(reply->failure->message, message);
+    EXPECT_EQ(reply->failure->code, code);
+    EXPECT_EQ(reply->failure->type, type);
+  }
+  Term error = terms({Atom{"lang"}, Atom{"ValueError"}, List{{0x42, 0xE9, 0x20AC, 0x1F680}, {}},
+                      List{{stack}, {}}});
+  auto reply = decode_port_erlport(written(terms({Atom{"e"}, 7, error})));
+  ASSERT_TRUE(reply.ok() && reply->failure);
+  EXPECT_EQ(reply->id, 7U);
+  EXPECT_EQ(reply->failure->message, "Bé€🚀");
+  EXPECT_EQ(reply->failure->type, "ValueError");
+  EXPECT_EQ(reply->failure->stack, "f.x:3 in go\n");
+}
+
+TEST(PortTerms, what_is_no_reply_is_heard_answered_or_refused) {
+  auto printed = decode_port_erlport(written(terms({Atom{"P"}, Binary{"half a l"}})));
+  ASSERT_TRUE(printed.ok());
+  EXPECT_FALSE(printed->is_reply);
+  EXPECT_EQ(printed->print, "half a l");
+  auto told = decode_port_erlport(written(terms({Atom{"M"}, Atom{"pid"}, Binary{"hello"}})));
+  ASSERT_TRUE(told.ok());
+  EXPECT_TRUE(!told->is_reply && told->print.empty() && told->answer.empty());
+  Term id = integer_term("340282366920938463463374607431768211455");
+  auto asked =
+      decode_port_erlport(written(terms({Atom{"C"}, id, Atom{"m"}, Atom{"f"}, List{}, Atom{"N"}})));
+  ASSERT_TRUE(asked.ok());
+  EXPECT_FALSE(asked->is_reply);
+  const auto answer = read_term(asked->answer);
+  ASSERT_TRUE(answer.ok());
+  EXPECT_TRUE(answer->as<Tuple>()->items[0].is_atom("e"));
+  EXPECT_EQ(answer->as<Tuple>()->items[1], id);
+
+  const std::tuple<bool, Term, std::string_view> refused[] = {
+      {false, 1, "not a tuple"},
+      {false, terms({}), "not a tuple"},
+      {false, terms({Atom{"reply"}}), "neither {reply, Id, Outcome}"},
+      {false, terms({Atom{"r"}, 1, 2}), "neither {reply, Id, Outcome}"},
+      {false, terms({Atom{"reply"}, 1, Atom{"ok"}}), "neither {ok, Value}"},
+      {false, terms({Atom{"reply"}, -1, terms({Atom{"ok"}, 1})}), "not a whole number: -1"},
+      {false, terms({Atom{"reply"}, id, terms({Atom{"ok"}, 1})}), "not a whole number: 3402"},
+      {true, terms({Atom{"r"}, 2}), "none of r, e, C, M and P"},
+      {true, terms({Atom{"x"}, 1, 2}), "none of r, e, C, M and P"},
+      {true, terms({Atom{"r"}, Atom{"undefined"}, 2}), "not a whole number: undefined"},
+      {true, terms({Atom{"e"}, Binary{"sad"}}), "outside of a call: sad"}};
+  for (const auto& [erlport, term, says] : refused) {
+    auto reply = erlport ? decode_port_erlport(written(term)) : decode_port_etf(written(term));
+    ASSERT_FALSE(reply.ok()) << says;
+    EXPECT_EQ(reply.error().code, ErrorCode::kInvalidInput);
+    EXPECT_NE(reply.error().message.find(says), std::string::npos) << reply.error().message;
+  }
+}
+
+TEST(PortTerms, values_are_as_deep_as_json_may_be) {
+  for (const char* name : {"etf", "erlport"})
+    for (size_t depth : {64, 65}) {
+      Term value = 1;
+      for (size_t i = 0; i < depth; ++i) value = List{{value}, {}};
+      Term number = 1;
+      Term whole = name == std::string{"etf"}
+                       ? terms({Atom{"reply"}, number, terms({Atom{"ok"}, value})})
+                       : terms({Atom{"r"}, number, value});
+      auto reply = find_port_protocol(name)->decode(written(whole));
+      EXPECT_EQ(reply.ok(), depth == 64) << name << depth;
+      EXPECT_TRUE(!reply || parse_json(reply->result).ok());
+    }
+}
+
+TEST(PortTerms, an_id_may_be_left_out) {
+  Term outcome = terms({Atom{"ok"}, 5});
+  for (const Term& term :
+       {terms({Atom{"reply"}, outcome}), terms({Atom{"reply"}, Atom{"undefined"}, outcome})}) {
+    auto reply = decode_port_etf(written(term));
+    ASSERT_TRUE(reply.ok());
+    EXPECT_FALSE(reply->id);
+    EXPECT_EQ(reply->result, "5");
+  }
 }
 
 TEST(PortProtocol, lines_in_arguments_stay_one_line) {

@@ -209,8 +209,19 @@ void Port::on_message(std::string_view message, uint64_t offset) {
   if (!reply)
     return garbage("the message at byte " + std::to_string(offset) + " of its stdout, " +
                    std::to_string(message.size()) + " bytes long: " + reply.error().message);
+  if (!reply->is_reply) return hear(*reply);
   FlightPtr flight = flight_of(*reply, offset);
   if (flight) settle(*flight, std::move(*reply));
+}
+
+void Port::hear(const wire::PortReply& message) {
+  process_->print(message.print);
+  if (message.answer.empty()) return;
+  std::string packet;
+  size_t begun = wire::begin_message(packet, protocol_.framing);
+  packet += message.answer;
+  wire::end_message(packet, protocol_.framing, begun);
+  writer_->send(packet);
 }
 
 // Whose reply it is; nobody's when its call was settled, or when it is garbage.

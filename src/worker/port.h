@@ -61,6 +61,7 @@ class Port final : public Worker {
   void on_eof(const wire::MessageSplitter& splitter);
   void on_process_end();
   FlightPtr flight_of(const wire::PortReply& reply, uint64_t offset);
+  void hear(const wire::PortReply& message);
   void settle(Flight& flight, wire::PortReply reply);
   void garbage(std::string what);
   void attribute_output();

@@ -82,6 +82,8 @@ class Process final : private launcher::ChildObserver {
   // Reads what is in the pipes now, so that lines printed before a reply are attributed to its
   // call.
   void pump();
+  // Text that came on another way, as if it had been printed.
+  void print(std::string_view text) { take(*out_, text); }
   // There was too much for one turn of the loop: something is left in the pipes.
   bool behind() const;
   // SIGKILL to the whole tree; `ended` follows.

@@ -37,7 +37,7 @@ vectors() ->
      {"atom", hello, "\"hello\"", "same"}, {"empty atom", '', "\"\"", "same"}, {"atom of Latin-1", list_to_atom([233, 255]), "", "same"},
      {"atom in UTF-8", hello, "\"hello\"", "utf8"}, {"atom beyond Latin-1", list_to_atom([955, 8364]), "", "same"},
      {"long atom beyond Latin-1", list_to_atom(lists:duplicate(255, 955)), "", "same"},
-     {"empty binary", <<>>, "\"\"", "same"}, {"binary", <<"hello">>, "\"hello\"", "same"}, {"binary not UTF-8", <<255, 0>>, "{\"$bytes\":\"/wA=\"}", "same"},
+     {"empty binary", <<>>, "\"\"", "same"}, {"binary", <<"hello">>, "\"hello\"", "same"}, {"binary not UTF-8", <<255, 0>>, "{\"$base64\":\"/wA=\"}", "same"},
      {"bits", <<5:3>>, "{\"$term\":\"g00AAAABA6A=\"}", "same"}, {"many bits", <<1, 2, 3:7>>, "", "same"},
      {"empty list", [], "[]", "same"}, {"string", "hi", "[104,105]", "same"}, {"list of numbers", [1, 2, 300], "[1,2,300]", "same"},
      {"string of 65536", lists:duplicate(20, 7), "", "same"},

@@ -108,8 +108,8 @@ def test_an_input_that_is_a_file(tmp_path):
     assert (done.returncode, done.stdout, done.stderr) == (0, b"", b"")
 
 
-@pytest.mark.parametrize("garbage,says", [(b"hello, port\n", "packet of 1751477356 bytes was announced"), (b"\0\0\0\x09\x83h", "ended within a packet"),
-                                          (b"\0\0", "ended within a packet"), (b"\xff\xff\xff\xff", "at most 67108864 are taken")])
+@pytest.mark.parametrize("garbage,says", [(b"hello, port\n", "over the limit of 67108864 bytes: 1751477356 bytes"), (b"\0\0\0\x09\x83h", "ended within a packet"),
+                                          (b"\0\0", "ended within a packet"), (b"\xff\xff\xff\xff", "over the limit of 67108864 bytes: 4294967295 bytes")])
 def test_what_is_no_packet_ends_it_with_a_sentence(tmp_path, garbage, says):
     port = Port(tmp_path)
     port.process.stdin.write(garbage)

@@ -61,6 +61,36 @@ def protobuf_call(message):
     return members[1], members[3].decode()
 
 
+def term_call(message):
+    """Id and function of a tuple of five that begins with an atom and a number below 65536; ErlPort's has the same form."""
+    at = 3  # 131, 104, 5
+
+    def value():
+        nonlocal at
+        tag, at = message[at], at + 1
+        width = {97: 1, 98: 4, 100: 2, 115: 1, 118: 2, 119: 1}[tag]
+        number, at = int.from_bytes(message[at:at + width], "big"), at + width
+        if tag in (97, 98):
+            return number
+        at += number
+        return message[at - number:at].decode()
+    assert message[:3] == b"\x83h\x05"
+    _, number, _, function = value(), value(), value(), value()
+    return number, function
+
+
+def atom(name):
+    return b"d" + struct.pack(">H", len(name)) + name.encode()
+
+
+def term_reply(number, text):
+    value = b"m" + struct.pack(">I", len(text)) + text.encode()
+    ident = b"" if number is None else b"b" + struct.pack(">I", number)
+    if PROTOCOL == "erlport":
+        return packed(b"\x83h\x03" + atom("r") + ident + value)
+    return packed(b"\x83h" + bytes([2 if number is None else 3]) + atom("reply") + ident + b"h\x02" + atom("ok") + value)
+
+
 def varint_of(number):
     out = b""
     while number > 127:
@@ -77,6 +107,8 @@ def reply(number, text):
         value = b"\x32" + varint_of(len(text)) + text.encode()
         head = b"" if number is None else b"\x08" + varint_of(number)
         return packed(head + b"\x12" + varint_of(len(value)) + value)
+    if PROTOCOL in ("etf", "erlport"):
+        return term_reply(number, text)
     message = json.dumps({"result": text} if number is None else {"id": number, "result": text}).encode()
     return message + b"\n" if PROTOCOL == "ndjson" else packed(message)
 
@@ -125,6 +157,8 @@ while message := read_message():
         act(*msgpack_call(message))
     elif PROTOCOL == "protobuf":
         act(*protobuf_call(message))
+    elif PROTOCOL in ("etf", "erlport"):
+        act(*term_call(message))
     else:
         call = json.loads(message)
         act(call["id"], call["function"])

@@ -29,8 +29,10 @@ EXAMPLES = {
     "ruby-ndjson": ["/usr/bin/ruby", "-e", "require 'json'"],
     "ruby-msgpack": ["/usr/bin/ruby", "-e", "require 'msgpack'"],
     "python-protobuf": ["/usr/bin/python3", "-c", "import google.protobuf"],
+    "etf-erlang": ["/usr/bin/erl", "-noshell", "-eval", "halt(0)."],
+    "etf-node": ["node", "--version"],
 }
-PROTOCOLS = ["packet4", "ndjson", "msgpack", "protobuf"]
+PROTOCOLS = ["packet4", "ndjson", "msgpack", "protobuf", "etf", "erlport"]
 
 
 def can_run(command):
@@ -59,7 +61,7 @@ def server(tmp_path_factory):
             shutil.copy(HERE / "port_worker.py", folder / "worker.run")
             manifest = {"runtime": "native", "entrypoint": "worker.run", "interface": protocol, "env": {"PROTOCOL": protocol},
                         "scale": {"max": 1, "overflow": 0, "concurrency": 10}, "limits": {"timeout": timeout, "payload": "2MiB"},
-                        "restart": {"backoff": "1ms..5ms"}}
+                        "restart": {"backoff": "1ms..5ms", "breaker": {"failures": 0}}}
             (folder / "trivet.yaml").write_text(yaml.safe_dump(manifest))
     with Server(functions) as running:
         assert running.get("/v1/functions").json["problems"] == []
@@ -156,10 +158,104 @@ def test_a_call_past_its_deadline_is_ended(server, runtime):
         time.sleep(0.01)
 
 
-@pytest.mark.parametrize("runtime", ["ruby-msgpack", "python-protobuf"], indirect=True)
+@pytest.mark.parametrize("runtime", ["ruby-msgpack", "python-protobuf", "etf-erlang"], indirect=True)
 def test_values_that_json_numbers_and_texts_cannot_hold_elsewhere_come_back(server, runtime):
-    for value in [2**64 - 1, 2**63, 2**63 - 1, -2**63, 0, -1, 1.5, "", "é\0", None, True, [], {}, {"a": {"b": []}}, {"$base64": "AAH/"}, {"$base64": ""}]:
+    for value in [2**64 - 1, 2**63, 2**63 - 1, -2**63, 0, -1, 1.5, "", "é\0", None, True, [], {}, {"a": {"b": []}}, {"$base64": "AAH/"}]:
         assert call(server, runtime, "echo", [value]).json == [value]
+    empty = {"$base64": ""}  # a term that is an empty binary is an empty text
+    assert call(server, runtime, "echo", [empty]).json == ["" if runtime == "etf-erlang" else empty]
+
+
+@pytest.mark.parametrize("runtime", ["etf-erlang"], indirect=True)
+def test_numbers_of_any_size_come_back_as_terms(server, runtime):
+    for value in [2**200, -2**200, 10**4000, 1e300, 5e-324]:
+        assert call(server, runtime, "echo", [value]).json == [value]
+    assert call(server, runtime, "add", 2**64, 2**64).json == 2**65
+
+
+@pytest.fixture(scope="module")
+def erlport(tmp_path_factory):
+    """A function whose program is what ErlPort would start: an instance that finds its modules in the function's folder."""
+    folder = tmp_path_factory.mktemp("erlport") / "old"
+    folder.mkdir()
+    (folder / "old.py").write_text(OLD)
+    (folder / "worker.run").write_text(f"#!/bin/sh\nexec /usr/bin/python3 -B {ROOT}/runtimes/python/erlport.py --packet=4 --use_stdio --compressed=0\n")
+    (folder / "worker.run").chmod(0o755)
+    manifest = {"runtime": "native", "entrypoint": "worker.run", "interface": "erlport", "scale": {"max": 1, "overflow": 0}}
+    (folder / "trivet.yaml").write_text(yaml.safe_dump(manifest))
+    with Server(folder.parent) as running:
+        yield running
+
+
+OLD = """
+from erlport import erlang
+from erlport.erlterms import Atom
+import os, threading
+
+def add(*numbers): return sum(numbers)
+def echo(value): return value
+def kinds(value): return [type(item).__name__.encode() for item in value]
+def talk():
+    print("half a", end=" ")
+    print("line")
+    print("two\\nthree")
+    return b"said"
+def fail(): raise ValueError("B\u00e9 \u20ac")
+def cast():
+    erlang.cast(Atom(b"somebody"), b"hello")
+    return None
+def ask():
+    try:
+        return erlang.call(Atom(b"math"), Atom(b"sqrt"), [4])
+    except erlang.CallError as error:
+        return [b"refused", bytes(error.value)]
+def text(): return "h\u00e9"
+def pid(): return os.getpid()
+class Box:
+    @staticmethod
+    def open(): return {b"a": (1, 2), Atom(b"b"): None}
+def out():
+    os.write(1, b"to nobody")
+    return True
+"""
+
+
+def old(server, function, *args):
+    reply = server.post("/function/old", {"module": "old", "function": function, "args": list(args)})
+    return reply.json if reply.status == 200 else (reply.status, reply.json["code"], reply.json)
+
+
+def test_an_erlport_instance_answers_calls(erlport):
+    assert old(erlport, "add", 5, 3) == 8
+    for value in [{"a": [1, None, True, "x"], "b": {"c": -1.5}}, 2**70, -1, 0.5, [], {}, "é", None, {"$base64": "AAH/"}, [1, 2, 3]]:
+        assert old(erlport, "echo", value) == value
+    assert old(erlport, "kinds", [None, True, 1, "x", [], {}]) == ["NoneType", "bool", "int", "bytes", "List", "Map"]
+    assert old(erlport, "text") == [104, 233]  # a str is a list of code points
+    assert old(erlport, "Box.open") == {"a": [1, 2], "b": None}
+    assert erlport.post("/function/old", {"module": "math", "function": "sqrt", "args": [16]}).json == 4.0
+
+
+def test_what_an_erlport_instance_prints_is_its_log(erlport):
+    reply = erlport.post("/function/old", {"module": "old", "function": "talk", "args": []})
+    assert reply.json == "said"
+    rows = erlport.log_lines(call=reply.headers["x-call-id"])
+    assert [(row["message"], row["stream"]) for row in rows] == [("half a line", "stdout"), ("two", "stdout"), ("three", "stdout")]
+
+
+def test_an_erlport_instance_that_casts_or_calls_is_not_lost(erlport):
+    before = old(erlport, "pid")
+    assert old(erlport, "cast") is None
+    assert old(erlport, "ask") == ["refused", "a program behind this interface is called, and cannot call"]
+    assert old(erlport, "out") is True
+    assert old(erlport, "pid") == before
+
+
+def test_an_erlport_instances_error_is_the_functions(erlport):
+    status, code, problem = old(erlport, "fail")
+    assert (status, code, problem["detail"], problem["error_type"]) == (500, "FUNCTION_ERROR", "Bé €", "builtins.ValueError"), problem
+    assert "old.py:" in problem["stack"] and " in fail" in problem["stack"], problem
+    status, code, problem = old(erlport, "nothing")
+    assert (status, code, problem["error_type"]) == (500, "FUNCTION_ERROR", "builtins.AttributeError"), problem
 
 
 def test_the_generated_messages_are_those_of_the_schema(tmp_path):
@@ -229,7 +325,7 @@ def test_a_second_reply_is_dropped(server, protocol):
     assert pids_of(server, name) == pids
 
 
-@every_protocol
+@pytest.mark.parametrize("protocol", [p for p in PROTOCOLS if p != "erlport"])  # ErlPort's messages always have one
 def test_a_reply_without_id_belongs_to_the_only_call(server, protocol):
     name = "fault-" + protocol
     with concurrent.futures.ThreadPoolExecutor(10) as callers:

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "wire/base64.h"
+
 namespace trivet::gateway {
 namespace {
 
@@ -63,21 +65,6 @@ std::optional<std::string> parameter(std::string_view header, std::string_view w
   return std::nullopt;
 }
 
-std::string base64(std::string_view bytes) {
-  constexpr char kDigits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-  std::string out;
-  out.reserve((bytes.size() + 2) / 3 * 4);
-  for (size_t i = 0; i < bytes.size(); i += 3) {
-    size_t have = std::min<size_t>(3, bytes.size() - i);
-    uint32_t word = 0;
-    for (size_t k = 0; k < 3; ++k)
-      word = word << 8 | (k < have ? static_cast<unsigned char>(bytes[i + k]) : 0U);
-    for (size_t k = 0; k < 4; ++k)
-      out.push_back(k <= have ? kDigits[word >> (18 - 6 * k) & 63] : '=');
-  }
-  return out;
-}
-
 struct Part {
   std::string disposition, type = "application/octet-stream";
   std::string_view content;
@@ -124,7 +111,7 @@ Status add_part(const Part& part, json::object& input, json::array& files) {
                                {"filename", *filename},
                                {"content_type", part.type},
                                {"size", part.content.size()},
-                               {"data", base64(part.content)}});
+                               {"data", wire::to_base64(part.content)}});
   return {};
 }
 

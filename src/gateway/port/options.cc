@@ -82,7 +82,7 @@ Status set_env(FunctionSpec& spec, const Term& value) {
   auto pairs = pairs_of(value);
   if (!pairs) return wrong("env", "a map or a list of pairs");
   for (const auto& [key, text] : *pairs) {
-    auto name = text_of(key), content = text_of(text);
+    auto name = wire::term_text(key), content = wire::term_text(text);
     bool named = name && !name->empty() && name->find_first_of(std::string("=\0", 2)) == name->npos;
     if (!named || !content || content->find('\0') != content->npos)
       return wrong("env", "made of names and texts");
@@ -107,7 +107,7 @@ Status set_option(FunctionSpec& spec, const std::string& name, const Term& value
   if (std::find(std::begin(kFolders), std::end(kFolders), name) == std::end(kFolders) &&
       name != spec.runtime + "_path")
     return unknown(name);
-  auto text = text_of(value);
+  auto text = wire::term_text(value);
   if (!text || text->empty() || text->find('\0') != text->npos) return wrong(name, "a folder");
   spec.dir = *text;
   return {};
@@ -128,7 +128,7 @@ Result<FunctionSpec> read_pool_options(const std::string& runtime, const Term& o
   spec.scale.start = catalog::StartPolicy::kEager;
   spec.limits.timeout = limits::kTimeoutMax;
   for (const auto& [key, value] : *pairs) {
-    auto name = text_of(key);
+    auto name = wire::term_text(key);
     if (!name) return Error{ErrorCode::kInvalidRequest, "an option's name must be an atom"};
     if (Status set = set_option(spec, *name, value); !set) return set.error();
   }

@@ -4,16 +4,13 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include <algorithm>
 #include <cerrno>
-#include <cstring>
 
 #include "base/limits.h"
 
 namespace trivet::gateway {
 namespace {
 
-constexpr size_t kHeader = 4;
 constexpr size_t kReadSize = 64 * limits::kKiB;
 constexpr size_t kQueuedMost = 16 * limits::kMiB;  // then nothing more is read
 
@@ -28,24 +25,19 @@ bool can_be_watched(int fd) {
 }  // namespace
 
 PacketReader::PacketReader(loop::Loop& loop, int fd, size_t max_packet)
-    : fd_(fd), max_packet_(max_packet) {
+    : fd_(fd), splitter_(wire::Framing::kPacket4, max_packet) {
   make_non_blocking(fd);
   if (can_be_watched(fd)) watch_.emplace(loop, fd, EPOLLIN | EPOLLRDHUP);
 }
 
 Result<PacketReader::Got> PacketReader::read_more() {
-  if (begin_ > 0 && (begin_ == end_ || buffer_.size() - end_ < kReadSize)) {
-    std::memmove(buffer_.data(), buffer_.data() + begin_, end_ - begin_);
-    end_ -= std::exchange(begin_, 0);
-  }
-  if (buffer_.size() - end_ < kReadSize)
-    buffer_.resize(std::max(end_ + kReadSize, std::min(end_ * 2, max_packet_ + kReadSize)));
-  ssize_t n = read(fd_, buffer_.data() + end_, buffer_.size() - end_);
+  char buffer[kReadSize];
+  ssize_t n = read(fd_, buffer, sizeof buffer);
   if (n > 0) {
     // Less than there was room for: the pipe is empty now, and epoll tells when it no longer is.
-    bool empty = end_ + static_cast<size_t>(n) < buffer_.size();
+    bool empty = static_cast<size_t>(n) < sizeof buffer;
     if (empty && watch_ && !watch_->hung_up()) watch_->drained();
-    end_ += static_cast<size_t>(n);
+    splitter_.feed({buffer, static_cast<size_t>(n)});
     return Got::kBytes;
   }
   if (n == 0) return Got::kEnd;
@@ -56,26 +48,16 @@ Result<PacketReader::Got> PacketReader::read_more() {
 
 loop::Task<Result<std::optional<std::string_view>>> PacketReader::next() {
   for (;;) {
-    size_t have = end_ - begin_, size = 0;
-    if (have >= kHeader) {
-      for (size_t i = 0; i < kHeader; ++i)
-        size = size << 8 | static_cast<unsigned char>(buffer_[begin_ + i]);
-      if (size > max_packet_)
-        co_return Error{ErrorCode::kInvalidRequest,
-                        "a packet of " + std::to_string(size) + " bytes was announced, at most " +
-                            std::to_string(max_packet_) + " are taken",
-                        "the port speaks packets with four bytes of length, as open_port does with "
-                        "{packet, 4}"};
-      if (have >= kHeader + size) {
-        std::string_view packet{buffer_.data() + begin_ + kHeader, size};
-        begin_ += kHeader + size;
-        co_return std::optional{packet};
-      }
-    }
+    auto packet = splitter_.next();
+    if (!packet)
+      co_return Error{ErrorCode::kInvalidRequest, std::move(packet).error().message,
+                      "the port speaks packets with four bytes of length, as open_port does with "
+                      "{packet, 4}"};
+    if (*packet) co_return *packet;
     if (watch_ && !watch_->may_read()) co_await watch_->readable();
     auto got = read_more();
     if (!got) co_return std::move(got).error();
-    if (*got == Got::kEnd && have > 0)
+    if (*got == Got::kEnd && splitter_.mid_message())
       co_return Error{ErrorCode::kInvalidRequest, "the input ended within a packet"};
     if (*got == Got::kEnd) co_return std::optional<std::string_view>{};
     if (*got == Got::kNothing && watch_) watch_->drained();
@@ -93,11 +75,9 @@ PacketWriter::~PacketWriter() {
   if (watching_) loop_.remove(fd_, *this);
 }
 
-void PacketWriter::send(std::string packet) {
+void PacketWriter::send(std::string packet, size_t begun) {
   if (broken_) return;
-  size_t size = packet.size() - kHeader;
-  for (size_t i = 0; i < kHeader; ++i)
-    packet[i] = static_cast<char>(size >> (8 * (kHeader - 1 - i)));
+  wire::end_message(packet, wire::Framing::kPacket4, begun);
   queued_ += packet.size();
   queue_.push_back(std::move(packet));
   if (watching_) return;

@@ -11,6 +11,7 @@
 #include "loop/loop.h"
 #include "loop/task.h"
 #include "loop/watch.h"
+#include "wire/message_splitter.h"
 
 namespace trivet::gateway {
 
@@ -28,9 +29,7 @@ class PacketReader {
   Result<Got> read_more();
 
   int fd_;
-  size_t max_packet_;
-  std::string buffer_;
-  size_t begin_ = 0, end_ = 0;        // of what is read and not yet given out
+  wire::MessageSplitter splitter_;
   std::optional<loop::Watch> watch_;  // none for what is always ready, such as a file
 };
 
@@ -39,9 +38,9 @@ class PacketWriter final : public loop::IoHandler {
  public:
   PacketWriter(loop::Loop& loop, int fd);
   ~PacketWriter();
-  // Writes now as far as the pipe takes it, and keeps the rest. `packet` begins with four bytes
-  // that are left for its length.
-  void send(std::string packet);
+  // Writes now as far as the pipe takes it, and keeps the rest. `packet` has its message from
+  // `begun` on, which begin_message() gave.
+  void send(std::string packet, size_t begun);
   // Much waits already: who can should not add to it.
   bool is_full() const { return !room_.is_set(); }
   // Until that is over.

@@ -183,9 +183,10 @@ void Port::log(std::string_view json) {
 }
 
 void Port::send(const Term& term) {
-  std::string packet(4, '\0');
+  std::string packet;
+  size_t begun = wire::begin_message(packet, wire::Framing::kPacket4);
   wire::append_term(packet, term);
-  out_.send(std::move(packet));
+  out_.send(std::move(packet), begun);
 }
 
 }  // namespace trivet::gateway

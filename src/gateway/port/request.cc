@@ -17,7 +17,7 @@ struct Fields {
   std::optional<Error> error;
 
   std::string text(size_t i, const char* what) {
-    auto text = text_of(items[i]);
+    auto text = wire::term_text(items[i]);
     if ((!text || text->empty()) && !error)
       error = wrong(std::string{what} + " must be an atom, a binary or a string");
     return text ? *text : "";
@@ -68,21 +68,6 @@ Result<const Form*> form_of(const Term& term) {
 }
 
 }  // namespace
-
-std::optional<std::string> text_of(const Term& term) {
-  if (const auto* atom = term.as<wire::Atom>()) return atom->name;
-  if (const auto* binary = term.as<wire::Binary>())
-    return wire::is_utf8(binary->bytes) ? std::optional{binary->bytes} : std::nullopt;
-  const auto* list = term.as<wire::List>();
-  if (!list || !list->tail.empty()) return std::nullopt;
-  std::string text;
-  for (const auto& item : list->items) {
-    const auto* c = item.as<int64_t>();
-    if (!c || *c < 1 || *c > 127) return std::nullopt;
-    text.push_back(static_cast<char>(*c));
-  }
-  return text;
-}
 
 std::optional<Term> id_of(const Term& term) {
   const auto* tuple = term.as<wire::Tuple>();

@@ -42,8 +42,6 @@ struct PortStats {
 };
 using PortRequest = std::variant<PortCall, PortStart, PortStop, PortPing, PortStats>;
 
-// An atom, a binary in UTF-8 or a string of ASCII, as text.
-std::optional<std::string> text_of(const wire::Term& term);
 // The Id of a request that may be wrong otherwise: the second of any tuple that is no cast.
 std::optional<wire::Term> id_of(const wire::Term& term);
 // kInvalidRequest says what is wrong.
