@@ -40,6 +40,7 @@ class Serving {
     os::Fd control;       // of a zygote: our end
     bool killed = false;
     bool reaping = false;  // its zygote was asked to
+    int64_t heard_ms = 0;  // of a zygote: when it answered last
     int64_t asked_ms = 0;  // when its zygote was asked to fork or reap; 0 = it answered
   };
 

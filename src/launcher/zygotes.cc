@@ -17,7 +17,7 @@
 namespace trivet::launcher {
 namespace {
 
-constexpr int64_t kZygoteAnswersMs = 2000;  // a zygote that takes longer is ended
+constexpr int64_t kZygoteAnswersMs = 2000;  // a zygote that is silent for longer is ended
 
 int64_t now_ms() {
   timespec t{};
@@ -82,6 +82,7 @@ void Serving::on_control(uint32_t ticket) {
     orphan_forks(ticket);
     return kill(ticket);
   }
+  found->second.heard_ms = now_ms();
   auto of = children_.find(frame->ticket);
   if (of == children_.end() || of->second.zygote != ticket) return;
   if (frame->type == kFrameForked) return on_forked(of->second, frame->body);
@@ -141,8 +142,8 @@ void Serving::orphan_forks(uint32_t zygote) {
     if (auto found = children_.find(ticket); found != children_.end()) bury(found->second);
 }
 
-// A zygote only forks and reaps: one that does not answer hangs, or was stopped. Its end frees
-// those who wait for it.
+// A zygote only forks and reaps, one after the other: one that answers nobody hangs, or was stopped.
+// Its end frees those who wait for it.
 void Serving::end_silent_zygotes() {
   int64_t since = now_ms() - kZygoteAnswersMs;
   std::vector<uint32_t> silent;
@@ -150,7 +151,9 @@ void Serving::end_silent_zygotes() {
   for (const auto& [ticket, child] : children_) {
     if (child.asked_ms == 0) continue;
     ++unanswered_;
-    if (child.asked_ms < since) silent.push_back(child.zygote);
+    auto zygote = children_.find(child.zygote);
+    bool heard = zygote != children_.end() && zygote->second.heard_ms >= since;
+    if (child.asked_ms < since && !heard) silent.push_back(child.zygote);
   }
   for (uint32_t zygote : silent) kill(zygote);
 }
