@@ -61,12 +61,19 @@ struct Opaque {
   bool operator==(const Opaque&) const = default;
 };
 
+// What a term is made of: a number or one of the types above.
+template <class T>
+concept TermPart =
+    std::is_arithmetic_v<T> || std::is_same_v<T, Atom> || std::is_same_v<T, Binary> ||
+    std::is_same_v<T, Bits> || std::is_same_v<T, BigInteger> || std::is_same_v<T, List> ||
+    std::is_same_v<T, Tuple> || std::is_same_v<T, Map> || std::is_same_v<T, Opaque>;
+
 struct Term {
   std::variant<int64_t, double, Atom, Binary, Bits, BigInteger, List, Tuple, Map, Opaque> value;
 
   Term() : value(int64_t{0}) {}
   template <class T>
-  requires(!std::is_same_v<std::remove_cvref_t<T>, Term>) Term(T&& of)
+  requires TermPart<std::remove_cvref_t<T>> Term(T&& of)
       : value(std::forward<T>(of)) {}  // NOLINT: implicit
 
   template <class T>
