@@ -47,7 +47,6 @@ Serving::Serving(os::Fd socket)
   prctl(PR_SET_CHILD_SUBREAPER, 1);
   prctl(PR_SET_NAME, "trivet-launcher");
   for (int sig : {SIGTERM, SIGINT, SIGHUP, SIGPIPE}) signal(sig, SIG_IGN);  // the host decides
-  signal(SIGCHLD, SIG_DFL);  // ignored, our children would vanish without a word
   sigset_t child;
   sigemptyset(&child);
   sigaddset(&child, SIGCHLD);
