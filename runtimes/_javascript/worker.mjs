@@ -90,9 +90,10 @@ async function start(facts) {
 // One request, on stdin and stdout, of a program that is run as Node runs its main module. Frames are over: it ends when it has nothing to do.
 async function becomeProgram() {
   pipe.close();
-  const { runMain } = (await import('node:module')).default;
+  const [{ default: { runMain } }, { closeSync }] = await Promise.all([import('node:module'), import('node:fs')]);
+  closeSync(4);
   process.argv[1] = `${load.dir}/${load.entrypoint}`;
-  runMain();
+  setImmediate(runMain); // outside of what catches our own errors: the program's own are reported as Node does
 }
 
 const importFile = (url) => import(url).catch((error) => importAsModule(url, error));

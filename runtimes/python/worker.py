@@ -28,6 +28,7 @@ class Worker:
     def __init__(self):
         self.frames = Frames()
         self.draining = False
+        self.plan = None
         self.loop = None  # the asyncio loop, made when first needed
         self.credit = 0
         self.is_site_done = False
@@ -92,6 +93,10 @@ class Worker:
         try:
             os.chdir(plan["dir"])
             os.environ.update(plan["env"])
+            if "TZ" in plan["env"]:
+                import time
+
+                time.tzset()
             if plan["interface"] == "stdio":
                 self.run_program(plan)
             self.plan, self.function, self.env = plan, plan["function"], plan["env"]
@@ -113,11 +118,15 @@ class Worker:
         for fd in (FD_IN, FD_OUT):
             os.close(fd)
         path = os.path.join(plan["dir"], plan["entrypoint"])
+        place = os.path.dirname(path)
+        if hides_loaded(place):  # its queue.py must be what `import queue` finds
+            os.execv(sys.executable, [sys.executable, plan["entrypoint"]])
         sys.argv = [plan["entrypoint"]]
-        sys.path.insert(0, os.path.dirname(path))
+        sys.path.insert(0, place)
         main = sys.modules["__main__"] = type(sys)("__main__")
-        main.__file__ = plan["entrypoint"]
-        main.__builtins__ = __builtins__
+        main.__dict__.update(__file__=path, __cached__=None, __builtins__=__builtins__, __annotations__={})
+        main.__loader__ = importlib.machinery.SourceFileLoader("__main__", path)
+        killed = 0
         try:
             with open(path, "rb") as file:
                 code = compile(file.read(), path, "exec")
@@ -126,9 +135,15 @@ class Worker:
         except SystemExit as error:
             status = error.code
         except BaseException as error:
-            sys.excepthook(type(error), error, error.__traceback__.tb_next)
+            sys.excepthook(type(error), error.with_traceback(error.__traceback__.tb_next), error.__traceback__)
             status = 1
-        end(status)
+            if isinstance(error, KeyboardInterrupt):
+                import signal
+
+                killed = int(signal.SIGINT)
+                signal.signal(killed, signal.SIG_DFL)
+        del main
+        end(status, killed, place)
 
     def import_user(self, plan):
         if not self.is_site_done:
@@ -287,7 +302,29 @@ def map_json(values):
         yield value if isinstance(value, (bytes, bytearray)) else encode(value).encode() + b"\n"
 
 
-def end(status=0):
+def hides_loaded(folder):
+    """Is something in the folder called as a module that is loaded already?"""
+    names = (name.split(".")[0] for name in os.listdir(folder) if "." not in name or name.endswith((".py", ".so", ".pyc")))
+    return any(name in sys.modules for name in names)
+
+
+def let_go(folder):
+    """What user code left in its modules ends as it does with the interpreter: files are written out, finalizers run."""
+    import gc
+    import weakref
+
+    names = [name for name, module in sys.modules.items() if (getattr(module, "__file__", None) or "").startswith(folder + os.sep)]
+    modules = [weakref.ref(sys.modules.pop(name)) for name in names]
+    gc.collect()
+    threading = sys.modules.get("threading")
+    if threading is None or threading.active_count() == 1:  # a thread that is left still needs its names
+        for values in (vars(module()) for module in reversed(modules) if module()):
+            for name in [name for name in values if name != "__builtins__"]:
+                values[name] = None
+    gc.collect()
+
+
+def end(status=0, signal=0, folder=None):
     """Leaves the process as the interpreter would, but does not take apart what goes with it anyway: that takes milliseconds."""
     if status is not None and not isinstance(status, int):
         print(status, file=sys.stderr)
@@ -298,11 +335,15 @@ def end(status=0):
     import atexit
 
     atexit._run_exitfuncs()
-    for stream in (sys.stdout, sys.stderr):
+    if folder:
+        let_go(folder)
+    for stream in (sys.stdout, sys.stderr, sys.__stdout__):
         try:
             stream.flush()
-        except (OSError, ValueError):  # nobody reads it any more, or it is closed
+        except (OSError, ValueError, AttributeError):  # nobody reads it any more, or it is closed, or none
             pass
+    if signal:
+        os.kill(os.getpid(), signal)
     os._exit((status or 0) & 0xFF)
 
 
@@ -313,4 +354,4 @@ if __name__ == "__main__":
     else:
         the_worker.hello()
     the_worker.run()
-    end()
+    end(folder=the_worker.plan and the_worker.plan["dir"])

@@ -40,7 +40,8 @@ struct RuntimeSpec {
   Start start = Start::kExec;               // of pool_command's workers
   std::vector<std::string> not_blank_with;  // files that a worker must be started beside
   std::vector<std::string> oneshot_command;
-  bool warm_oneshot = false;  // the shim can run such a program too
+  bool warm_oneshot = false;               // the shim can run such a program too
+  std::vector<std::string> not_warm_with;  // beginnings of variables that matter at the start only
   std::map<std::string, std::string> env;
   std::vector<std::string> build_inputs;  // globs
   std::vector<BuildStep> build_steps;     // empty = the source runs as it is
@@ -61,6 +62,8 @@ struct RuntimeSpec {
   // How a worker of that interface starts; empty = it cannot. `stdio` and the protocols of
   // wire/port_protocol.h run the user's own program, everything else the shim.
   const std::vector<std::string>& command_of(std::string_view interface) const;
+  // The shim can run a `stdio` program that has this environment of its own.
+  bool runs_warm(const std::map<std::string, std::string>& function_env) const;
   bool keeps_workers() const;  // some interface has workers that stay
   bool operator==(const RuntimeSpec&) const = default;
 };

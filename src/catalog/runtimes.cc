@@ -101,6 +101,14 @@ const std::vector<std::string>& RuntimeSpec::command_of(std::string_view interfa
   return own_program ? oneshot_command : pool_command;
 }
 
+bool RuntimeSpec::runs_warm(const std::map<std::string, std::string>& function_env) const {
+  auto matters = [this](const auto& variable) {
+    return std::any_of(not_warm_with.begin(), not_warm_with.end(),
+                       [&](const auto& begin) { return variable.first.rfind(begin, 0) == 0; });
+  };
+  return warm_oneshot && std::none_of(function_env.begin(), function_env.end(), matters);
+}
+
 bool RuntimeSpec::keeps_workers() const {
   return std::any_of(interfaces.begin(), interfaces.end(), [this](const auto& interface) {
     return interface != kStdio && !command_of(interface).empty();
@@ -163,6 +171,7 @@ Result<RuntimeSpec> read_runtime(const fs::path& dir) {
   reader.map("oneshot", [&spec](Reader& r) {
     read_command(r, spec.oneshot_command);
     r.boolean("warm", spec.warm_oneshot);
+    r.texts("not_warm_with", spec.not_warm_with);
   });
   reader.text_map("env", spec.env);
   reader.map("build", [&spec](Reader& r) {

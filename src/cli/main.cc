@@ -1,3 +1,5 @@
+#include <fcntl.h>
+
 #include <cerrno>
 #include <csignal>
 #include <cstdlib>
@@ -112,10 +114,19 @@ int finish(int code) {
   return code == 0 ? 1 : code;
 }
 
+// Whoever started us may have left us without stdin, stdout or stderr, and deaf to the ends of our
+// children. What is missing is put there: else a socket of ours would be taken for stdout.
+void mend_inheritance() {
+  for (int fd : {0, 1, 2})
+    if (fcntl(fd, F_GETFD) < 0) open("/dev/null", fd == 2 ? O_RDWR : O_RDONLY);
+  std::signal(SIGCHLD, SIG_DFL);
+  std::signal(SIGPIPE, SIG_IGN);
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
-  std::signal(SIGPIPE, SIG_IGN);
+  mend_inheritance();
   CLI::App app{
       "trivet: runs functions written in any language, as fast as a function call can be, without "
       "Docker"};

@@ -73,7 +73,7 @@ loop::Task<Status> Served::prepare() {
     auto starter = std::make_unique<Starter>(
         worker::Process::Surroundings{around_.loop, around_.clock, around_.logs, around_.launcher},
         plan_launch(*spec_, *runtime_, *artifact), &around_.services, around_.nursery,
-        runtime_->warm_oneshot);
+        runtime_->runs_warm(spec_->env));
     starter_ = starter.get();
     factory = std::move(starter);
   }

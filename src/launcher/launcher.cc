@@ -36,7 +36,11 @@ Result<os::Fd> program_file() {
     bytes.remove_prefix(static_cast<size_t>(n));
   }
   os::Fd high{fcntl(made.get(), F_DUPFD_CLOEXEC, kHighFd)};
-  if (!high) return io_error("cannot keep the launcher's memory file", errno);
+  if (!high) {
+    Error error = io_error("cannot keep the launcher's memory file", errno);
+    error.hint = "raise the number of open files (`ulimit -n`): trivet needs more than 64";
+    return error;
+  }
   return high;
 }
 

@@ -43,6 +43,7 @@ Serving::Serving(os::Fd socket)
     : host_(std::move(socket)),
       epoll_(epoll_create1(EPOLL_CLOEXEC)),
       oom_kills_(count_oom_kills()) {
+  fcntl(host_.get(), F_SETFD, FD_CLOEXEC);  // it was handed to us over an exec: no child gets it
   prctl(PR_SET_CHILD_SUBREAPER, 1);
   prctl(PR_SET_NAME, "trivet-launcher");
   for (int sig : {SIGTERM, SIGINT, SIGHUP, SIGPIPE}) signal(sig, SIG_IGN);  // the host decides

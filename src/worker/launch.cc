@@ -5,6 +5,14 @@
 
 namespace trivet::worker {
 
+std::vector<std::string> program_environment(const LaunchPlan& plan) {
+  std::vector<std::string> env;
+  for (const auto& entry : plan.env)
+    if (!plan.function_env.count(entry.substr(0, entry.find('=')))) env.push_back(entry);
+  for (const auto& [key, value] : plan.function_env) env.push_back(key + "=" + value);
+  return env;
+}
+
 std::string load_frame(const LaunchPlan& plan) {
   wire::json::object env;
   for (const auto& [key, value] : plan.function_env) env[key] = value;

@@ -26,6 +26,9 @@ struct LaunchPlan {
   Duration start_timeout = limits::kStartTimeoutDefault;
 };
 
+// What a program of the user's own is started with: the function's variables win.
+std::vector<std::string> program_environment(const LaunchPlan& plan);
+
 // The LOAD frame that gives a blank worker its function.
 std::string load_frame(const LaunchPlan& plan);
 

@@ -106,9 +106,7 @@ Result<Oneshot::Input> Oneshot::begin(Call& call, loop::Event& ended) {
   } else {
     Process::Plan plan;
     plan.function = plan_.function;
-    plan.launch.spawn = {plan_.argv, plan_.env, plan_.dir, {}};
-    for (const auto& [key, value] : plan_.function_env)
-      plan.launch.spawn.env.push_back(key + "=" + value);
+    plan.launch.spawn = {plan_.argv, program_environment(plan_), plan_.dir, {}};
     plan.stdout_capture = Process::Capture::kWhole;
     plan.stdout_limit = plan_.payload_bytes;
     plan.pipe_stdin = true;

@@ -142,9 +142,7 @@ loop::Task<Status> Port::launch() {
   fcntl(out_read.get(), F_SETFL, fcntl(out_read.get(), F_GETFL) | O_NONBLOCK);
   Process::Plan plan;
   plan.function = plan_.function;
-  plan.launch.spawn = {plan_.argv, plan_.env, plan_.dir, {}};
-  for (const auto& [key, value] : plan_.function_env)
-    plan.launch.spawn.env.push_back(key + "=" + value);
+  plan.launch.spawn = {plan_.argv, program_environment(plan_), plan_.dir, {}};
   plan.pipe_stdin = true;
   plan.stdout_fd = out_write.get();
   auto process =

@@ -4,6 +4,7 @@ import os
 import pathlib
 import random
 import signal
+import subprocess
 import sys
 import threading
 import time
@@ -11,7 +12,7 @@ import time
 import pytest
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent))
-from server import Server  # noqa: E402
+from server import Server, binary  # noqa: E402
 
 FUNCTION = """import os, subprocess, sys, time
 def handler(input, ctx):
@@ -395,3 +396,25 @@ def test_a_drain_lets_calls_finish(server):
     caller.join()
     assert replies[0].status == 200 and json.loads(replies[0].text) == "rested"
     assert server.process.wait(10) == 0
+
+
+@pytest.mark.parametrize("mend", ["closed", "deaf"])
+def test_whoever_starts_it_may_have_closed_its_files_and_ignored_its_children(tmp_path, mend):
+    function = tmp_path / "one.py"
+    function.write_text("def handler(input, ctx):\n    return 1\n")
+
+    def prepare():
+        if mend == "deaf":
+            signal.signal(signal.SIGCHLD, signal.SIG_IGN)
+        else:
+            for fd in (0, 1, 2):
+                os.close(fd)
+
+    begun = time.monotonic()
+    done = subprocess.run([binary(), "run", str(function), "-d", "{}"], stdin=subprocess.DEVNULL, stdout=None if mend == "closed" else subprocess.PIPE,
+                          preexec_fn=prepare, timeout=30)
+    if mend == "deaf":
+        assert (done.returncode, done.stdout) == (0, b"1")
+    else:
+        assert done.returncode == 1  # nobody could read the reply
+        assert time.monotonic() - begun < 2.9  # 3 s is what a launcher is waited for that does not hear the end of its host

@@ -1,0 +1,143 @@
+#include "launcher/launcher.h"
+
+#include <fcntl.h>
+#include <gtest/gtest.h>
+#include <signal.h>
+#include <unistd.h>
+
+#include <optional>
+
+namespace trivet::launcher {
+namespace {
+
+struct Seen final : ChildObserver {
+  pid_t pid = 0;
+  std::optional<Exit> exit;
+  void on_started(pid_t started) override { pid = started; }
+  void on_exit(const Exit& how) override { exit = how; }
+};
+
+// With the program that travels in the library. Its children are lines of /bin/sh.
+class LauncherTest : public ::testing::Test {
+ protected:
+  void SetUp() override { ASSERT_TRUE(launcher.open()); }
+  Launch shell(std::string script) {
+    Launch launch;
+    launch.spawn.argv = {"/bin/sh", "-c", std::move(script)};
+    launch.spawn.env = {"PATH=/usr/bin:/bin"};
+    launch.spawn.cwd = "/";
+    return launch;
+  }
+  template <typename Done>
+  void run_until(Done done) {
+    while (!done()) loop.run_once();
+  }
+  Exit run(Launch launch) {
+    Seen seen;
+    launcher.start(std::move(launch), seen);
+    run_until([&] { return seen.exit.has_value(); });
+    return *seen.exit;
+  }
+  loop::Loop loop;
+  Launcher launcher{loop};
+};
+
+TEST_F(LauncherTest, tells_the_exit_code_and_the_use) {
+  Exit exit = run(shell("exit 7"));
+  EXPECT_EQ(exit.status.code, 7);
+  EXPECT_EQ(exit.cause, Exit::Cause::kItself);
+  EXPECT_EQ(exit.not_started, "");
+  EXPECT_GT(exit.max_rss_bytes, 0);
+}
+
+TEST_F(LauncherTest, tells_the_signal) {
+  EXPECT_EQ(run(shell("kill -SEGV $$")).status.signal, SIGSEGV);
+}
+
+TEST_F(LauncherTest, tells_why_nothing_was_started) {
+  Launch launch = shell("");
+  launch.spawn.argv = {"/no/such/program"};
+  Exit exit = run(std::move(launch));
+  EXPECT_NE(exit.not_started.find("/no/such/program"), std::string::npos) << exit.not_started;
+}
+
+TEST_F(LauncherTest, refuses_the_fork_of_no_zygote) {
+  Launch launch;
+  launch.zygote = 12345;
+  EXPECT_EQ(run(std::move(launch)).not_started, "its zygote has ended");
+}
+
+TEST_F(LauncherTest, refuses_the_fork_of_a_zygote_that_does_not_listen) {
+  Seen zygote, fork;
+  Launch launch = shell("exec 5<&-; sleep 600");
+  launch.is_zygote = true;
+  Ticket ticket = launcher.start(std::move(launch), zygote);
+  Launch second;
+  second.zygote = ticket;
+  launcher.start(std::move(second), fork);
+  run_until([&] { return fork.exit && zygote.exit; });
+  EXPECT_NE(fork.exit->not_started, "");
+  EXPECT_EQ(zygote.exit->status.signal, SIGKILL);
+}
+
+TEST_F(LauncherTest, kills_a_child_with_what_it_started) {
+  int ends[2];
+  ASSERT_EQ(pipe2(ends, O_CLOEXEC), 0);
+  os::Fd read_end{ends[0]}, write_end{ends[1]};
+  Launch launch = shell("setsid sleep 600 & echo ready; sleep 600");
+  launch.spawn.fds = {{1, write_end.get()}};
+  Seen seen;
+  Ticket ticket = launcher.start(std::move(launch), seen);
+  write_end.reset();
+  char ready[16];
+  ASSERT_EQ(read(read_end.get(), ready, sizeof ready), 6);
+  launcher.kill(ticket);
+  run_until([&] { return seen.exit.has_value(); });
+  EXPECT_EQ(seen.exit->status.signal, SIGKILL);
+  EXPECT_EQ(read(read_end.get(), ready, sizeof ready), 0);  // nobody holds the pipe any more
+}
+
+TEST_F(LauncherTest, tells_nobody_of_an_abandoned_child) {
+  Seen abandoned;
+  launcher.abandon(launcher.start(shell("sleep 600"), abandoned));
+  run(shell("exit 0"));
+  EXPECT_FALSE(abandoned.exit);
+  EXPECT_EQ(abandoned.pid, 0);
+}
+
+// The socket to the host, among others: whoever holds it could speak for the launcher.
+TEST_F(LauncherTest, a_child_has_no_descriptor_that_it_was_not_given) {
+  EXPECT_EQ(
+      run(shell("for fd in 3 4 5 6 7 8 9; do test -e /proc/$$/fd/$fd && exit $fd; done; exit 0"))
+          .status.code,
+      0);
+}
+
+TEST_F(LauncherTest, an_environment_of_300_kilobytes_arrives) {
+  Launch launch = shell("test ${#C} = 100000 && test ${#A} = 100000");
+  for (const char* name : {"A=", "B=", "C="})
+    launch.spawn.env.push_back(name + std::string(100'000, 'x'));
+  EXPECT_EQ(run(std::move(launch)).status.code, 0);
+}
+
+TEST_F(LauncherTest, many_starts_at_once_all_end) {
+  std::vector<Seen> all(300);
+  for (auto& seen : all) launcher.start(shell("exit 3"), seen);
+  run_until([&] {
+    return std::all_of(all.begin(), all.end(), [](auto& seen) { return seen.exit.has_value(); });
+  });
+  for (auto& seen : all) EXPECT_EQ(seen.exit->status.code, 3);
+}
+
+TEST_F(LauncherTest, its_own_end_is_the_end_of_all_and_of_what_comes_later) {
+  Seen seen;
+  launcher.start(shell("sleep 600"), seen);
+  run_until([&] { return seen.pid > 0; });
+  ::kill(launcher.pid(), SIGKILL);
+  run_until([&] { return seen.exit.has_value(); });
+  EXPECT_EQ(seen.exit->cause, Exit::Cause::kLauncher);
+  EXPECT_EQ(run(shell("exit 0")).not_started, "the launcher has ended");
+}
+
+}  // namespace
+}  // namespace trivet::launcher
