@@ -131,9 +131,9 @@ class Worker:
         end(status)
 
     def import_user(self, plan):
-        if not self.is_site_done:
-            import site
+        import site
 
+        if not self.is_site_done:
             site.main()  # -S kept it from running before the interpreter was up
         venv = os.path.join(plan["dir"], ".venv", "lib", "python%d.%d" % sys.version_info[:2], "site-packages")
         if os.path.isdir(venv):
