@@ -1,4 +1,6 @@
 """Zygotes seen from outside: what their forks find, and who becomes one."""
+import os
+import signal
 import subprocess
 
 from server import Server
@@ -21,6 +23,53 @@ def test_a_fork_of_the_zygote_finds_the_packages_of_its_function(tmp_path):
         until(lambda: rows(server, "zygote", "f"), 30)
 
 
-def deploy_into(root, name, body):
+def deploy_into(root, name, body, manifest=""):
     (root / name / "main.py").write_text(body)
-    (root / name / "trivet.yaml").write_text("runtime: python\nentrypoint: main.py\n")
+    (root / name / "trivet.yaml").write_text("runtime: python\nentrypoint: main.py\n" + manifest)
+
+
+def children(pid):
+    return [int(child) for task in os.listdir(f"/proc/{pid}/task") for child in open(f"/proc/{pid}/task/{task}/children").read().split()]
+
+
+def test_a_fork_made_ahead_that_was_killed_is_not_missed(tmp_path):
+    (tmp_path / "f").mkdir()
+    deploy_into(tmp_path, "f", "import os\ndef handler(input, ctx):\n    return os.getpid()\n", "pristine: true\n")
+    with Server(tmp_path) as server:
+        server.post("/function/f", {})
+        until(lambda: rows(server, "zygote", "f"), 30)
+        zygote = rows(server, "zygote", "f")[0]["pid"]
+        for _ in range(3):
+            until(lambda: len(children(zygote)) == 1 and not rows(server, "worker", "f"), 30)
+            parked = children(zygote)[0]
+            os.kill(parked, signal.SIGKILL)
+            assert server.post("/function/f", {}).json != parked
+        assert rows(server, "zygote", "f")[0]["pid"] == zygote
+
+
+def test_forks_made_ahead_are_used_once_and_share_no_randomness(tmp_path):
+    (tmp_path / "f").mkdir()
+    deploy_into(tmp_path, "f", "import os, random\ndef handler(input, ctx):\n    return [os.getpid(), random.random()]\n", "pristine: true\n")
+    with Server(tmp_path) as server:
+        server.post("/function/f", {})
+        until(lambda: rows(server, "zygote", "f"), 30)
+        zygote = rows(server, "zygote", "f")[0]["pid"]
+        seen, ahead = [], []
+        for _ in range(4):
+            until(lambda: len(children(zygote)) == 1 and not rows(server, "worker", "f"), 30)
+            ahead.append(children(zygote)[0])
+            seen.append(server.post("/function/f", {}).json)
+        assert [pid for pid, _ in seen] == ahead
+        assert len({number for _, number in seen}) == 4
+
+
+def test_no_fork_made_ahead_outlives_its_zygote(tmp_path):
+    (tmp_path / "f").mkdir()
+    deploy_into(tmp_path, "f", "def handler(input, ctx):\n    return input\n")
+    with Server(tmp_path) as server:
+        until(lambda: any(row["state"] == "ready" for row in rows(server, "zygote")), 30)
+        zygote = rows(server, "zygote")[0]["pid"]
+        until(lambda: len(children(zygote)) == 1, 30)
+        parked = children(zygote)[0]
+        os.kill(zygote, signal.SIGKILL)
+        until(lambda: not os.path.exists(f"/proc/{parked}"), 30)
