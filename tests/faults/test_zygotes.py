@@ -4,7 +4,7 @@ import signal
 import subprocess
 
 from server import Server
-from test_pools import until
+from test_pools import at_once, until
 
 
 def rows(server, kind, function=""):
@@ -73,3 +73,32 @@ def test_no_fork_made_ahead_outlives_its_zygote(tmp_path):
         parked = children(zygote)[0]
         os.kill(zygote, signal.SIGKILL)
         until(lambda: not os.path.exists(f"/proc/{parked}"), 30)
+
+
+def test_of_several_workers_the_first_loads_and_the_others_are_forks(tmp_path):
+    (tmp_path / "f").mkdir()
+    deploy_into(tmp_path, "f", "def handler(input, ctx):\n    return input\n", "scale: {min: 8, max: 8}\n")
+    with Server(tmp_path) as server:
+        server.post("/function/f", {})
+        until(lambda: len(rows(server, "worker", "f")) == 8 and rows(server, "zygote", "f"), 30)
+        of_it = children(rows(server, "zygote", "f")[0]["pid"])
+        forks = [row["pid"] for row in rows(server, "worker", "f") if row["pid"] in of_it]
+        assert len(forks) >= 6
+
+
+def test_several_workers_of_a_function_that_cannot_be_forked_do_not_wait_for_it(tmp_path):
+    (tmp_path / "f").mkdir()
+    body = "import threading, time\nthreading.Thread(target=time.sleep, args=(1000,), daemon=True).start()\ndef handler(input, ctx):\n    return input\n"
+    deploy_into(tmp_path, "f", body, "scale: {min: 8, max: 8}\n")
+    with Server(tmp_path) as server:
+        until(lambda: len(rows(server, "worker", "f")) == 8, 30)
+        assert not rows(server, "zygote", "f")
+        assert server.post("/function/f", {"a": 1}).json == {"a": 1}
+
+
+def test_several_workers_of_a_function_that_does_not_load_all_fail(tmp_path):
+    (tmp_path / "f").mkdir()
+    deploy_into(tmp_path, "f", "raise ValueError('mine')\n", "scale: {max: 8}\n")
+    with Server(tmp_path) as server:
+        for reply in at_once(server, "/function/f", [1] * 8):
+            assert reply.status == 503 and reply.json["code"] in ("LOAD_FAILED", "CIRCUIT_OPEN"), reply.text
