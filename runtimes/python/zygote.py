@@ -17,7 +17,7 @@ from frames import DRAIN, FD_IN, FD_OUT, HEADER, LOAD
 
 FORK, REAP, FORKED, REAPED = 7, 10, 72, 73
 CONTROL, PR_SET_PDEATHSIG, MOST_FDS = 5, 1, 8
-PARK_AFTER_MS = 10  # without a request: in a burst each is served first
+PARK_AFTER_MS = 0  # with no request to read: in a burst each is served first
 COOKIE = "TRIVET_WORKER"
 # What functions import most; it is there before they do. Nothing here starts a thread or opens a file.
 WARM = """argparse ast asyncio base64 bisect calendar collections.abc concurrent.futures contextlib copy csv ctypes datetime decimal difflib email.message

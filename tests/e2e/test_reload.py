@@ -176,7 +176,7 @@ class Load:
 
 
 def workers(server, function):
-    return [row for row in server.get("/v1/workers").json if row["function"] == function]
+    return [row for row in server.get("/v1/workers").json if row["kind"] == "worker" and row["function"] == function]
 
 
 def one_version_is_left(server, function):
