@@ -100,11 +100,33 @@ export function send(type, call, meta = '', body = '', flags = 0) {
   write(frame, size);
 }
 
+// The bytes of a short frame, for those who play the host.
+export function frameOf(kind, call, meta, body) {
+  const frame = Buffer.alloc(kHeader + meta.length + body.length);
+  frame.writeUInt32BE(frame.length - 4, 0);
+  frame[4] = kind;
+  frame.writeUInt32BE(call, 8);
+  frame.writeUInt32BE(meta.length, 12);
+  frame.utf8Write(meta + body, kHeader);
+  return frame;
+}
+
+// Does `task`; what it sends meanwhile goes nowhere.
+export async function unheard(task) {
+  const real = write;
+  write = () => {};
+  try {
+    await task();
+  } finally {
+    write = real;
+  }
+}
+
 // ------------------------------------------------------------------ what each runtime does fastest
 
 const { Bun, Deno, process } = globalThis;
 const { Socket } = Bun ? {} : await import('node:net');
-const write = Deno ? denoWriter() : await nodeWriter();
+let write = Deno ? denoWriter() : await nodeWriter();
 
 // Calls `receive` with the bytes of fd 3 as they come. The bytes are valid until it returns. `ended` resolves at their end; close() stops
 // listening, and then nothing of it keeps the process alive (Node only).

@@ -21,6 +21,10 @@ def meta_of(value):
     return encode(value).encode("utf-8", "replace")
 
 
+def frame_of(kind, call, meta=b"", body=b""):
+    return HEADER.pack(12 + len(meta) + len(body), kind, 0, 0, call, len(meta)) + meta + body
+
+
 class Frames:
     """Reads whole frames from fd 3 and writes them to fd 4."""
 

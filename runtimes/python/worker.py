@@ -11,7 +11,7 @@ import sys
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 from context import HttpContext, NotAReply
 from frames import (ANSWER, CALL, CANCEL, CHUNK, CHUNK_SIZE, CREDIT, DRAIN, ERROR, FD_IN, FD_OUT, HELLO, HERE, LOAD, META_MAX, MORE, PING, PONG, READY, REPLY,
-                    Context, Failure, Frames, Log, describe, encode, meta_of)
+                    Context, Failure, Frames, Log, describe, encode, frame_of, meta_of)
 from sdk import Asks, Sdk
 
 if os.environ.pop("TRIVET_ZYGOTE", None):
@@ -34,12 +34,19 @@ class Worker:
         self.is_site_done = False
         self.asks = Asks(self)
         Context.sdk_of = lambda call: Sdk(self.asks, call)
+        hello = {"protocol": 1, "runtime": "python", "version": sys.version.split()[0], "concurrency": 1, "features": ["stream"]}
+        self.greeting = frame_of(HELLO, 0, json.dumps(hello).encode())
         for fd in (FD_IN, FD_OUT):
             os.set_inheritable(fd, False)
 
-    def hello(self):
-        hello = {"protocol": 1, "runtime": "python", "version": sys.version.split()[0], "concurrency": 1, "features": ["stream"]}
-        self.frames.write(HELLO, 0, json.dumps(hello).encode())
+    def hello(self, is_ready=False):
+        """HELLO, and READY with it where nothing has to be loaded any more."""
+        os.write(FD_OUT, self.greeting + (READY_FRAME if is_ready else b""))
+
+    def rehearse(self):
+        """What a call does, without one: a fork that waits has then touched the pages that it will write to."""
+        Context(0, b"{}", "", {}).deadline
+        frame_of(REPLY, 0, b"", encode(json.loads('{"a":[1,"b",2.5,null]}')).encode())
 
     def ready(self, unsafe=""):
         self.frames.write(READY, 0, meta_of({"unsafe": unsafe}) if unsafe else b"")
@@ -146,9 +153,9 @@ class Worker:
         end(status, killed, place)
 
     def import_user(self, plan):
-        if not self.is_site_done:
-            import site
+        import site
 
+        if not self.is_site_done:
             site.main()  # -S kept it from running before the interpreter was up
         venv = os.path.join(plan["dir"], ".venv", "lib", "python%d.%d" % sys.version_info[:2], "site-packages")
         if os.path.isdir(venv):
@@ -294,6 +301,7 @@ def own(name):
     return module
 
 
+READY_FRAME = frame_of(READY, 0)
 PLAIN = frozenset((dict, list, str, int, float, bool, type(None), tuple))
 
 

@@ -2,6 +2,8 @@
 
 There are two kinds. The runtime's zygote has no user code. A function's zygote is a fork of it that was given a LOAD: its forks are
 workers that have loaded already. The control socket is descriptor 5; a request brings the descriptors of the child.
+
+To fork takes milliseconds, so one fork is made ahead: it is parked, and becomes the next child by being handed the request.
 """
 import ctypes
 import gc
@@ -15,6 +17,7 @@ from frames import DRAIN, FD_IN, FD_OUT, HEADER, LOAD
 
 FORK, REAP, FORKED, REAPED = 7, 10, 72, 73
 CONTROL, PR_SET_PDEATHSIG, MOST_FDS = 5, 1, 8
+PARK_AFTER_MS = 0  # with no request to read: in a burst each is served first
 COOKIE = "TRIVET_WORKER"
 # What functions import most; it is there before they do. Nothing here starts a thread or opens a file.
 WARM = """argparse ast asyncio base64 bisect calendar collections.abc concurrent.futures contextlib copy csv ctypes datetime decimal difflib email.message
@@ -31,6 +34,8 @@ class Zygote:
     def __init__(self, worker):
         self.worker = worker
         self.is_loaded = False
+        self.parked = None  # (pid, the socket that it waits on)
+        self.may_park = True
         os.set_inheritable(CONTROL, False)
         self.control = socket.socket(fileno=CONTROL)
         # Where the environment that /proc shows keeps our cookie: each fork writes its own there.
@@ -53,7 +58,10 @@ class Zygote:
         poll.register(FD_IN, select.POLLIN)
         poll.register(CONTROL, select.POLLIN)
         while True:
-            for fd, _ in poll.poll():
+            ready = poll.poll(PARK_AFTER_MS if self.may_park and not self.parked else None)
+            if not ready and self.park():
+                return
+            for fd, _ in ready:
                 if fd == FD_IN:
                     self.on_frame()
                 elif self.on_control():
@@ -70,7 +78,7 @@ class Zygote:
         os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # a BLAS of several threads cannot be forked
         before = open_files()
         self.worker.load(meta, lambda: unsafe(before))
-        self.is_loaded = True
+        self.is_loaded = self.may_park = True
         freeze()
 
     def on_control(self):
@@ -83,19 +91,66 @@ class Zygote:
         if kind == REAP:
             self.answer(REAPED, ticket, reap(int(body)))
         elif kind == FORK:
-            role, _, cookie = body.partition(" ")
-            sys.stdout.flush()
+            return self.fork(ticket, body, fds)
+        return False
+
+    def fork(self, ticket, body, fds):
+        """True in the child that is a worker."""
+        sys.stdout.flush()
+        pid = self.hand_over(body, fds)
+        if not pid:
             parent = os.getpid()
             try:
                 pid = os.fork()
             except OSError as error:
                 pid = error
             if pid == 0:
-                return self.begin(role, cookie, fds, parent)
-            for fd in fds:
-                os.close(fd)
-            self.answer(FORKED, ticket, str(pid))
+                die_with(parent)
+                return self.begin(body, fds)
+        self.answer(FORKED, ticket, str(pid))
+        for fd in fds:
+            os.close(fd)
         return False
+
+    def hand_over(self, body, fds):
+        """Lets the parked fork be what is asked for: its pid; 0 without one."""
+        if not self.parked:
+            return 0
+        (pid, other), self.parked = self.parked, None
+        try:
+            socket.send_fds(other, [body.encode()], fds)
+        except OSError:  # something has ended it
+            reap(pid)
+            pid = 0
+        other.close()
+        return pid
+
+    def park(self):
+        """Makes a fork ahead. True in it, once it is a worker."""
+        sys.stdout.flush()
+        parent = os.getpid()
+        ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        try:
+            pid = os.fork()
+        except OSError:  # asked to fork, we say why not
+            self.may_park = False
+            return False
+        if pid:
+            theirs.close()
+            self.parked = pid, ours
+            return False
+        die_with(parent)
+        ours.close()
+        null = os.open(os.devnull, os.O_RDWR)
+        for fd in range(CONTROL + 1):  # the zygote's own: whoever reads them must see its end
+            os.dup2(null, fd)
+        os.close(null)
+        self.worker.rehearse()
+        body, fds, _, _ = socket.recv_fds(theirs, 4096, MOST_FDS)
+        if not body:
+            os._exit(0)
+        theirs.close()
+        return self.begin(body.decode(), fds)
 
     def answer(self, kind, ticket, text):
         try:
@@ -103,11 +158,9 @@ class Zygote:
         except OSError:
             os._exit(0)  # the launcher is gone
 
-    def begin(self, role, cookie, fds, parent):
+    def begin(self, body, fds):
         """In the child: becomes a worker, or a zygote of its own."""
-        libc.prctl(PR_SET_PDEATHSIG, int(signal.SIGKILL))
-        if os.getppid() != parent:
-            os._exit(1)
+        role, _, cookie = body.partition(" ")
         os.setsid()
         self.control.detach()
         for number, fd in enumerate(fds):
@@ -120,14 +173,18 @@ class Zygote:
         os.environ[name] = value
         reseed()
         self.worker.frames.buffer = b""
-        if role == "zygote":
-            self.control = socket.socket(fileno=CONTROL)
-            self.worker.hello()
-            return False
-        self.worker.hello()
-        if self.is_loaded:
-            self.worker.ready()
-        return True
+        self.worker.hello(self.is_loaded and role != "zygote")
+        if role != "zygote":
+            return True
+        self.control = socket.socket(fileno=CONTROL)
+        self.may_park = self.is_loaded
+        return False
+
+
+def die_with(parent):
+    libc.prctl(PR_SET_PDEATHSIG, int(signal.SIGKILL))
+    if os.getppid() != parent:
+        os._exit(1)
 
 
 def freeze():

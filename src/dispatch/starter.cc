@@ -8,6 +8,7 @@ namespace trivet::dispatch {
 namespace {
 
 constexpr auto kZygoteAfter = 30ms;   // the first worker's first call comes before its zygote
+constexpr auto kZygoteWithin = 1s;    // others wait for it; then they load for themselves
 constexpr auto kZygoteHealthy = 10s;  // one that lived as long did not die of what it is
 const catalog::Restart kBackoff{};    // 100 ms to 30 s
 constexpr std::string_view kStdio = "stdio";  // the interface of a process per call
@@ -22,6 +23,7 @@ Starter::Starter(worker::Process::Surroundings around, worker::LaunchPlan plan,
       services_(services),
       nursery_(std::move(nursery)),
       warm_oneshot_(warm_oneshot),
+      settled_(around.loop),
       scope_(around.loop) {}
 
 Starter::~Starter() = default;
@@ -40,15 +42,37 @@ loop::Task<Result<std::unique_ptr<worker::Worker>>> Starter::start(
   }
   if (wire::find_port_protocol(plan_.interface))
     co_return co_await worker::Port::start(around(observer), plan_);
+  if (should_wait()) {
+    ++waiting_;
+    co_await settled_.wait(after(around_.loop.now(), kZygoteWithin));
+    --waiting_;
+  }
+  ++loading_;
+  auto started = co_await start_framed(observer);
+  --loading_;
+  if (!started) {
+    if (loading_ == 0 && !making_zygote_) settled_.set();
+    co_return std::move(started).error();
+  }
+  if (wants_zygote()) scope_.spawn(make_zygote(waiting_ > 0 ? Duration{} : kZygoteAfter));
+  co_return std::unique_ptr<worker::Worker>{std::move(*started)};
+}
+
+loop::Task<Result<std::unique_ptr<worker::Framed>>> Starter::start_framed(
+    worker::WorkerObserver& observer) {
   auto blank = take_blank();
   Result<std::unique_ptr<worker::Framed>> started{std::unique_ptr<worker::Framed>{}};
   if (blank) started = co_await worker::Framed::start(around(observer), plan_, std::move(*blank));
   // Where nothing was kept, or what was kept could not be forked, a program is started.
   if (!blank || (!started && started.error().code == ErrorCode::kIo))
     started = co_await worker::Framed::start(around(observer), plan_);
-  if (!started) co_return std::move(started).error();
-  if (wants_zygote()) scope_.spawn(make_zygote(kZygoteAfter));
-  co_return std::unique_ptr<worker::Worker>{std::move(*started)};
+  co_return started;
+}
+
+// Two may load at once where that is quick; more would only take the processors from each other.
+bool Starter::should_wait() const {
+  if (!nursery_ || !nursery_->forks() || !first_zygote_ || zygote_) return false;
+  return loading_ >= (nursery_->is_ready() ? 2 : 1) || making_zygote_;
 }
 
 std::optional<worker::Blank> Starter::take_blank() {
@@ -72,12 +96,11 @@ loop::Task<> Starter::make_zygote(Duration delay) {
   co_await around_.loop.sleep(delay);
   co_await nursery_->ready(kNever);
   auto blank = nursery_->take_zygote();
-  if (!blank) {
-    making_zygote_ = false;
-    co_return;
-  }
-  auto started = co_await worker::Framed::start(around(*this), plan_, std::move(*blank));
-  making_zygote_ = false;
+  Result<std::unique_ptr<worker::Framed>> started{Error{ErrorCode::kIo, "its runtime's has ended"}};
+  if (blank) started = co_await worker::Framed::start(around(*this), plan_, std::move(*blank));
+  making_zygote_ = first_zygote_ = false;
+  settled_.set();
+  if (!blank) co_return;
   if (!started) {
     ++zygote_failures_;
     tell(LogLevel::kWarn, "its zygote did not load: " + started.error().text());

@@ -3,8 +3,9 @@
 //
 // In this order: a fork of the function's own zygote, which has its code loaded; a blank worker of
 // the runtime's nursery, which loads it; a program that is started. The function's zygote is made
-// once its first worker has loaded, a moment later. A function that cannot be forked - it runs
-// threads or holds files open once it is loaded - has none, with a reason that is shown.
+// once its first worker has loaded, a moment later. Of several workers that are wanted before that,
+// the first loads, and the others wait to be forks. A function that cannot be forked - it runs
+// threads or holds files open once it is loaded - has no zygote, with a reason that is shown.
 
 #include <memory>
 #include <string>
@@ -37,8 +38,11 @@ class Starter final : public pool::WorkerFactory, private worker::WorkerObserver
 
  private:
   worker::Surroundings around(worker::WorkerObserver& observer) const;
+  loop::Task<Result<std::unique_ptr<worker::Framed>>> start_framed(
+      worker::WorkerObserver& observer);
   std::optional<worker::Blank> take_blank();
   bool wants_zygote() const;
+  bool should_wait() const;
   loop::Task<> make_zygote(Duration delay);
   loop::Task<> replace_zygote();
   void tell(LogLevel level, std::string message);
@@ -54,6 +58,10 @@ class Starter final : public pool::WorkerFactory, private worker::WorkerObserver
   bool making_zygote_ = false;
   int zygote_failures_ = 0;  // in a row
   std::string not_forked_;
+  int loading_ = 0;           // workers
+  int waiting_ = 0;           // starts, for the first zygote
+  bool first_zygote_ = true;  // none was tried yet
+  loop::Event settled_;       // it is there, or will not be
   loop::Scope scope_;
 };
 

@@ -63,6 +63,8 @@ class HostOfParts final : public Host {
     catalog_ = std::move(*catalog);
     if (Status opened = launcher_.open(); !opened) return opened;
     scope_.spawn(watch_launcher());
+    // Before the first functions are warmed: those workers, too, are to be forks.
+    if (!config_.listen.empty()) dispatcher_.keep_warm(config_.spare_memory_bytes);
     adopt();
     if (config_.on_log)
       logs_.set_tee([this](const LogLine& line) { config_.on_log(telemetry::to_json(line)); });

@@ -86,6 +86,10 @@ std::optional<worker::Blank> Nursery::fork(bool is_zygote) {
   return std::move(*blank);
 }
 
+bool Nursery::is_ready() const {
+  return std::any_of(kept_.begin(), kept_.end(), [](auto& k) { return k->is_ready; });
+}
+
 std::vector<Nursery::Row> Nursery::rows() const {
   std::vector<Row> rows;
   for (const auto& kept : kept_)
@@ -156,7 +160,7 @@ void Nursery::on_dead(Kept& kept) {
   auto delay = backoff(kBackoff, ++failures_, 0);
   if (failures_ > 1) not_before_ = after(around_.loop.now(), delay);
   kept_.erase(std::find_if(kept_.begin(), kept_.end(), [&](auto& k) { return k.get() == &kept; }));
-  if (std::none_of(kept_.begin(), kept_.end(), [](auto& k) { return k->is_ready; })) ready_.reset();
+  if (!is_ready()) ready_.reset();
   news_.set();
 }
 

@@ -41,6 +41,7 @@ class Nursery {
   std::optional<worker::Blank> take_zygote();
   // Waits until there is something to take; false when it took too long.
   loop::Event::Awaiter ready(Instant deadline) { return ready_.wait(deadline); }
+  bool is_ready() const;
   bool forks() const { return plan_.start == catalog::Start::kZygote; }
 
   // For lists: the zygote and the spares.

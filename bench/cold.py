@@ -1,0 +1,264 @@
+"""Lines 6 7 8 10 11 19 of bench/run, and its table: workers that are not there yet when a call comes.
+
+A cold call is one over a connection that is open already, to a `trivet serve` that has no worker of the function but its zygote or a spare ready.
+Beside it: the very command of those workers, started by posix_spawn, given LOAD and a call; and a plain program that forks.
+"""
+import contextlib
+import json
+import os
+import pathlib
+import statistics
+import subprocess
+import tempfile
+import time
+
+from bare import BODY, Client, Program, ms_since, pss, quantiles, rate, spawn_one
+
+ROOT = pathlib.Path(__file__).resolve().parent.parent
+STDLIB = "import asyncio, concurrent.futures, datetime, http.client, json, logging, urllib.request, uuid\n"
+PYTHON = "def handler(input, ctx):\n    return input\n"
+SCRIPT = "export default (input) => input;\n"
+GO = "package function\n\nfunc Handler(input any) (any, error) { return input, nil }\n"
+SOURCES = {"python": ("main.py", STDLIB + PYTHON), "node": ("index.mjs", SCRIPT), "bun": ("index.ts", SCRIPT), "deno": ("main.ts", SCRIPT),
+           "go": ("function.go", GO)}
+STDIO = {
+    "python": ("main.py", "import json, sys\nrequest = json.load(sys.stdin)\n"
+               "print(json.dumps({'request_id': request['request_id'], 'success': True, 'output': request['input']}))\n"),
+    "node": ("index.mjs", "let text = '';\nfor await (const piece of process.stdin) text += piece;\nconst request = JSON.parse(text);\n"
+             "console.log(JSON.stringify({ request_id: request.request_id, success: true, output: request.input }));\n"),
+}
+
+
+def make(folder, name, source, manifest=""):
+    file, text = source
+    place = pathlib.Path(folder, name)
+    place.mkdir(parents=True)
+    (place / file).write_text(text)
+    (place / "trivet.yaml").write_text(f"entrypoint: {file}\n{manifest}")
+    return place
+
+
+class Cold:
+    """The lines; `bench` is bench/run, for its servers and rows."""
+
+    def __init__(self, bench):
+        self.bench = bench
+        self.lines = {"6": self.line_6, "7": self.line_7, "8": self.line_8, "10": self.line_10, "11": self.line_11, "19": self.line_19,
+                      "table": self.table}
+
+    @contextlib.contextmanager
+    def server(self, options, folder, *flags):
+        with self.bench.trivet(options, folder, *flags) as (port, pid):
+            yield Client(port), port, pid
+
+    def title(self, text):
+        print(f"{text}  [load {os.getloadavg()[0]:.2f}, CPUs {','.join(map(str, sorted(os.sched_getaffinity(0))))}]", flush=True)
+
+    def runtimes(self, client, names):
+        """Those that are here; says which are not."""
+        known = {row["name"]: row for row in json.loads(client.ask("GET /v1/runtimes"))}
+        for name in names:
+            if name in known and known[name]["available"]:
+                yield name
+            else:
+                print(f"    {name}: SKIPPED, its toolchain is not installed")
+
+    def cold_and_exec(self, client, function, runtime, kept, place, rounds):
+        """Cold calls and the floor in turns: ms of each."""
+        client.call(function)
+        program = self.model(client, runtime)
+        entrypoint = SOURCES[runtime][0]
+        ours, floor = [], []
+        for i in range(rounds):
+            client.until_cold(function, runtime, kept)
+            ours.append(client.call(function))
+            if i % 4 == 0 or not kept:
+                client.until_cold(function, runtime, kept)
+                floor.append(program.first_reply(place, entrypoint))
+        return ours, floor
+
+    @staticmethod
+    def model(client, runtime):
+        """What the workers of a runtime are as programs, from one that stays."""
+        client.call("model-" + runtime)
+        return Program(next(row["pid"] for row in client.workers() if row["kind"] == "worker" and row["function"] == "model-" + runtime))
+
+    def rows_of(self, label, ours, floor, p50_most, p99_most, factor=0):
+        row = self.bench.row
+        p50, p99 = quantiles(ours)
+        row(f"{label}: p50 ms, exec's", p50, statistics.median(floor), (lambda a, b: a <= p50_most, f"<= {p50_most} ms"))
+        if p99_most:
+            row(f"{label}: p99 ms, exec's", p99, quantiles(floor)[1], (lambda a, b: a <= p99_most, f"<= {p99_most} ms"))
+        if factor:
+            row(f"{label}: times faster than exec", statistics.median(floor) / p50, 0, (lambda a, b: a >= factor, f">= {factor}x"))
+
+    def line_6(self, options):
+        rounds = options.rounds * 24
+        self.title("6   cold start to the first reply, python with imports, beside exec of the same worker")
+        sources = {"stdlib": STDLIB + PYTHON}
+        numpy = self.numpy(options)
+        if numpy:
+            sources["numpy"] = "import numpy\n" + PYTHON
+        for name, text in sources.items():
+            with tempfile.TemporaryDirectory() as folder:
+                source = ("main.py", text)
+                place = make(folder, "cold", source, "scale: {idle: 10ms}\n")
+                make(folder, "model-python", ("main.py", PYTHON))
+                firsts = [make(folder, f"first{i}", source) for i in range(rounds // 2 if name == "stdlib" else 10)]
+                if name == "numpy":
+                    for each in [place, *firsts]:
+                        self.add_packages(each, numpy)
+                with self.server(options, folder) as (client, _, _):
+                    client.until_zygote("")
+                    self.rows_of(f"{name}, from the function's zygote", *self.cold_and_exec(client, "cold", "python", "zygote", place, rounds), 3, 8, 18)
+                    ours = []
+                    for first in firsts:
+                        ours.append(client.call(first.name))
+                        client.until_zygote(first.name)
+                p50, p99 = quantiles(ours)
+                for what, value in (("p50", p50), ("p99", p99)):
+                    self.bench.row(f"{name}, first call ever of a version: {what} ms", value, 0, (lambda a, b: True, "none"))
+
+    def numpy(self, options):
+        """A folder with numpy for the interpreter of the python runtime, or None."""
+        target = pathlib.Path(options.data, "numpy")
+        python = "/usr/bin/python3" if os.path.exists("/usr/bin/python3") else "python3"  # as runtimes/python/runtime.yaml
+        works = [python, "-c", f"import sys; sys.path.insert(0, {str(target)!r}); import numpy"]
+        if subprocess.run(works, capture_output=True).returncode != 0:
+            subprocess.run([python, "-m", "pip", "install", "-q", "--target", target, "numpy"], capture_output=True, stdin=subprocess.DEVNULL)
+        if subprocess.run(works, capture_output=True).returncode == 0:
+            return target
+        print("    numpy: SKIPPED, it is not installed and pip could not get it")
+        return None
+
+    @staticmethod
+    def add_packages(place, packages):
+        version = subprocess.run(["/usr/bin/python3", "-c", "import sys; print('python%d.%d' % sys.version_info[:2])"], capture_output=True, text=True)
+        library = place / ".venv" / "lib" / version.stdout.strip()
+        library.mkdir(parents=True)
+        (library / "site-packages").symlink_to(packages)
+
+    def line_7(self, options):
+        self.title("7   cold start to the first reply from a spare, beside exec of the same worker")
+        with tempfile.TemporaryDirectory() as folder:
+            names = {"node": 3, "bun": 8, "deno": 8}
+            places = {name: make(folder, name, SOURCES[name], "scale: {idle: 10ms}\n" + f"runtime: {name}\n") for name in names}
+            for name in names:
+                make(folder, "model-" + name, SOURCES[name], f"runtime: {name}\n")
+            with self.server(options, folder) as (client, _, _):
+                for name in self.runtimes(client, names):
+                    ours, floor = self.cold_and_exec(client, name, name, "spare", places[name], options.rounds * 20)
+                    self.rows_of(name, ours, floor, names[name], 0)
+                    self.bench.row(f"{name}: p99 ms", quantiles(ours)[1], quantiles(floor)[1], (lambda a, b: True, "none"))
+
+    def line_8(self, options):
+        self.title("8   cold start to the first reply, native, beside posix_spawn of the same program to its first reply")
+        with tempfile.TemporaryDirectory() as folder:
+            place = make(folder, "go", SOURCES["go"], "scale: {idle: 10ms}\n")
+            make(folder, "model-go", SOURCES["go"])
+            with self.server(options, folder) as (client, _, _):
+                for name in self.runtimes(client, ["go"]):
+                    ours, floor = self.cold_and_exec(client, name, name, "", place, options.rounds * 20)
+                    self.bench.row("go: p50 ms", statistics.median(ours), statistics.median(floor), (lambda a, b: a <= b + 1.2, "<= floor + 1.2 ms"))
+                    self.bench.row("go: p99 ms", quantiles(ours)[1], quantiles(floor)[1], (lambda a, b: True, "none"))
+
+    def line_10(self, options):
+        self.title("10  pristine: a fresh fork per call, python with imports, beside a plain program that forks (php: there is no such runtime yet)")
+        with tempfile.TemporaryDirectory() as folder:
+            place = make(folder, "fresh", SOURCES["python"], "pristine: true\n")
+            floor_command = ["/usr/bin/python3", ROOT / "bench" / "floors" / "fork.py", place / "main.py"]
+            with self.server(options, folder) as (client, _, _), subprocess.Popen(floor_command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as floor:
+                client.call("fresh")
+                client.until_cold("fresh", "python", "zygote")
+                ours, theirs = [], []
+                for _ in range(options.rounds * 40):
+                    ours.append(client.call("fresh"))
+                    client.until_cold("fresh", "python", "zygote")
+                    begin = time.perf_counter()
+                    os.write(floor.stdin.fileno(), BODY + b"\n")
+                    os.read(floor.stdout.fileno(), 65536)
+                    theirs.append(ms_since(begin))
+                    time.sleep(0.005)
+                floor.stdin.close()
+            for what, at in (("p50", 0), ("p99", 1)):
+                self.bench.row(f"one at a time: {what} ms", quantiles(ours)[at], quantiles(theirs)[at],
+                               self.bench.at_most(1.3) if at == 0 else (lambda a, b: True, "none"))
+
+    def line_11(self, options):
+        self.title("11  PSS of 200 idle warm python workers with imports, MiB each, beside workers that were started by exec")
+        with tempfile.TemporaryDirectory() as folder:
+            for i in range(10):
+                place = make(folder, f"f{i}", SOURCES["python"], "scale: {min: 20, max: 20}\n")
+            with self.server(options, folder, "--max-workers", "400") as (client, _, _):
+                for i in range(10):
+                    client.call(f"f{i}")
+
+                def workers(rows):
+                    return [row for row in rows if row["kind"] == "worker"]
+
+                client.until("200 workers", lambda rows: len(workers(rows)) == 200)
+                time.sleep(0.5)
+                rows = client.workers()
+                each = [pss(row["pid"]) for row in workers(rows)]
+                kept = [pss(row["pid"]) for row in rows if row["kind"] == "zygote"]
+                program = Program(workers(rows)[0]["pid"])
+                with contextlib.ExitStack() as stack:
+                    floor = [stack.enter_context(program.started(place, "main.py"))[0] for _ in range(10)]
+                    execd = statistics.median(pss(pid) for pid in floor)
+            at_most_2 = (lambda a, b: a <= 2, "<= 2 MiB")
+            self.bench.row("median of 200 workers of 10 functions", statistics.median(each), execd, at_most_2)
+            self.bench.row("mean with all zygotes counted in", (sum(each) + sum(kept)) / len(each), execd, at_most_2)
+
+    def line_19(self, options):
+        self.title("19  one-shot stdio, calls/s, beside spawning the interpreter for each")
+        factors = {"python": 6, "node": 20}
+        remembered = {"python": 66, "node": 15}
+        for name, source in STDIO.items():
+            variants = {name: source}
+            if name == "python":
+                variants["python with imports"] = (source[0], STDLIB + source[1])
+            for label, text in variants.items():
+                with tempfile.TemporaryDirectory() as folder:
+                    place = make(folder, "shot", text, "interface: stdio\nscale: {max: 8}\n")
+                    with self.server(options, folder) as (client, port, _):
+                        if name not in self.runtimes(client, [name]):
+                            continue
+                        known = {row["name"]: row for row in json.loads(client.ask("GET /v1/runtimes"))}
+                        command = [known[name]["binary"], str(place / text[0])]
+                        client.call("shot")
+                        self.one_shots(options, label, port, command, factors[name], remembered[name])
+
+    def one_shots(self, options, label, port, command, factor, remembered):
+        clients = [Client(port) for _ in range(4)]
+        for callers in (1, 4):
+            ours, theirs = [], []
+            for _ in range(options.rounds):
+                ours.append(rate(callers, options.seconds, lambda i: clients[i].call("shot")))
+                theirs.append(rate(callers, options.seconds, lambda i: spawn_one(command)))
+                time.sleep(0.3)
+            self.bench.row(f"{label}, {callers} callers: calls/s (a fork-per-request proxy had {remembered}/s)", statistics.median(ours),
+                           statistics.median(theirs), (lambda a, b: a >= factor * b, f">= {factor}x"))
+
+    def table(self, options):
+        self.title("table  per runtime: cold call, the same by exec, warm call over HTTP (ms); PSS of the first and of the tenth worker (MiB)")
+        print(f"    {'':8} {'cold p50':>9} {'p99':>7} {'exec p50':>9} {'p99':>7} {'warm p50':>9} {'p99':>7} {'PSS 1st':>8} {'10th':>6}")
+        kept = {"python": "zygote", "node": "spare", "bun": "spare", "deno": "spare", "go": ""}
+        for name in SOURCES:
+            with tempfile.TemporaryDirectory() as folder:
+                place = make(folder, "cold", SOURCES[name], f"runtime: {name}\nscale: {{idle: 10ms}}\n")
+                make(folder, "model-" + name, SOURCES[name], f"runtime: {name}\n")
+                with self.server(options, folder) as (client, _, _):
+                    if name not in self.runtimes(client, [name]):
+                        continue
+                    cold, started = self.cold_and_exec(client, "cold", name, kept[name], place, options.rounds * 12)
+                    warm = [client.call("model-" + name) for _ in range(2200)][200:]
+                    one = [pss(row["pid"]) for row in client.workers() if row["kind"] == "worker" and row["function"] == "model-" + name][0]
+            with tempfile.TemporaryDirectory() as folder:
+                make(folder, "ten", SOURCES[name], f"runtime: {name}\nscale: {{min: 10, max: 10}}\n")
+                with self.server(options, folder) as (client, _, _):
+                    client.call("ten")
+                    rows = client.until("ten workers", lambda rows: sum(row["kind"] == "worker" for row in rows) == 10)
+                    ten = [pss(row["pid"]) for row in rows if row["kind"] == "worker"][-1]
+            figures = [*quantiles(cold), *quantiles(started), *quantiles(warm)]
+            c50, c99, e50, e99, w50, w99 = figures
+            print(f"    {name:8} {c50:9.2f} {c99:7.2f} {e50:9.2f} {e99:7.2f} {w50:9.3f} {w99:7.3f} {one:8.2f} {ten:6.2f}", flush=True)
