@@ -36,5 +36,13 @@ TEST(Runtimes, each_interface_has_its_command) {
   EXPECT_FALSE(read("[json]", "oneshot: {command: [own]}").keeps_workers());
 }
 
+TEST(Runtimes, a_program_whose_variables_matter_at_its_start_is_not_run_warm) {
+  RuntimeSpec spec =
+      read("[stdio]", "oneshot: {command: [own], warm: true, not_warm_with: [TOY_, LANG]}");
+  EXPECT_TRUE(spec.runs_warm({{"LEVEL", "info"}, {"A_TOY_", "1"}}));
+  EXPECT_FALSE(spec.runs_warm({{"LEVEL", "info"}, {"TOY_PATH", "lib"}}));
+  EXPECT_FALSE(read("[stdio]", "oneshot: {command: [own]}").runs_warm({}));
+}
+
 }  // namespace
 }  // namespace trivet::catalog

@@ -142,8 +142,8 @@ void Serving::orphan_forks(uint32_t zygote) {
     if (auto found = children_.find(ticket); found != children_.end()) bury(found->second);
 }
 
-// A zygote only forks and reaps, one after the other: one that answers nobody hangs, or was stopped.
-// Its end frees those who wait for it.
+// A zygote only forks and reaps, one after the other: one that answers nobody hangs, or was
+// stopped. Its end frees those who wait for it.
 void Serving::end_silent_zygotes() {
   int64_t since = now_ms() - kZygoteAnswersMs;
   std::vector<uint32_t> silent;

@@ -39,6 +39,7 @@ PYTHON_PROGRAMS = {
     "pickle_main": ("import pickle\nclass A: pass\nout(type(pickle.loads(pickle.dumps(A()))).__module__)\n", {}, ""),
     "pool": ("import multiprocessing\ndef square(x): return x * x\nwith multiprocessing.Pool(2) as pool: out(pool.map(square, [1, 2]))\n", {}, ""),
     "python_path": ("import other\nout(other.x)\n", {"lib/other.py": "x = 5\n"}, "env: {PYTHONPATH: lib}\n"),
+    "home": ("out(os.environ['HOME'])\n", {}, "env: {HOME: /nowhere}\n"),
     "zone": ("import time\nout(time.strftime('%Z'))\n", {}, "env: {TZ: Asia/Tokyo}\n"),
     "language": ("out([os.environ['LANG'], os.environ['HOME']])\n", {}, "env: {LANG: C, HOME: /nowhere}\n"),
 }
