@@ -161,7 +161,9 @@ void Pool::bury_ended() {
     ++counts_.ends[static_cast<size_t>(reason)];
     std::string text = member->worker->end_text();
     if (text.empty()) text = member->failure;
-    note_exit({member->pid, reason, text, loop_.now()});
+    // A fork may have been ready before the launcher told its pid.
+    int pid = member->worker->pid();
+    note_exit({pid > 0 ? pid : member->pid, reason, text, loop_.now()});
     if (!is_bad(reason)) continue;
     // The first crash is forgiven; a row of them is held back longer and longer.
     if (++failures_ > 1)
