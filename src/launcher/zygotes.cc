@@ -62,7 +62,9 @@ void Serving::fork(const Message& message, const std::vector<os::Fd>& fds) {
   ControlFrame frame{kFrameFork, message.ticket,
                      (message.is_zygote ? "zygote " : "worker ") + message.cookie};
   if (!send_packet(zygote->second.control.get(), encode_control(frame), beside))
-    return refuse(message.ticket, "its zygote does not listen");
+    return refuse(message.ticket, errno == EPIPE || errno == ECONNRESET
+                                      ? "its zygote has ended"
+                                      : "its zygote does not listen");
   if (child.control) watch(child.control.get(), Source::kControl, child.ticket);
   child.asked_ms = now_ms();
   ++unanswered_;
