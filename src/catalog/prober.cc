@@ -111,9 +111,8 @@ void Prober::save() {
 }
 
 std::string Prober::locate(const RuntimeSpec& runtime) const {
-  Words words{{}, runtime.dir.string(), runtime.dir.parent_path().string(), {}, {}, {}, {}, {}};
   fs::path installed = runtime.dir.parent_path().parent_path() / ".toolchains" / "bin";
-  for (const auto& candidate : expand(runtime.binary_candidates, words)) {
+  for (const auto& candidate : expand(runtime.binary_candidates, folders_of(runtime))) {
     if (candidate.find('/') != std::string::npos) {
       if (runnable(candidate)) return candidate;
       continue;

@@ -49,7 +49,8 @@ struct RuntimeSpec {
   std::vector<std::string> resolve_args;  // run once to find the real path; empty = none
   std::vector<std::string> version_args;
   std::string version_pattern;  // first group is the version
-  std::string install;          // the command that installs the toolchain
+  std::string untested;         // why nobody has run it; empty = it is tested
+  std::string install;          // the command that installs the toolchain, its words expanded
 
   // What was found on this machine; `binary` is empty when the toolchain is missing and `reason`
   // says why.
@@ -74,6 +75,8 @@ struct Words {
   std::string binary, runtime, runtimes, entrypoint, source, output, handler, interface;
   std::string lone = "no";  // "yes": the entrypoint is all there is, its folder is not the function
 };
+// Of what is known without a function.
+Words folders_of(const RuntimeSpec& runtime);
 std::vector<std::string> expand(const std::vector<std::string>& command, const Words& words);
 
 }  // namespace trivet::catalog

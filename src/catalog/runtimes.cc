@@ -75,7 +75,12 @@ void read_toolchain(Reader& r, RuntimeSpec& spec) {
       v.fail(v.node(), "toolchain.version.pattern is not a regular expression");
     }
   });
+  std::vector<std::string> packages;
+  r.texts("packages", packages);
+  if (!packages.empty()) spec.install = "apt-get install";
+  for (const auto& package : packages) spec.install += " " + package;
   r.text("install", spec.install);
+  spec.install = expand({spec.install}, folders_of(spec)).front();
   if (!r.failed() && spec.binary_candidates.empty())
     r.fail(r.node(), "toolchain.binary is missing");
 }
@@ -125,6 +130,13 @@ bool may_start_blank(const fs::path& dir, const RuntimeSpec& runtime) {
   return true;
 }
 
+Words folders_of(const RuntimeSpec& runtime) {
+  Words words;
+  words.runtime = runtime.dir.string();
+  words.runtimes = runtime.dir.parent_path().string();
+  return words;
+}
+
 std::vector<std::string> expand(const std::vector<std::string>& command, const Words& words) {
   std::vector<std::string> out;
   out.reserve(command.size());
@@ -160,6 +172,7 @@ Result<RuntimeSpec> read_runtime(const fs::path& dir) {
   reader.integer("priority", spec.priority, 0, 1000);
   reader.texts("entrypoints", spec.entrypoints);
   reader.map("toolchain", [&spec](Reader& r) { read_toolchain(r, spec); });
+  reader.text("untested", spec.untested);
   reader.texts("interfaces", spec.interfaces);
   add_port_protocols(spec.interfaces);
   reader.integer("concurrency", spec.concurrency, 0, 100'000);

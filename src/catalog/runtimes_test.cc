@@ -7,12 +7,14 @@
 namespace trivet::catalog {
 namespace {
 
-RuntimeSpec read(std::string_view interfaces, std::string_view commands) {
+RuntimeSpec read(std::string_view interfaces, std::string_view commands,
+                 std::string_view install = "install: none") {
   Scratch scratch;
   auto file = scratch.write("toy/runtime.yaml",
                             "name: toy\ntoolchain: {binary: [toy], version: {args: [], pattern: "
-                            "\"(.*)\"}, install: none}\ninterfaces: " +
-                                std::string{interfaces} + "\n" + std::string{commands} + "\n");
+                            "\"(.*)\"}, " +
+                                std::string{install} + "}\ninterfaces: " + std::string{interfaces} +
+                                "\n" + std::string{commands} + "\n");
   auto spec = read_runtime(file.parent_path());
   EXPECT_TRUE(spec.ok()) << spec.error().message;
   return spec.ok() ? *spec : RuntimeSpec{};
@@ -42,6 +44,15 @@ TEST(Runtimes, a_program_whose_variables_matter_at_its_start_is_not_run_warm) {
   EXPECT_TRUE(spec.runs_warm({{"LEVEL", "info"}, {"A_TOY_", "1"}}));
   EXPECT_FALSE(spec.runs_warm({{"LEVEL", "info"}, {"TOY_PATH", "lib"}}));
   EXPECT_FALSE(read("[stdio]", "oneshot: {command: [own]}").runs_warm({}));
+}
+
+TEST(Runtimes, packages_say_how_a_toolchain_is_installed_unless_the_folder_says_it) {
+  EXPECT_EQ(read("[json]", "pool: {command: [shim]}", "packages: [toy, toy-json]").install,
+            "apt-get install toy toy-json");
+  RuntimeSpec own = read("[json]", "untested: \"nobody has it\"\npool: {command: [shim]}",
+                         "packages: [toy], install: \"sh ${runtime}/install.sh\"");
+  EXPECT_EQ(own.install, "sh " + own.dir.string() + "/install.sh");
+  EXPECT_EQ(own.untested, "nobody has it");
 }
 
 }  // namespace

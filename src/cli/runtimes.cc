@@ -18,6 +18,11 @@ std::string joined(const json::value& list) {
   return out;
 }
 
+std::string version_of(const json::object& row) {
+  std::string version = row.at("available").as_bool() ? cell(row, "version") : "missing";
+  return row.at("untested").as_string().empty() ? version : version + ", untested";
+}
+
 int runtimes(const Common& common) {
   auto value = fetch(common, "/v1/runtimes", ".");
   if (!value) return fail(value.error());
@@ -29,7 +34,7 @@ int runtimes(const Common& common) {
   for (const auto& item : value->as_array()) {
     const auto& row = item.as_object();
     bool there = row.at("available").as_bool();
-    table.add({cell(row, "name"), there ? cell(row, "version") : "missing", joined(row.at("modes")),
+    table.add({cell(row, "name"), version_of(row), joined(row.at("modes")),
                joined(row.at("interfaces")), there ? cell(row, "binary") : cell(row, "install")});
   }
   table.print();

@@ -148,7 +148,8 @@ json::value runtimes_view(const ViewSources& from) {
                                {"modes", std::move(modes)},
                                {"interfaces", texts(runtime->interfaces)},
                                {"extensions", texts(runtime->extensions)},
-                               {"start", "exec"},
+                               {"start", catalog::name(runtime->start)},
+                               {"untested", runtime->untested},
                                {"cold_ms", mean_start_ms(from, name)}});
   }
   return out;

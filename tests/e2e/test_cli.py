@@ -269,6 +269,14 @@ oneshot:
 """
 
 
+def test_runtimes_say_what_nobody_has_tested_and_how_workers_start(tmp_path):
+    (tmp_path / "absent").mkdir(parents=True)
+    (tmp_path / "absent" / "runtime.yaml").write_text(ABSENT + "untested: no compiler\n")
+    lines = trivet("runtimes", "--server", "none", "--runtimes", str(tmp_path)).stdout.splitlines()
+    assert [line for line in lines if line.startswith("absent") and "missing, untested" in line], lines
+    assert RUNTIMES["python"]["start"] == "zygote" and RUNTIMES["node"]["start"] == "spare" and RUNTIMES["python"]["untested"] == ""
+
+
 def test_doctor_fails_when_something_needed_is_missing(tmp_path):
     (tmp_path / "runtimes" / "absent").mkdir(parents=True)
     (tmp_path / "runtimes" / "absent" / "runtime.yaml").write_text(ABSENT)
