@@ -50,6 +50,27 @@ void Histogram::observe(Duration d) {
   ++count;
 }
 
+void Histogram::add(const Histogram& other) {
+  for (size_t i = 0; i < counts.size(); ++i) counts[i] += other.counts[i];
+  sum_s += other.sum_s;
+  count += other.count;
+}
+
+void FunctionStats::add(const FunctionStats& other) {
+  calls += other.calls;
+  ok += other.ok;
+  for (size_t i = 0; i < errors.size(); ++i) errors[i] += other.errors[i];
+  cold_starts += other.cold_starts;
+  in_flight += other.in_flight;
+  run.add(other.run);
+  queue.add(other.queue);
+  start.add(other.start);
+}
+
+void Stats::add(const Stats& other) {
+  for (const auto& [function, stats] : other.functions_) functions_[function].add(stats);
+}
+
 std::string metrics_text(const Stats& stats, const std::vector<Sample>& samples) {
   auto calls = family("trivet_calls_total", "Calls that ended, by outcome", MetricType::Counter);
   auto cold = family("trivet_cold_starts_total", "Calls that waited for a worker to start",

@@ -21,6 +21,7 @@ struct Histogram {
   double sum_s = 0;
   int64_t count = 0;
   void observe(Duration d);
+  void add(const Histogram& other);
 };
 
 struct FunctionStats {
@@ -30,6 +31,7 @@ struct FunctionStats {
   int64_t cold_starts = 0;
   int64_t in_flight = 0;
   Histogram run, queue, start;
+  void add(const FunctionStats& other);
 };
 
 // A gauge or counter that somebody else holds, named for /metrics.
@@ -43,6 +45,7 @@ class Stats {
  public:
   FunctionStats& of(const std::string& function) { return functions_[function]; }
   const std::map<std::string, FunctionStats, std::less<>>& functions() const { return functions_; }
+  void add(const Stats& other);
 
  private:
   std::map<std::string, FunctionStats, std::less<>> functions_;

@@ -197,5 +197,29 @@ TEST(MetricsText, large_counts_stay_exact) {
   EXPECT_EQ(page.at("trivet_calls_total{function=\"f\",outcome=\"OK\"}"), 9'007'199'254'740'991.0);
 }
 
+TEST(Stats, add_up_function_by_function) {
+  Stats one, other;
+  one.of("a").calls = 1;
+  one.of("a").ok = 1;
+  one.of("a").run.observe(2ms);
+  other.of("a").calls = 2;
+  other.of("a").errors[static_cast<size_t>(ErrorCode::kInternal)] = 2;
+  other.of("a").cold_starts = 1;
+  other.of("a").in_flight = 3;
+  other.of("a").run.observe(40s);
+  other.of("b").calls = 5;
+  one.add(other);
+  const FunctionStats& a = one.of("a");
+  EXPECT_EQ(a.calls, 3);
+  EXPECT_EQ(a.ok, 1);
+  EXPECT_EQ(a.errors[static_cast<size_t>(ErrorCode::kInternal)], 2);
+  EXPECT_EQ(a.cold_starts, 1);
+  EXPECT_EQ(a.in_flight, 3);
+  EXPECT_EQ(a.run.count, 2);
+  EXPECT_DOUBLE_EQ(a.run.sum_s, 40.002);
+  EXPECT_EQ(a.run.counts.back(), 1);
+  EXPECT_EQ(one.of("b").calls, 5);
+}
+
 }  // namespace
 }  // namespace trivet::telemetry
