@@ -44,6 +44,8 @@ struct HostConfig {
   int64_t drain_timeout_ms = 30'000;  // how long close() waits for calls in flight
   int max_workers = 1'000;            // of all functions together, at least 1
   uint64_t max_memory = 0;            // bytes for all workers, 64 MiB taken for each; 0 = any
+  int shards = 0;                     // threads that serve calls, each with its own listeners and
+                                      // launcher; 0 = one for two CPUs, at most 8, when it listens
   LoopMode loop = LoopMode::kBackground;
   std::map<std::string, std::string>
       overrides{};  // of a lone file: "interface", "mode", "runtime", "timeout"

@@ -57,6 +57,7 @@ inline constexpr size_t kFunctionsMax = 100'000;
 inline constexpr int kScaleMaxDefault = 8;
 inline constexpr int kScaleOverflowDefault = 2;
 inline constexpr int kQueueDefault = 100;
+inline constexpr int kShardsMax = 64;
 inline constexpr int kQueueMax = 100'000;
 inline constexpr int kConcurrencyMax = 1'000;
 inline constexpr auto kTimeoutDefault = 30s;

@@ -27,7 +27,19 @@ struct Artifact {
       entrypoint;  // relative to the function's folder: the manifest's build.output when it has one
 };
 
-class Builder {
+// Where artifacts come from, as those see it who need one.
+class Artifacts {
+ public:
+  // kBuildFailed with step, exit_code or signal, and output (its last lines) as details; kIo when
+  // the cache cannot be written.
+  virtual loop::Task<Result<Artifact>> build(catalog::FunctionPtr spec,
+                                             catalog::RuntimePtr runtime) = 0;
+
+ protected:
+  ~Artifacts() = default;
+};
+
+class Builder final : public Artifacts {
  public:
   struct Surroundings {
     loop::Loop& loop;
@@ -41,9 +53,8 @@ class Builder {
 
   // True when nothing has to be done: build() would return at once.
   static bool is_trivial(const catalog::FunctionSpec& spec, const catalog::RuntimeSpec& runtime);
-  // kBuildFailed with step, exit_code or signal, and output (its last lines) as details; kIo when
-  // the cache cannot be written.
-  loop::Task<Result<Artifact>> build(catalog::FunctionPtr spec, catalog::RuntimePtr runtime);
+  loop::Task<Result<Artifact>> build(catalog::FunctionPtr spec,
+                                     catalog::RuntimePtr runtime) override;
 
  private:
   struct Running;

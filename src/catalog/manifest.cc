@@ -46,6 +46,7 @@ void read_scale(Reader& reader, Scale& scale) {
     r.integer("concurrency", scale.concurrency, 1, limits::kConcurrencyMax);
     r.duration("idle", scale.idle, 10ms, std::chrono::hours{24 * 365});
     r.integer("queue", scale.queue, 0, limits::kQueueMax);
+    r.integer("shards", scale.shards, 1, limits::kShardsMax);
     if (auto start = r.choice("start", {"lazy", "eager"}))
       scale.start = *start == 1 ? StartPolicy::kEager : StartPolicy::kLazy;
     if (!r.failed() && scale.min > scale.max)

@@ -18,6 +18,8 @@ namespace trivet::cli {
 
 namespace json = boost::json;
 
+inline constexpr int kShardsMost = 64;  // threads of one host
+
 // What every verb can be told. Flags win over TRIVET_* variables, those over settings files, those
 // over the defaults.
 struct Common {
@@ -28,6 +30,7 @@ struct Common {
   std::vector<std::string> runtimes;
   std::string output = "table";
   std::vector<std::string> listen{"127.0.0.1:7007"};  // of serve and dev
+  int shards = 0;                                     // of serve and dev: 0 = half of the CPUs
   int max_workers = 1'000;                            // of serve and dev: over all functions
   uint64_t max_memory = 0;                            // likewise, bytes; 0 = any
   uint64_t spare_memory = 256ULL << 20;               // of a runtime's spares, bytes; 0 = none

@@ -123,6 +123,7 @@ int serve(const Common& common, const Options& options) {
   config.on_failure = [](std::string_view) { kill(getpid(), SIGUSR1); };
   config.max_workers = common.max_workers;
   config.max_memory = common.max_memory;
+  config.shards = common.shards;
   config.spare_memory_bytes = static_cast<int64_t>(common.spare_memory);
   bool colour = is_terminal(2) && !std::getenv("NO_COLOR");
   if (options.dev || common.verbose)
@@ -141,6 +142,10 @@ void add_budget(CLI::App& verb, Common& common) {
   verb.add_option("--max-workers", common.max_workers, "of all functions together")
       ->envname("TRIVET_MAX_WORKERS")
       ->check(CLI::Range(1, 100'000))
+      ->capture_default_str();
+  verb.add_option("--shards", common.shards, "threads that serve calls; 0: half of the CPUs")
+      ->envname("TRIVET_SHARDS")
+      ->check(CLI::Range(0, kShardsMost))
       ->capture_default_str();
   verb.add_option("--max-memory", common.max_memory,
                   "of all workers together, like 8GiB, 64MiB taken for each; 0: any")

@@ -147,6 +147,7 @@ int config(const Common& common, const std::vector<std::string>& listen, bool or
       {"--data", "TRIVET_DATA", common.data},
       {"--output", "TRIVET_OUTPUT", common.output},
       {"--max-workers", "TRIVET_MAX_WORKERS", std::to_string(common.max_workers)},
+      {"--shards", "TRIVET_SHARDS", std::to_string(common.shards)},
       {"--max-memory", "TRIVET_MAX_MEMORY", std::to_string(common.max_memory)},
       {"--spare-memory", "TRIVET_SPARE_MEMORY", std::to_string(common.spare_memory)},
       {"--runtimes", "TRIVET_RUNTIMES", listed(common.runtimes)},

@@ -80,6 +80,8 @@ Dispatcher::~Dispatcher() {
 
 // The life of a call, in order.
 loop::Task<Result<worker::Reply>> Dispatcher::invoke(worker::Call call) {
+  if (!part(call.function)) co_return co_await around_.neighbours->invoke(std::move(call));
+
   // Admit.
   if (Status admitted = admit(call); !admitted)
     co_return about(std::move(admitted).error(), call.function);
@@ -138,6 +140,15 @@ loop::Task<Result<worker::Reply>> Dispatcher::invoke(worker::Call call) {
   }
   outcome->timing = timing;
   co_return outcome;
+}
+
+// What this shard has of a function; none: it lives on another.
+std::optional<Part> Dispatcher::part(std::string_view function) const {
+  return around_.neighbours ? around_.neighbours->part(function) : Part{};
+}
+
+Nurseries::Wanted Dispatcher::lives_here() const {
+  return [this](std::string_view function) { return part(function).has_value(); };
 }
 
 Status Dispatcher::admit(worker::Call& call) {
@@ -215,11 +226,12 @@ ServedPtr Dispatcher::make_served(catalog::FunctionPtr spec, catalog::RuntimePtr
   Served::Surroundings around{around_.loop,
                               around_.clock,
                               around_.logs,
-                              around_.builder,
+                              around_.artifacts,
                               *this,
                               around_.launcher,
                               nurseries_.of(*spec, *runtime),
                               around_.budget,
+                              part(spec->name).value_or(Part{}),
                               around_.factories};
   return std::make_shared<Served>(std::move(around), std::move(spec), std::move(runtime));
 }
@@ -271,10 +283,11 @@ void Dispatcher::settle(telemetry::FunctionStats& stats, const Result<worker::Re
 
 void Dispatcher::keep_warm(int64_t spare_bytes) {
   nurseries_.open(spare_bytes);
-  nurseries_.adopt(*snapshot_);
+  nurseries_.adopt(*snapshot_, lives_here());
 }
 
 loop::Task<Status> Dispatcher::prepare(std::string function) {
+  if (!part(function)) co_return co_await around_.neighbours->prepare(std::move(function));
   auto served = resolve(function);
   if (!served) co_return std::move(served).error();
   co_return co_await (*served)->prepare();
@@ -329,10 +342,12 @@ std::vector<Nurseries::Row> Dispatcher::zygotes_and_spares() const {
   return rows;
 }
 
-std::string Dispatcher::not_forked(std::string_view function) const {
-  auto serving = serving_.find(function);
-  if (serving == serving_.end() || !serving->second->starter()) return {};
-  return serving->second->starter()->not_forked();
+std::map<std::string, std::string> Dispatcher::not_forked() const {
+  std::map<std::string, std::string> why;
+  for (const auto& [name, served] : serving_)
+    if (served->starter() && !served->starter()->not_forked().empty())
+      why.emplace(name, served->starter()->not_forked());
+  return why;
 }
 
 std::array<int64_t, worker::kEndReasonCount> Dispatcher::worker_ends() const {

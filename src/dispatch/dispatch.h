@@ -13,6 +13,7 @@
 
 #include "builder/builder.h"
 #include "catalog/snapshot.h"
+#include "dispatch/homes.h"
 #include "dispatch/nurseries.h"
 #include "dispatch/served.h"
 #include "dispatch/tokens.h"
@@ -31,11 +32,12 @@ class Dispatcher final : public worker::HostServices {
     const Clock& clock;
     LogSink& logs;
     telemetry::Stats& stats;
-    builder::Builder& builder;
+    builder::Artifacts& artifacts;
     Tokens& tokens;
     launcher::Launcher& launcher;
     pool::Budget& budget;
     pool::Factories* factories = nullptr;  // nullptr: real workers
+    Neighbours* neighbours = nullptr;      // nullptr: there is one shard
   };
   explicit Dispatcher(Surroundings around);
   ~Dispatcher();
@@ -63,8 +65,9 @@ class Dispatcher final : public worker::HostServices {
   // Builds one function now, without calling it.
   loop::Task<Status> prepare(std::string function);
 
-  // No new calls (kUnavailable); waits for those in flight until `deadline`, then ends every
-  // worker.
+  // No new calls (kUnavailable); waits for those in flight until `deadline`.
+  loop::Task<> quiet(Instant deadline);
+  // The same, and then ends every worker.
   loop::Task<> drain(Instant deadline);
   bool draining() const { return draining_; }
 
@@ -77,12 +80,13 @@ class Dispatcher final : public worker::HostServices {
   std::vector<WorkerRow> workers() const;
   // Zygotes of runtimes and of functions, and spares.
   std::vector<Nurseries::Row> zygotes_and_spares() const;
-  // Why a function's workers are not forked; empty when they are, or when nobody tried.
-  std::string not_forked(std::string_view function) const;
+  // Why the workers of functions are not forked; without those that are, or where nobody tried.
+  std::map<std::string, std::string> not_forked() const;
   struct PoolRow {
     std::string function, runtime, version;
     bool retiring = false;
     pool::PoolView view;
+    size_t shard = 0;  // whose it is; known to the host
   };
   std::vector<PoolRow> pools() const;
   const pool::Budget& budget() const { return around_.budget; }
@@ -95,6 +99,8 @@ class Dispatcher final : public worker::HostServices {
  private:
   template <class F>
   void each_pool(F visit) const;
+  std::optional<Part> part(std::string_view function) const;
+  Nurseries::Wanted lives_here() const;
   Result<ServedPtr> resolve(const std::string& function);
   Result<ServedPtr> resolve_for(const worker::Call& call);
   loop::Task<Result<ServedPtr>> prepare_for(worker::Call& call, ServedPtr served);

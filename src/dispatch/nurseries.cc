@@ -5,11 +5,11 @@
 
 namespace trivet::dispatch {
 
-void Nurseries::adopt(const catalog::Snapshot& snapshot) {
+void Nurseries::adopt(const catalog::Snapshot& snapshot, const Wanted& wanted) {
   if (!spare_bytes_) return;
   std::map<std::string, std::shared_ptr<pool::Nursery>, std::less<>> next;
   for (const auto& [name, spec] : snapshot.functions) {
-    if (next.count(spec->runtime)) continue;
+    if (next.count(spec->runtime) || !wanted(name)) continue;
     auto runtime = snapshot.runtime(spec->runtime);
     if (!runtime || !runtime->available() || runtime->start == catalog::Start::kExec) continue;
     catalog::Words words;

@@ -1,10 +1,12 @@
 #pragma once
 // Nurseries: one for every runtime that has a function, where zygotes and spares are wanted at all.
 
+#include <functional>
 #include <map>
 #include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "catalog/snapshot.h"
@@ -21,9 +23,11 @@ class Nurseries {
   void open(int64_t spare_bytes) {
     if (spare_bytes > 0) spare_bytes_ = spare_bytes;
   }
+  // Does a function matter here?
+  using Wanted = std::function<bool(std::string_view function)>;
   // What exists from now on. A nursery whose runtime has changed lives on with the workers that
   // came of it.
-  void adopt(const catalog::Snapshot& snapshot);
+  void adopt(const catalog::Snapshot& snapshot, const Wanted& wanted);
   // For the workers of one function; null when they must be programs that are started.
   std::shared_ptr<pool::Nursery> of(const catalog::FunctionSpec& spec,
                                     const catalog::RuntimeSpec& runtime) const;

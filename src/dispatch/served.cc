@@ -48,7 +48,7 @@ loop::Task<Result<builder::Artifact>> Served::build() {
     Status built = co_await around_.factories->build(*spec_);
     if (!built) co_return std::move(built).error();
   }
-  co_return co_await around_.builder.build(spec_, runtime_);
+  co_return co_await around_.artifacts.build(spec_, runtime_);
 }
 
 loop::Task<Status> Served::prepare() {
@@ -62,7 +62,8 @@ loop::Task<Status> Served::prepare() {
     co_return std::move(artifact).error();
   }
   if (prepared()) co_return Status{};  // another call was faster
-  pool::Pool::Plan plan{spec_->scale, spec_->restart, spec_->name, spec_->limits.timeout};
+  pool::Pool::Plan plan{part_of(spec_->scale, around_.part), spec_->restart, spec_->name,
+                        spec_->limits.timeout};
   bool fresh_each =
       spec_->pristine || (spec_->mode == catalog::Mode::kOneshot && spec_->interface != kStdio);
   if (fresh_each) plan.restart.max_calls = 1;

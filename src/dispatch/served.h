@@ -6,6 +6,7 @@
 
 #include "builder/builder.h"
 #include "catalog/snapshot.h"
+#include "dispatch/homes.h"
 #include "dispatch/starter.h"
 #include "loop/loop.h"
 #include "pool/pool.h"
@@ -19,11 +20,12 @@ class Served {
     loop::Loop& loop;
     const Clock& clock;
     LogSink& logs;
-    builder::Builder& builder;
+    builder::Artifacts& artifacts;
     worker::HostServices& services;
     launcher::Launcher& launcher;
     std::shared_ptr<pool::Nursery> nursery;  // null: every worker is a program that is started
     pool::Budget& budget;
+    Part part;                             // of its workers and calls
     pool::Factories* factories = nullptr;  // nullptr: real workers
   };
   Served(Surroundings around, catalog::FunctionPtr spec, catalog::RuntimePtr runtime)

@@ -18,7 +18,7 @@ bool in_use(const Served& served) {
 
 void Dispatcher::adopt(catalog::SnapshotPtr snapshot) {
   snapshot_ = std::move(snapshot);
-  nurseries_.adopt(*snapshot_);
+  nurseries_.adopt(*snapshot_, lives_here());
   std::vector<std::string> replaced;
   for (auto it = serving_.begin(); it != serving_.end();) {
     const auto& [name, served] = *it;
@@ -26,14 +26,14 @@ void Dispatcher::adopt(catalog::SnapshotPtr snapshot) {
       ++it;
       continue;
     }
-    if (snapshot_->find(name) && served->prepared()) replaced.push_back(name);
+    if (part(name) && snapshot_->find(name) && served->prepared()) replaced.push_back(name);
     retire(served, EndReason::kReplaced);
     it = serving_.erase(it);
   }
   for (const auto& [name, spec] : snapshot_->functions) {
     bool eager = spec->scale.min > 0 || spec->scale.start == catalog::StartPolicy::kEager;
     bool was_used = std::find(replaced.begin(), replaced.end(), name) != replaced.end();
-    if (!eager && !was_used) continue;
+    if ((!eager && !was_used) || !part(name)) continue;
     if (auto served = resolve(name)) scope_.spawn(warm(*served));
   }
 }
@@ -55,7 +55,7 @@ bool Dispatcher::replace(const std::string& name, const ServedPtr& old) {
     if (coming_.empty()) switched_.set();
   }
   if (is_current(*old)) return true;
-  if (!runtime || !in_use(*old)) return false;
+  if (!runtime || !in_use(*old) || !part(name)) return false;
   ServedPtr next = make_served(std::move(spec), std::move(runtime));
   coming_.emplace(name, next);
   switched_.reset();
@@ -132,10 +132,14 @@ loop::Task<> Dispatcher::bury(ServedPtr served) {
   retiring_.erase(std::remove(retiring_.begin(), retiring_.end(), served), retiring_.end());
 }
 
-loop::Task<> Dispatcher::drain(Instant deadline) {
+loop::Task<> Dispatcher::quiet(Instant deadline) {
   draining_ = true;
   quiet_.reset();
   if (in_flight_ > 0) co_await quiet_.wait(deadline);
+}
+
+loop::Task<> Dispatcher::drain(Instant deadline) {
+  co_await quiet(deadline);
   closed_ = true;
   for (auto* versions : {&serving_, &coming_}) {
     for (auto& [name, served] : *versions) retire(served, EndReason::kShutdown);

@@ -17,6 +17,21 @@ bool is_admin(std::string_view path) {
          path == "/metrics" || path == "/openapi.json";
 }
 
+bool is_alyx(std::string_view path) {
+  return path.starts_with(kAlyx) && (path.size() == kAlyx.size() || path[kAlyx.size()] == '/');
+}
+
+// "hello" of /function/hello/more.
+std::string_view named_function(std::string_view path) {
+  path.remove_prefix(kFunction.size());
+  return path.substr(0, path.find('/'));
+}
+
+// What every shard can answer for the host.
+bool is_for_anybody(std::string_view path) {
+  return path == "/v1/echo" || path == "/healthz" || path == "/readyz" || path == "/openapi.json";
+}
+
 bool is_bearer(std::string_view scheme) {  // schemes have no case
   constexpr std::string_view kBearer = "bearer ";
   return std::equal(scheme.begin(), scheme.end(), kBearer.begin(), kBearer.end(),
@@ -37,6 +52,17 @@ loop::Task<> Gateway::handle(net::Exchange& exchange) {
   co_await route(exchange);
 }
 
+net::HttpServer* Gateway::server_for(const net::Request& request) {
+  if (!config_.home) return nullptr;
+  std::string_view path = request.path;
+  if (path.starts_with(kFunction)) return config_.home(named_function(path));
+  if (is_for_anybody(path)) return nullptr;
+  if (is_admin(path) || is_alyx(path)) return config_.home({});
+  Routes::Match match;
+  if (routes_) match = routes_->find(request.method, path);
+  return match.verdict == Routes::Verdict::kFound ? config_.home(match.function) : nullptr;
+}
+
 // Why this request is not served, whatever it is about.
 std::optional<Error> Gateway::refusal(net::Exchange& exchange) const {
   const net::Request& request = exchange.request();
@@ -52,13 +78,11 @@ loop::Task<> Gateway::route(net::Exchange& exchange) {
   const net::Request& request = exchange.request();
   std::string_view path = request.path;
   if (path.starts_with(kFunction)) {
-    std::string_view rest = path.substr(kFunction.size());
-    size_t slash = std::min(rest.find('/'), rest.size());
-    std::string function{rest.substr(0, slash)};
-    std::string inner = slash == rest.size() ? "/" : std::string{rest.substr(slash)};
+    std::string function{named_function(path)};
+    std::string inner{path.substr(kFunction.size() + function.size())};
+    if (inner.empty()) inner = "/";
     co_await handle_native(*this, exchange, std::move(function), std::move(inner));
-  } else if (path.starts_with(kAlyx) &&
-             (path.size() == kAlyx.size() || path[kAlyx.size()] == '/')) {
+  } else if (is_alyx(path)) {
     co_await handle_alyx(*this, exchange, std::string{path.substr(kAlyx.size())});
   } else if (path == "/v1/echo" && request.method == "POST") {
     co_await handle_echo(*this, exchange);

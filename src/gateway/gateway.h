@@ -28,6 +28,8 @@ struct GatewayConfig {
   std::function<loop::Task<Result<std::vector<std::string>>>()> reload;
   // Looks for the toolchains that nobody has asked for yet.
   std::function<loop::Task<>()> probe_runtimes;
+  // Where the calls of a function are served, or the administration (no name); nullptr: here.
+  std::function<net::HttpServer*(std::string_view function)> home;
 };
 
 class Gateway final : public net::HttpHandler {
@@ -36,6 +38,7 @@ class Gateway final : public net::HttpHandler {
       : loop_(loop), sources_(sources), tokens_(tokens), config_(std::move(config)) {}
 
   loop::Task<> handle(net::Exchange& exchange) override;
+  net::HttpServer* server_for(const net::Request& request) override;
   // After the dispatcher has adopted a new snapshot.
   void refresh() { routes_ = std::make_unique<Routes>(*sources_.dispatcher.snapshot()); }
 

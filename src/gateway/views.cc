@@ -10,6 +10,7 @@ namespace trivet::gateway {
 namespace {
 
 namespace json = wire::json;
+using dispatch::Census;
 
 json::array texts(const std::vector<std::string>& items) {
   json::array out;
@@ -68,6 +69,8 @@ json::object function_row(const catalog::FunctionSpec& spec, const catalog::Snap
   return row;
 }
 
+namespace {
+
 json::value functions_view(const ViewSources& from) {
   const auto& snapshot = *from.dispatcher.snapshot();
   json::array functions, problems;
@@ -77,7 +80,8 @@ json::value functions_view(const ViewSources& from) {
   return json::object{{"functions", std::move(functions)}, {"problems", std::move(problems)}};
 }
 
-Result<json::value> function_view(const ViewSources& from, std::string_view name) {
+Result<json::value> function_view(const ViewSources& from, const Census& census,
+                                  std::string_view name) {
   const auto& snapshot = *from.dispatcher.snapshot();
   auto spec = snapshot.find(name);
   if (!spec) {
@@ -95,6 +99,7 @@ Result<json::value> function_view(const ViewSources& from, std::string_view name
                   {"overflow", scale.overflow},
                   {"concurrency", scale.concurrency},
                   {"queue", scale.queue},
+                  {"shards", scale.shards},
                   {"idle", wire::format_duration(scale.idle)},
                   {"start", scale.start == catalog::StartPolicy::kEager ? "eager" : "lazy"}};
   row["limits"] = {{"timeout", wire::format_duration(spec->limits.timeout)},
@@ -104,26 +109,30 @@ Result<json::value> function_view(const ViewSources& from, std::string_view name
   for (const auto& [key, value] : spec->env)
     env.emplace_back(key);  // names only: values may be private
   for (const auto& route : spec->routes) routes.emplace_back(catalog::route_text(route));
-  for (const auto& worker : from.dispatcher.workers())
+  for (const auto& worker : census.workers)
     if (worker.function == spec->name) workers.emplace_back(worker.view.pid);
   row["env"] = std::move(env);
   row["routes"] = std::move(routes);
   row["workers"] = std::move(workers);
-  row["not_forked"] = from.dispatcher.not_forked(spec->name);
-  row["stats"] = calls_row(from.stats.of(spec->name));
+  auto not_forked = census.not_forked.find(spec->name);
+  row["not_forked"] = not_forked == census.not_forked.end() ? "" : not_forked->second;
+  auto stats = census.stats.functions().find(name);
+  row["stats"] = calls_row(stats == census.stats.functions().end() ? telemetry::FunctionStats{}
+                                                                   : stats->second);
   if (!spec->sample_input.empty())
     if (auto sample = wire::parse_json(spec->sample_input)) row["sample_input"] = *sample;
   return json::value(std::move(row));
 }
 
 // Of the starts that calls of this runtime's functions have waited for; null before the first.
-json::value mean_start_ms(const ViewSources& from, const std::string& runtime) {
+json::value mean_start_ms(const ViewSources& from, const Census& census,
+                          const std::string& runtime) {
   double sum_s = 0;
   int64_t count = 0;
   for (const auto& [name, spec] : from.dispatcher.snapshot()->functions) {
     if (spec->runtime != runtime) continue;
-    auto found = from.stats.functions().find(name);
-    if (found == from.stats.functions().end()) continue;
+    auto found = census.stats.functions().find(name);
+    if (found == census.stats.functions().end()) continue;
     sum_s += found->second.start.sum_s;
     count += found->second.start.count;
   }
@@ -131,7 +140,7 @@ json::value mean_start_ms(const ViewSources& from, const std::string& runtime) {
   return sum_s * 1000 / static_cast<double>(count);
 }
 
-json::value runtimes_view(const ViewSources& from) {
+json::value runtimes_view(const ViewSources& from, const Census& census) {
   json::array out;
   for (const auto& [name, runtime] : from.dispatcher.snapshot()->runtimes) {
     json::array modes;
@@ -150,14 +159,16 @@ json::value runtimes_view(const ViewSources& from) {
                                {"extensions", texts(runtime->extensions)},
                                {"start", catalog::name(runtime->start)},
                                {"untested", runtime->untested},
-                               {"cold_ms", mean_start_ms(from, name)}});
+                               {"cold_ms", mean_start_ms(from, census, name)}});
   }
   return out;
 }
 
-json::value workers_view(const ViewSources& from, Memory memory) {
+}  // namespace
+
+json::value workers_view(const Census& census, Memory memory) {
   json::array out;
-  for (const auto& row : from.dispatcher.workers())
+  for (const auto& row : census.workers)
     out.push_back(json::object{{"kind", "worker"},
                                {"function", row.function},
                                {"runtime", row.runtime},
@@ -168,7 +179,7 @@ json::value workers_view(const ViewSources& from, Memory memory) {
                                {"calls", row.view.calls},
                                {"age_ms", static_cast<int64_t>(to_ms(row.view.age))},
                                {"idle_ms", static_cast<int64_t>(to_ms(row.view.idle))}});
-  for (const auto& [runtime, function, row] : from.dispatcher.zygotes_and_spares())
+  for (const auto& [runtime, function, row] : census.zygotes_and_spares)
     out.push_back(json::object{{"kind", row.is_zygote ? "zygote" : "spare"},
                                {"function", function},
                                {"runtime", runtime},
@@ -186,10 +197,12 @@ json::value workers_view(const ViewSources& from, Memory memory) {
   return out;
 }
 
-json::value pools_view(const ViewSources& from) {
+namespace {
+
+json::value pools_view(const ViewSources& from, const Census& census) {
   json::array out;
   Instant now = from.clock.now();
-  for (const auto& row : from.dispatcher.pools()) {
+  for (const auto& row : census.pools) {
     const pool::PoolView& pool = row.view;
     json::array exits;
     for (const auto& exit : pool.exits)
@@ -200,6 +213,7 @@ json::value pools_view(const ViewSources& from) {
     out.push_back(json::object{{"function", row.function},
                                {"runtime", row.runtime},
                                {"version", row.version},
+                               {"shard", row.shard},
                                {"state", row.retiring ? "retiring" : "serving"},
                                {"workers", pool.workers},
                                {"starting", pool.starting},
@@ -214,19 +228,21 @@ json::value pools_view(const ViewSources& from) {
   return out;
 }
 
-json::object budget_row(const pool::Budget& budget) {
-  return {{"workers", budget.workers()},
-          {"max_workers", budget.settings().max_workers},
-          {"memory_estimate", budget.memory()},
-          {"max_memory", budget.settings().max_memory},
-          {"short_of_workers", budget.refused()}};
+json::object budget_row(const Census& census) {
+  return {{"workers", census.budget_workers},
+          {"max_workers", census.max_workers},
+          {"memory_estimate", census.budget_memory},
+          {"max_memory", census.max_memory},
+          {"short_of_workers", census.budget_refused}};
 }
 
-json::value stats_view(const ViewSources& from) {
+}  // namespace
+
+json::value stats_view(const ViewSources& from, const Census& census) {
   const auto& snapshot = *from.dispatcher.snapshot();
   json::object functions;
   int64_t calls = 0, ok = 0, cold = 0;
-  for (const auto& [name, stats] : from.stats.functions()) {
+  for (const auto& [name, stats] : census.stats.functions()) {
     functions[name] = calls_row(stats);
     calls += stats.calls;
     ok += stats.ok;
@@ -235,19 +251,19 @@ json::value stats_view(const ViewSources& from) {
   return json::object{{"uptime_ms", static_cast<int64_t>(to_ms(from.clock.now() - from.started))},
                       {"functions", snapshot.functions.size()},
                       {"problems", snapshot.problems.size()},
-                      {"workers", from.dispatcher.workers().size()},
-                      {"budget", budget_row(from.dispatcher.budget())},
-                      {"worker_ends", reasons(from.dispatcher.worker_ends())},
+                      {"workers", census.workers.size()},
+                      {"budget", budget_row(census)},
+                      {"worker_ends", reasons(census.worker_ends)},
                       {"calls", calls},
                       {"errors", calls - ok},
-                      {"in_flight", from.dispatcher.in_flight()},
+                      {"in_flight", census.in_flight},
                       {"cold_starts", cold},
                       {"log_lines", from.logs.written()},
                       {"log_lines_dropped", from.logs.dropped()},
                       {"by_function", std::move(functions)}};
 }
 
-std::string metrics_view(const ViewSources& from) {
+std::string metrics_view(const ViewSources& from, const Census& census) {
   std::vector<telemetry::Sample> samples;
   auto add = [&samples](std::string name, std::string help, double value, bool counter) {
     samples.push_back({std::move(name), std::move(help), "", "", value, counter});
@@ -256,30 +272,26 @@ std::string metrics_view(const ViewSources& from) {
       static_cast<double>(from.dispatcher.snapshot()->functions.size()), false);
   add("trivet_problems", "Functions that could not be read",
       static_cast<double>(from.dispatcher.snapshot()->problems.size()), false);
-  add("trivet_workers", "Live workers", static_cast<double>(from.dispatcher.workers().size()),
-      false);
+  add("trivet_workers", "Live workers", static_cast<double>(census.workers.size()), false);
   double zygotes = 0, spares = 0;
-  for (const auto& kept : from.dispatcher.zygotes_and_spares())
-    ++(kept.row.is_zygote ? zygotes : spares);
+  for (const auto& kept : census.zygotes_and_spares) ++(kept.row.is_zygote ? zygotes : spares);
   add("trivet_zygotes", "Live zygotes, of runtimes and of functions", zygotes, false);
   add("trivet_spares", "Blank workers that wait for a function", spares, false);
-  const pool::Budget& budget = from.dispatcher.budget();
   add("trivet_workers_max", "Workers that the host may have",
-      static_cast<double>(budget.settings().max_workers), false);
+      static_cast<double>(census.max_workers), false);
   add("trivet_budget_short_total", "Times a function wanted more workers than the host may have",
-      static_cast<double>(budget.refused()), true);
+      static_cast<double>(census.budget_refused), true);
   add("trivet_log_lines_total", "Log lines written", static_cast<double>(from.logs.written()),
       true);
   add("trivet_log_lines_dropped_total", "Log lines dropped because the store was full",
       static_cast<double>(from.logs.dropped()), true);
-  auto ends = from.dispatcher.worker_ends();
+  auto ends = census.worker_ends;
   for (size_t i = 0; i < ends.size(); ++i)
     samples.push_back({"trivet_worker_ends_total", "Workers that ended, by reason", "reason",
                        std::string{worker::name(static_cast<worker::EndReason>(i))},
                        static_cast<double>(ends[i]), true});
-  auto pools = from.dispatcher.pools();
   auto each = [&](const char* name, const char* help, auto value) {
-    for (const auto& row : pools)
+    for (const auto& row : census.pools)
       if (!row.retiring)
         samples.push_back(
             {name, help, "function", row.function, static_cast<double>(value(row.view)), false});
@@ -290,18 +302,20 @@ std::string metrics_view(const ViewSources& from) {
        [](const pool::PoolView& view) { return view.waiting; });
   each("trivet_breaker_open", "1 while calls are refused because workers fail",
        [](const pool::PoolView& view) { return view.breaker != std::string_view{"closed"}; });
-  return telemetry::metrics_text(from.stats, samples);
+  return telemetry::metrics_text(census.stats, samples);
 }
 
-Result<json::value> view_by_path(const ViewSources& from, std::string_view path) {
+Result<json::value> view_by_path(const ViewSources& from, const Census& census,
+                                 std::string_view path) {
   constexpr std::string_view kFunction = "/v1/functions/";
   if (path == "/v1/functions") return functions_view(from);
-  if (path == "/v1/runtimes") return runtimes_view(from);
-  if (path == "/v1/workers") return workers_view(from, Memory::kLeftOut);
-  if (path == "/v1/workers/memory") return workers_view(from, Memory::kLookedAt);
-  if (path == "/v1/pools") return pools_view(from);
-  if (path == "/v1/stats") return stats_view(from);
-  if (path.starts_with(kFunction)) return function_view(from, path.substr(kFunction.size()));
+  if (path == "/v1/runtimes") return runtimes_view(from, census);
+  if (path == "/v1/workers") return workers_view(census, Memory::kLeftOut);
+  if (path == "/v1/workers/memory") return workers_view(census, Memory::kLookedAt);
+  if (path == "/v1/pools") return pools_view(from, census);
+  if (path == "/v1/stats") return stats_view(from, census);
+  if (path.starts_with(kFunction))
+    return function_view(from, census, path.substr(kFunction.size()));
   return Error{ErrorCode::kNotFound, "there is no page " + std::string{path}, "see /openapi.json"};
 }
 

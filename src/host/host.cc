@@ -18,6 +18,7 @@
 #include "gateway/views.h"
 #include "host/places.h"
 #include "host/public_views.h"
+#include "host/shards.h"
 #include "loop/blocking.h"
 #include "loop/watch.h"
 #include "net/http_server.h"
@@ -40,15 +41,8 @@ class HostOfParts final : public Host {
         logs_(loop_),
         tokens_(clock_),
         public_tokens_(tokens_),
-        launcher_(loop_),
-        builder_({loop_, clock_, logs_, blocking_, launcher_}, data_dir_),
-        budget_({std::max(1, config_.max_workers), config_.max_memory}),
-        dispatcher_({loop_, clock_, logs_, stats_, builder_, tokens_, launcher_, budget_}),
-        sources_{dispatcher_, stats_, logs_, clock_, started_},
-        gateway_(loop_, sources_, tokens_,
-                 {config_.access_token, data_dir_, [this] { return reload_and_switch(); },
-                  [this] { return probe_on_loop(); }}),
-        server_(loop_, gateway_, {}),
+        shards_(loop_, host::count_shards(config_, pool::count_cpus()), shard_parts()),
+        main_(shards_.main()),
         scope_(loop_) {}
   ~HostOfParts() override {
     if (!closed_) {
@@ -61,44 +55,26 @@ class HostOfParts final : public Host {
     auto catalog = catalog::Catalog::open(std::move(config), prober_);
     if (!catalog) return std::move(catalog).error();
     catalog_ = std::move(*catalog);
-    if (Status opened = launcher_.open(); !opened) return opened;
-    scope_.spawn(watch_launcher());
-    // Before the first functions are warmed: those workers, too, are to be forks.
-    if (!config_.listen.empty()) dispatcher_.keep_warm(config_.spare_memory_bytes);
-    adopt();
+    if (Status opened = shards_.open(); !opened) return opened;
     if (config_.on_log)
       logs_.set_tee([this](const LogLine& line) { config_.on_log(telemetry::to_json(line)); });
+    // Before the first functions are warmed: those workers, too, are to be forks.
+    if (!config_.listen.empty()) keep_warm();
+    adopt();
+    shards_.run();
     if (config_.loop == LoopMode::kBackground) thread_ = std::thread([this] { loop_.run(); });
     return {};
   }
 
   Status start() override {
-    return on_loop<Status>([this]() -> Status {
-      for (const auto& text : config_.listen) {
-        auto address = net::Address::parse(text);
-        if (!address) return std::move(address).error();
-        if (Status allowed = may_listen(*address); !allowed) return allowed;
-        auto listening = server_.listen(*address);
-        if (!listening) return std::move(listening).error();
-        addresses_.push_back(listening->url());
-        if (address->kind == net::Address::Kind::kTcp) dispatcher_.set_public_url(listening->url());
-      }
-      for (auto& socket : net::inherited_sockets()) {
-        auto listening = server_.adopt(std::move(socket));
-        if (!listening) return std::move(listening).error();
-        if (Status allowed = may_listen(*listening); !allowed) return allowed;
-        addresses_.push_back(listening->url());
-      }
-      dispatcher_.keep_warm(config_.spare_memory_bytes);
-      if (config_.watch) return watch();
-      return {};
-    });
+    return run_task<Status>([this] { return start_on_loop(); });
   }
 
   Status close() override {
     if (closed_.exchange(true)) return {};
     Instant deadline = after(clock_.now(), std::chrono::milliseconds{config_.drain_timeout_ms});
-    run_task<bool>([this, deadline] { return shut_down(deadline); });
+    run_task<bool>([this, deadline] { return shards_.drain(deadline); });
+    shards_.stop();
     if (thread_.joinable()) {
       loop_.stop();
       thread_.join();
@@ -155,13 +131,14 @@ class HostOfParts final : public Host {
   }
 
   StatsView stats() override {
-    return on_loop<StatsView>([this] { return stats_of(dispatcher_, stats_); });
+    auto census = run_task<dispatch::Census>([this] { return shards_.census(); });
+    return stats_of(*catalog_->current(), census);
   }
 
   TokenStore& token_store() override { return public_tokens_; }
 
   Status build(std::string_view function) override {
-    return run_task<Status>([&] { return dispatcher_.prepare(std::string{function}); });
+    return run_task<Status>([&] { return main_.dispatcher.prepare(std::string{function}); });
   }
 
   Result<std::string> view(std::string_view path) override {
@@ -169,8 +146,9 @@ class HostOfParts final : public Host {
       catalog_->probe_all();
       on_loop<bool>([this] { return adopt(), true; });
     }
+    auto census = run_task<dispatch::Census>([this] { return shards_.census(); });
     return on_loop<Result<std::string>>([&]() -> Result<std::string> {
-      auto value = gateway::view_by_path(sources_, path);
+      auto value = gateway::view_by_path(main_.sources, census, path);
       if (!value) return std::move(value).error();
       return wire::to_text(*value);
     });
@@ -220,17 +198,13 @@ class HostOfParts final : public Host {
     worker::Call call = call_of(std::move(request), clock_.unix_ms(), loop_.now());
     CallReply out;
     out.call_id = call.id;
-    auto reply = co_await dispatcher_.invoke(std::move(call));
+    auto reply = co_await main_.dispatcher.invoke(std::move(call));
     if (!reply) co_return std::move(reply).error();
+    Status gathered = co_await worker::gather(*reply);
+    if (!gathered) co_return std::move(gathered).error();
     out.status = reply->status;
     out.headers = std::move(reply->headers);
     out.body = std::move(reply->body);
-    while (reply->rest) {
-      auto piece = co_await reply->rest->next();
-      if (!piece) co_return std::move(piece).error();
-      if (piece->empty()) reply->rest.reset();
-      out.body += *piece;
-    }
     out.queue_ms = to_ms(reply->timing.queue);
     out.start_ms = to_ms(reply->timing.start);
     out.run_ms = to_ms(reply->timing.run);
@@ -242,12 +216,54 @@ class HostOfParts final : public Host {
     done(std::move(reply));
   }
 
-  // Without its launcher a host can start nothing, and its workers are gone.
-  loop::Task<> watch_launcher() {
-    co_await launcher_.ended().wait();
-    logs_.write({clock_.unix_ms(), "", "", LogLevel::kError, LogStream::kHost,
-                 "the launcher has ended: all workers are ended, the host cannot go on", "", 0});
-    if (config_.on_failure) config_.on_failure("the launcher has ended");
+  host::ShardParts shard_parts() {
+    gateway::GatewayConfig gateway{config_.access_token,
+                                   data_dir_,
+                                   [this] { return reload_and_switch(); },
+                                   [this] { return probe_on_loop(); },
+                                   {}};
+    return {config_,   clock_,  started_, data_dir_,         logs_,
+            blocking_, tokens_, gateway,  [this] { fail(); }};
+  }
+
+  // Without its launchers a host can start nothing, and its workers are gone.
+  void fail() {
+    if (failed_.exchange(true)) return;
+    loop_.post([this] {
+      logs_.write({clock_.unix_ms(), "", "", LogLevel::kError, LogStream::kHost,
+                   "the launcher has ended: all workers are ended, the host cannot go on", "", 0});
+      if (config_.on_failure) config_.on_failure("the launcher has ended");
+    });
+  }
+
+  void keep_warm() {
+    int64_t bytes = config_.spare_memory_bytes / static_cast<int64_t>(shards_.count());
+    shards_.each([bytes](host::Shard& shard) { shard.dispatcher.keep_warm(bytes); });
+  }
+
+  loop::Task<Status> start_on_loop() {
+    for (const auto& text : config_.listen) {
+      auto address = net::Address::parse(text);
+      if (!address) co_return std::move(address).error();
+      Status allowed = may_listen(*address);
+      if (!allowed) co_return allowed;
+      auto listening = co_await shards_.listen(*address);
+      if (!listening) co_return std::move(listening).error();
+      addresses_.push_back(listening->url());
+      if (address->kind == net::Address::Kind::kTcp)
+        shards_.each(
+            [url = listening->url()](host::Shard& shard) { shard.dispatcher.set_public_url(url); });
+    }
+    for (auto& socket : net::inherited_sockets()) {
+      auto listening = main_.server.adopt(std::move(socket));
+      if (!listening) co_return std::move(listening).error();
+      Status allowed = may_listen(*listening);
+      if (!allowed) co_return allowed;
+      addresses_.push_back(listening->url());
+    }
+    keep_warm();
+    if (config_.watch) co_return watch();
+    co_return Status{};
   }
 
   Status may_listen(const net::Address& address) const {
@@ -257,10 +273,7 @@ class HostOfParts final : public Host {
                  "set TRIVET_TOKEN, or listen on 127.0.0.1"};
   }
 
-  void adopt() {
-    dispatcher_.adopt(catalog_->current());
-    gateway_.refresh();
-  }
+  void adopt() { shards_.adopt(catalog_->current()); }
 
   loop::Task<Result<std::vector<std::string>>> reload_on_loop() {
     auto look = [this] { return catalog_->reload(); };
@@ -275,7 +288,7 @@ class HostOfParts final : public Host {
   // Whoever asks for a reload finds what is new in the calls after it.
   loop::Task<Result<std::vector<std::string>>> reload_and_switch() {
     auto changed = co_await reload_on_loop();
-    co_await dispatcher_.switched(after(loop_.now(), limits::kReloadWait));
+    co_await shards_.switched(after(loop_.now(), limits::kReloadWait));
     co_return changed;
   }
 
@@ -286,7 +299,7 @@ class HostOfParts final : public Host {
       adopt();
       return removed;
     };
-    gateway::Port port{loop_, sources_, {add, remove}, config.in, config.out};
+    gateway::Port port{loop_, main_.sources, {add, remove}, config.in, config.out};
     if (config.logs)
       logs_.set_tee([&port](const LogLine& line) { port.log(telemetry::to_json(line)); });
     Status served = co_await port.serve(std::chrono::milliseconds{config_.drain_timeout_ms});
@@ -333,20 +346,13 @@ class HostOfParts final : public Host {
 
   // Says what calls run from now on.
   loop::Task<> announce(std::vector<std::string> changed) {
-    co_await dispatcher_.switched(after(loop_.now(), limits::kReloadWait));
+    co_await shards_.switched(after(loop_.now(), limits::kReloadWait));
     for (const auto& name : changed)
       logs_.write(
           {clock_.unix_ms(), name, "", LogLevel::kInfo, LogStream::kLog, "reloaded", "", 0});
     for (const auto& problem : catalog_->current()->problems)
       logs_.write({clock_.unix_ms(), problem.function, "", LogLevel::kError, LogStream::kLog,
                    problem.error.text(), "", 0});
-  }
-
-  loop::Task<bool> shut_down(Instant deadline) {
-    server_.stop_accepting();
-    co_await dispatcher_.drain(deadline);
-    co_await server_.drain(after(loop_.now(), 1s));
-    co_return true;
   }
 
   HostConfig config_;
@@ -358,20 +364,14 @@ class HostOfParts final : public Host {
   loop::Loop loop_;
   loop::BlockingPool blocking_;
   telemetry::LogStore logs_;
-  telemetry::Stats stats_;
   dispatch::Tokens tokens_;
   TokensOfHost public_tokens_;
-  launcher::Launcher launcher_;
-  builder::Builder builder_;
   std::unique_ptr<catalog::Catalog> catalog_;
-  pool::Budget budget_;
-  dispatch::Dispatcher dispatcher_;
-  gateway::ViewSources sources_;
-  gateway::Gateway gateway_;
-  net::HttpServer server_;
+  host::Shards shards_;
+  host::Shard& main_;  // of the administration, and of calls that come from the program
   std::unique_ptr<catalog::Watcher> watcher_;
   std::vector<std::string> addresses_;
-  std::atomic<bool> closed_{false};
+  std::atomic<bool> closed_{false}, failed_{false};
   std::thread thread_;
   loop::Scope scope_;
 };

@@ -38,14 +38,13 @@ FunctionView view_of(const catalog::FunctionSpec& spec, const catalog::Snapshot&
           spec.notes};
 }
 
-StatsView stats_of(const dispatch::Dispatcher& dispatcher, const telemetry::Stats& stats) {
+StatsView stats_of(const catalog::Snapshot& snapshot, const dispatch::Census& census) {
   StatsView view;
-  const auto& snapshot = *dispatcher.snapshot();
   view.functions = static_cast<int64_t>(snapshot.functions.size());
   view.problems = static_cast<int64_t>(snapshot.problems.size());
-  view.workers = static_cast<int64_t>(dispatcher.workers().size());
-  view.in_flight = dispatcher.in_flight();
-  for (const auto& [name, of] : stats.functions()) {
+  view.workers = static_cast<int64_t>(census.workers.size());
+  view.in_flight = census.in_flight;
+  for (const auto& [name, of] : census.stats.functions()) {
     view.calls += of.calls;
     view.errors += of.calls - of.ok;
     view.cold_starts += of.cold_starts;

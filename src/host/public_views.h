@@ -5,7 +5,7 @@
 #include <string_view>
 
 #include "catalog/snapshot.h"
-#include "dispatch/dispatch.h"
+#include "dispatch/census.h"
 #include "dispatch/tokens.h"
 #include "trivet/host.h"
 #include "worker/call.h"
@@ -27,6 +27,6 @@ worker::Call call_of(CallRequest request, int64_t unix_ms, Instant now);
 
 FunctionView view_of(const catalog::FunctionSpec& spec, const catalog::Snapshot& snapshot);
 
-StatsView stats_of(const dispatch::Dispatcher& dispatcher, const telemetry::Stats& stats);
+StatsView stats_of(const catalog::Snapshot& snapshot, const dispatch::Census& census);
 
 }  // namespace trivet

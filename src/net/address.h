@@ -14,6 +14,13 @@
 
 namespace trivet::net {
 
+// Who else may listen on an address.
+enum class Sharing {
+  kNone,
+  kFirst,   // as kNone, and sockets with kBeside can join it later: the kernel spreads connections
+  kBeside,  // joins one that was opened with kFirst
+};
+
 struct Address {
   enum class Kind { kTcp, kUnix };
   Kind kind = Kind::kTcp;

@@ -42,9 +42,9 @@ std::string problem(const HttpFault& fault) {
 
 }  // namespace
 
-Connection::Connection(HttpServer& server, os::Fd fd)
+Connection::Connection(HttpServer& server, os::Fd fd, std::string_view unread)
     : server_(server),
-      stream_(server.loop_, std::move(fd)),
+      stream_(server.loop_, std::move(fd), unread),
       changed_(server.loop_),
       closing_(server.draining_) {
   server_.connections_.append(*this);
@@ -53,9 +53,16 @@ Connection::Connection(HttpServer& server, os::Fd fd)
 
 Connection::~Connection() { server_.on_room(); }
 
-loop::Task<> Connection::serve(HttpServer& server, os::Fd fd) {
-  Connection connection{server, std::move(fd)};
-  co_await connection.run();
+loop::Task<> Connection::serve(HttpServer& server, os::Fd fd, std::string unread) {
+  HttpServer* elsewhere = nullptr;
+  {
+    Connection connection{server, std::move(fd), unread};
+    co_await connection.run();
+    elsewhere = connection.elsewhere_;
+    unread = connection.stream_.unread();
+    fd = connection.stream_.release();
+  }
+  if (elsewhere) elsewhere->take_over(std::move(fd), std::move(unread));
 }
 
 loop::Task<> Connection::run() {
@@ -94,6 +101,8 @@ loop::Task<> Connection::serve_requests() {
     if (head == Head::kWhole) {
       co_await answer();
       if (++in_a_row % kRequestsPerTurn == 0) co_await loop().sleep_until(Instant{});
+    } else if (head == Head::kElsewhere) {
+      break;
     } else if (head == Head::kRefused) {
       co_await refuse(std::move(fault_));
     } else {
@@ -125,6 +134,8 @@ Connection::Head Connection::read_head() {
     seen_ = unread.size();
     return Head::kPartial;
   }
+  elsewhere_ = server_.handler_.server_for(parser_.head());
+  if (elsewhere_) return Head::kElsewhere;
   stream_.consume(length);
   seen_ = 0;
   idle_ = false;

@@ -14,8 +14,8 @@ namespace trivet::net {
 class Connection : public loop::Link {
  public:
   // Serves until the connection ends.
-  static loop::Task<> serve(HttpServer& server, os::Fd fd);
-  Connection(HttpServer& server, os::Fd fd);
+  static loop::Task<> serve(HttpServer& server, os::Fd fd, std::string unread);
+  Connection(HttpServer& server, os::Fd fd, std::string_view unread);
   ~Connection();
 
   // Ends it now when it waits for a request; else after the answer.
@@ -24,7 +24,7 @@ class Connection : public loop::Link {
  private:
   friend class Exchange;
   static constexpr size_t kSkipMost = 1 * limits::kMiB;  // of a body nobody read; more closes
-  enum class Head { kPartial, kWhole, kRefused };
+  enum class Head { kPartial, kWhole, kRefused, kElsewhere };
 
   loop::Task<> run();
   loop::Task<> serve_requests();
@@ -40,6 +40,7 @@ class Connection : public loop::Link {
   const HttpOptions& options() const { return server_.options_; }
 
   HttpServer& server_;
+  HttpServer* elsewhere_ = nullptr;  // where the connection is to go on
   Stream stream_;
   HttpParser parser_{MessageKind::kRequest};
   HttpFault fault_;                 // why a head was refused

@@ -15,8 +15,8 @@ HttpServer::~HttpServer() {
   scope_.cancel();
 }
 
-Result<Address> HttpServer::listen(Address address) {
-  auto fd = listen_on(address);
+Result<Address> HttpServer::listen(Address address, Sharing sharing) {
+  auto fd = listen_on(address, sharing);
   if (!fd) return std::move(fd).error();
   if (address.kind == Address::Kind::kUnix) socket_files_.push_back(address.host);
   add_listener(std::move(*fd));
@@ -32,7 +32,14 @@ Result<Address> HttpServer::adopt(os::Fd listening) {
 void HttpServer::add_listener(os::Fd socket) {
   listeners_.push_back(std::make_unique<Listener>(
       loop_, std::move(socket), [this] { return scope_.size() < options_.max_connections; },
-      [this](os::Fd fd) { scope_.spawn(Connection::serve(*this, std::move(fd))); }));
+      [this](os::Fd fd) { scope_.spawn(Connection::serve(*this, std::move(fd), {})); }));
+}
+
+void HttpServer::take_over(os::Fd connection, std::string unread) {
+  loop_.post([this, fd = std::make_shared<os::Fd>(std::move(connection)),
+              unread = std::move(unread)]() mutable {
+    scope_.spawn(Connection::serve(*this, std::move(*fd), std::move(unread)));
+  });
 }
 
 // A connection ends.

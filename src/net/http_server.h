@@ -89,8 +89,13 @@ class Exchange {
   std::optional<uint64_t> left_;  // of a streamed answer with a length
 };
 
+class HttpServer;
+
 class HttpHandler {
  public:
+  // Whose loop a request is to be served on: the connection moves there with the request. nullptr:
+  // it stays.
+  virtual HttpServer* server_for(const Request&) { return nullptr; }
   // Answers one request. When it returns without an answer the client gets a 500.
   virtual loop::Task<> handle(Exchange& exchange) = 0;
 
@@ -106,10 +111,13 @@ class HttpServer {
   ~HttpServer();
 
   // The address with the port that was chosen. kIo when it cannot be had.
-  Result<Address> listen(Address address);
+  Result<Address> listen(Address address, Sharing sharing = Sharing::kNone);
   // Takes a listening socket that somebody else opened (socket activation): the address it listens
   // on. kInvalidRequest when it is not one.
   Result<Address> adopt(os::Fd listening);
+  // Goes on with a connection that another server began; `unread` came and was not used yet. Any
+  // thread, while the loop lives.
+  void take_over(os::Fd connection, std::string unread);
   void stop_accepting();
   // Stops accepting, closes idle connections, waits for answers that are under way until the
   // deadline, then drops them.

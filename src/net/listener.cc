@@ -58,19 +58,23 @@ int number_in(const char* name) {
 
 }  // namespace
 
-Result<os::Fd> listen_on(Address& address) {
+Result<os::Fd> listen_on(Address& address, Sharing sharing) {
   sockaddr_storage where;
   auto length = address.to_sockaddr(where);
   if (!length) return std::move(length).error();
   os::Fd fd{socket(where.ss_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0)};
   if (!fd) return cannot_listen(address, errno);
   int on = 1;
+  auto set = [&fd, &on](int option) { setsockopt(fd.get(), SOL_SOCKET, option, &on, sizeof on); };
+  if (sharing == Sharing::kBeside) set(SO_REUSEPORT);
   if (address.kind == Address::Kind::kTcp)
-    setsockopt(fd.get(), SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
+    set(SO_REUSEADDR);
   else if (Status ready = prepare_unix(fd, address, where, *length); !ready)
     return std::move(ready).error();
   if (bind(fd.get(), reinterpret_cast<sockaddr*>(&where), *length) != 0)
     return cannot_listen(address, errno);
+  // Only now: had it been set before, another program that sets it could have the address, too.
+  if (sharing == Sharing::kFirst) set(SO_REUSEPORT);
   if (listen(fd.get(), kBacklog) != 0) return cannot_listen(address, errno);
   if (address.kind == Address::Kind::kUnix) return fd;
   socklen_t size = sizeof where;

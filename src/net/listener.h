@@ -15,7 +15,7 @@ namespace trivet::net {
 // A listening, non-blocking socket. A Unix socket's stale file is replaced when nobody answers on
 // it; its mode is 0600. kIo when the address is in use, with a hint. `address.port` becomes the
 // port that was chosen.
-Result<os::Fd> listen_on(Address& address);
+Result<os::Fd> listen_on(Address& address, Sharing sharing = Sharing::kNone);
 
 // Makes a descriptor that somebody else opened fit for the loop. kInvalidRequest when it is no
 // listening stream socket.

@@ -21,8 +21,13 @@ constexpr unsigned kReadsPerTurn = 16;           // of a fast peer, before other
 
 }  // namespace
 
-Stream::Stream(loop::Loop& loop, os::Fd fd)
-    : loop_(loop), fd_(std::move(fd)), watch_(loop, fd_.get()) {}
+Stream::Stream(loop::Loop& loop, os::Fd fd, std::string_view unread)
+    : loop_(loop), fd_(std::move(fd)), watch_(loop, fd_.get()) {
+  if (unread.empty()) return;
+  size_ = end_ = unread.size();
+  buffer_ = std::make_unique_for_overwrite<char[]>(size_);
+  std::memcpy(buffer_.get(), unread.data(), size_);
+}
 
 void Stream::consume(size_t count) {
   begin_ += count;

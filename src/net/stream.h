@@ -25,7 +25,8 @@ class Stream {
   // Sent one after another; what was sent is removed from the front.
   using Parts = std::array<std::string_view, 3>;
 
-  Stream(loop::Loop& loop, os::Fd fd);
+  // `unread` came before.
+  Stream(loop::Loop& loop, os::Fd fd, std::string_view unread = {});
 
   // What was read and not consumed. Valid until the next read, consume() or trim().
   std::string_view unread() const { return {buffer_.get() + begin_, end_ - begin_}; }
@@ -51,6 +52,8 @@ class Stream {
   bool hung_up() const { return watch_.hung_up(); }
   Peer peer() const;
   std::string peer_text() const;  // "127.0.0.1:51234", "unix"
+  // The socket, for somebody else. Destroy the stream before it is used.
+  os::Fd release() { return std::move(fd_); }
 
   void end_sending();  // the peer sees the end; what it sends is still read
   void end();          // both ways; a read sees the end

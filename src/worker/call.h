@@ -75,4 +75,7 @@ struct Reply {
   Timing timing;
 };
 
+// Takes in the rest of a streamed reply, until it is whole. The error that it ended with.
+loop::Task<Status> gather(Reply& reply);
+
 }  // namespace trivet::worker

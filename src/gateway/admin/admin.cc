@@ -75,7 +75,8 @@ loop::Task<> stream_logs(Gateway& gateway, net::Exchange& exchange) {
 
 loop::Task<> show(Gateway& gateway, net::Exchange& exchange, std::string path) {
   if (path == "/v1/runtimes") co_await gateway.config().probe_runtimes();
-  auto view = view_by_path(gateway.sources(), path);
+  auto census = co_await gateway.sources().census();
+  auto view = view_by_path(gateway.sources(), census, path);
   if (!view) {
     co_await reply_problem(exchange, std::move(view).error());
     co_return;
@@ -98,8 +99,9 @@ loop::Task<> handle_admin(Gateway& gateway, net::Exchange& exchange, std::string
     std::string body = status == 200 ? "ready\n" : "draining\n";
     co_await reply_text(exchange, status, "text/plain; charset=utf-8", std::move(body));
   } else if (path == "/metrics") {
+    auto census = co_await gateway.sources().census();
     co_await reply_text(exchange, 200, "text/plain; version=0.0.4; charset=utf-8",
-                        metrics_view(gateway.sources()));
+                        metrics_view(gateway.sources(), census));
   } else if (path == "/openapi.json") {
     co_await reply_text(exchange, 200, "application/json", std::string{openapi_json()});
   } else if (path == "/") {

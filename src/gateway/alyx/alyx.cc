@@ -188,7 +188,8 @@ loop::Task<> handle_alyx(Gateway& gateway, net::Exchange& exchange, std::string 
   } else if (!reads && name == "reload") {
     co_await reload(gateway, exchange);
   } else if (reads && name == "stats") {
-    json::object body{{"pools", stats_view(gateway.sources()).as_object()["by_function"]}};
+    auto census = co_await gateway.sources().census();
+    json::object body{{"pools", stats_view(gateway.sources(), census).as_object()["by_function"]}};
     co_await reply_json(exchange, 200, std::move(body));
   } else if (!reads) {
     co_await invoke(gateway, exchange, std::move(name));

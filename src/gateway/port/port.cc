@@ -80,7 +80,7 @@ void Port::take(std::string_view packet) {
   if (auto* wanted = std::get_if<PortStop>(&*request))
     return scope_.spawn(stop(std::move(*wanted)));
   if (const auto* wanted = std::get_if<PortPing>(&*request)) return ping(*wanted);
-  stats(std::get<PortStats>(*request));
+  scope_.spawn(stats(std::get<PortStats>(*request)));
 }
 
 loop::Task<Port::PoolPtr> Port::find(std::string name, Instant due) {
@@ -158,9 +158,10 @@ void Port::ping(const PortPing& request) {
   reply(request.id, there ? ok(Atom{"pong"}) : failed(Atom{"not_found"}));
 }
 
-void Port::stats(const PortStats& request) {
-  wire::json::object all{{"stats", stats_view(sources_)},
-                         {"workers", workers_view(sources_, Memory::kLeftOut)}};
+loop::Task<> Port::stats(PortStats request) {
+  auto census = co_await sources_.census();
+  wire::json::object all{{"stats", stats_view(sources_, census)},
+                         {"workers", workers_view(census, Memory::kLeftOut)}};
   wire::json::array pools;
   for (const auto& [name, pool] : pools_)
     pools.push_back(wire::json::object{{"pool", name}, {"function", pool->function}});

@@ -47,7 +47,7 @@ class Port {
   loop::Task<> start(PortStart request);
   loop::Task<> stop(PortStop request);
   void ping(const PortPing& request);
-  void stats(const PortStats& request);
+  loop::Task<> stats(PortStats request);
 
   loop::Loop& loop_;
   ViewSources sources_;
