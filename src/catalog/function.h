@@ -29,7 +29,7 @@ struct Scale {
   int concurrency = 1;                // calls in flight per worker, capped by what the worker says
   Duration idle = limits::kIdleDefault;
   int queue = limits::kQueueDefault;  // calls waiting for a worker; more are refused
-  int shards = 1;  // of the host's, as many have a part of its workers and calls
+  int shards = 1;                     // of the host's, as many have a part of its workers and calls
   StartPolicy start = StartPolicy::kLazy;
 };
 
