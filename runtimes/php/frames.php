@@ -134,11 +134,14 @@ function meta(array $value): string
 /** The error with its stack, without the shim's own lines. */
 function stackOf(\Throwable $error): string
 {
-    $lines = [\get_class($error) . ': ' . $error->getMessage() . ' in ' . $error->getFile() . ':' . $error->getLine()];
+    $isOwn = fn (?string $file) => $file === null || \dirname($file) === __DIR__;
+    $lines = [\get_class($error) . ': ' . $error->getMessage() . ($isOwn($error->getFile()) ? '' : " in {$error->getFile()}:{$error->getLine()}")];
     foreach ($error->getTrace() as $step) {
-        if (\dirname($step['file'] ?? '') !== __DIR__ && !\str_starts_with($step['class'] ?? '', __NAMESPACE__ . '\\')) {
-            $place = isset($step['file']) ? $step['file'] . ':' . $step['line'] : '[internal]';
-            $lines[] = '    at ' . ($step['class'] ?? '') . ($step['type'] ?? '') . $step['function'] . " ($place)";
+        $name = ($step['class'] ?? '') . ($step['type'] ?? '') . $step['function'];
+        if (!$isOwn($step['file'] ?? null)) {
+            $lines[] = "    at $name ({$step['file']}:{$step['line']})";
+        } elseif (!\str_starts_with($name, __NAMESPACE__ . '\\') && !\in_array($name, ['include', 'require'], true)) {
+            $lines[] = "    at $name"; // called by PHP, or by the shim
         }
     }
     $cause = $error->getPrevious();

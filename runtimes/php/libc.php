@@ -71,6 +71,16 @@ final class Libc
         self::$c->fcntl($fd, self::F_SETFD, self::FD_CLOEXEC);
     }
 
+    /** The script that PHP runs stays open: programs that are started must not hold it. */
+    public static function closeScriptOnExec(string $path): void
+    {
+        for ($fd = 3; $fd < 16; $fd++) {
+            if (@\readlink('/proc/' . \getmypid() . "/fd/$fd") === $path) {
+                self::closeOnExec($fd);
+            }
+        }
+    }
+
     /** Ends this process with $parent; at once, when that has ended already. */
     public static function dieWith(int $parent): void
     {

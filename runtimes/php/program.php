@@ -1,10 +1,7 @@
 <?php
 namespace Trivet;
 
-/**
- * Makes the globals what they are in a program that was started as `php $entrypoint`. This file is read only then: PHP makes $_SERVER, with the
- * environment as it is, when it first reads code that names it.
- */
+/** Makes the globals what they are in a program that was started as `php $entrypoint`. */
 function become(string $entrypoint): void
 {
     if (\file_get_contents($entrypoint, false, null, 0, 2) === '#!') { // PHP passes over such a line in the first file of a process only

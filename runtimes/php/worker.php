@@ -32,9 +32,13 @@ final class Worker
         if (!isset(self::$one)) {
             $worker = self::$one = new self();
             $worker->asks = new Asks($worker);
+            if (Libc::open()) {
+                Libc::closeScriptOnExec(__FILE__);
+            }
             \register_shutdown_function($worker->ended(...));
             if (\getenv('TRIVET_ZYGOTE') !== false) {
                 \putenv('TRIVET_ZYGOTE');
+                unset($_SERVER['TRIVET_ZYGOTE']);
                 $worker->zygote = new Zygote($worker);
             }
             $worker->frames = new Frames(FD_IN, FD_OUT);
@@ -124,6 +128,7 @@ final class Worker
         \chdir($plan['dir']);
         foreach ($plan['env'] as $name => $value) {
             \putenv("$name=$value");
+            $_SERVER[$name] = $value;
         }
         if ($plan['interface'] === 'stdio') {
             require __DIR__ . '/program.php';
@@ -190,7 +195,7 @@ final class Worker
                     return $function(...);
                 }
             }
-            if (\str_contains($each, '::') && \is_callable($each)) {
+            if (\is_callable($each = \str_replace('.', '::', $each))) { // Class.method
                 return $each(...);
             }
         }

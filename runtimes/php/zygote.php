@@ -26,8 +26,8 @@ final class Zygote
         }
         Libc::closeOnExec(CONTROL);
         // Where /proc shows the environment: each fork writes a cookie of its own there.
-        $fields = \explode(' ', \substr(\strrchr(\file_get_contents('/proc/self/stat'), ')'), 2));
-        $this->cookieAt = (int) $fields[47] + \strpos("\0" . \file_get_contents('/proc/self/environ'), "\0" . COOKIE . '=');
+        $fields = \explode(' ', \substr(\strrchr(\file_get_contents(self::about('stat')), ')'), 2));
+        $this->cookieAt = (int) $fields[47] + \strpos("\0" . \file_get_contents(self::about('environ')), "\0" . COOKIE . '=');
     }
 
     /** Forks until there is a LOAD, which is returned. In a fork that is a worker: null. */
@@ -162,7 +162,9 @@ final class Zygote
         }
         Libc::write($this->cookieAt, $cookie);
         \putenv($cookie);
+        $_SERVER[COOKIE] = \substr($cookie, \strlen(COOKIE) + 1);
         \mt_srand(); // random_int() and its like are fresh in any case
+        \clearstatcache(true);
         $this->worker->reborn($frames, $role === 'zygote');
         $this->mayPark = $this->isLoaded;
         return $role !== 'zygote';
@@ -178,12 +180,18 @@ final class Zygote
         return "$end {$spent('utime')} {$spent('stime')} {$used['ru_maxrss']}";
     }
 
+    /** What /proc has about this process. `self` is not asked for: PHP keeps where that leads, in forks too. */
+    private static function about(string $what): string
+    {
+        return '/proc/' . \getmypid() . "/$what";
+    }
+
     /** Number and target of each. */
     private static function openFiles(): array
     {
         $files = [];
-        foreach (\scandir('/proc/self/fd') as $fd) {
-            $files[$fd] = @\readlink("/proc/self/fd/$fd"); // nothing for the one that lists them
+        foreach (\scandir(self::about('fd')) as $fd) {
+            $files[$fd] = @\readlink(self::about("fd/$fd")); // nothing for the one that lists them
         }
         return \array_filter($files);
     }
@@ -191,7 +199,7 @@ final class Zygote
     /** Why what was loaded must not be forked, or nothing. */
     public function unsafe(): string
     {
-        $threads = \count(\scandir('/proc/self/task')) - 2;
+        $threads = \count(\scandir(self::about('task'))) - 2;
         if ($threads > 1) {
             return "it runs $threads threads once it is loaded";
         }
