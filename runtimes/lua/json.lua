@@ -1,7 +1,7 @@
 -- JSON as values of Lua, so that what is read can be written again: whole numbers are integers, lists know that they are lists, also empty
 -- ones, and null is a value of its own.
 local json = {}
-local find, byte, sub, char, format, concat = string.find, string.byte, string.sub, string.char, string.format, table.concat
+local find, byte, sub, char, format, concat, math_type, length = string.find, string.byte, string.sub, string.char, string.format, table.concat, math.type, utf8.len
 local DEPTH = 1000
 
 json.null = setmetatable({}, {__tostring = function() return 'null' end, __name = 'null'})
@@ -72,7 +72,8 @@ local function list(s, at, depth)
   while true do
     n = n + 1
     items[n], at = value(s, at, depth)
-    at, c = skip(s, at)
+    c = byte(s, at)
+    if c ~= 44 and c ~= 93 then at, c = skip(s, at) end
     if c == 93 then return items, at + 1 end
     if c ~= 44 then fail('a list goes on without a comma', at) end
     at = at + 1
@@ -86,33 +87,44 @@ local function object(s, at, depth)
   while true do
     if c ~= 34 then fail('a name is missing', at) end
     name, at = text(s, at + 1)
-    at, c = skip(s, at)
+    c = byte(s, at)
+    if c ~= 58 then at, c = skip(s, at) end
     if c ~= 58 then fail('a name without a colon', at) end
     found[name], at = value(s, at + 1, depth)
-    at, c = skip(s, at)
+    c = byte(s, at)
+    if c ~= 44 and c ~= 125 then at, c = skip(s, at) end
     if c == 125 then return found, at + 1 end
     if c ~= 44 then fail('an object goes on without a comma', at) end
-    at, c = skip(s, at + 1)
+    at = at + 1
+    c = byte(s, at)
+    if c ~= 34 then at, c = skip(s, at) end
   end
 end
 
 local WORDS = {[116] = {'true', true}, [102] = {'false', false}, [110] = {'null', json.null}}
 
 function value(s, at, depth)
-  local c
-  at, c = skip(s, at)
+  local c = byte(s, at)
+  if c == 32 or c == 10 or c == 13 or c == 9 then at, c = skip(s, at) end
   if c == 34 then return text(s, at + 1) end
   if c == 123 or c == 91 then
     if depth > DEPTH then fail('too deep', at) end
     return (c == 123 and object or list)(s, at + 1, depth + 1)
   end
-  local word = WORDS[c]
-  if word and sub(s, at, at + #word[1] - 1) == word[1] then return word[2], at + #word[1] end
-  local stop = select(2, find(s, '^-?[1-9]%d*', at)) or select(2, find(s, '^-?0', at))
-  if not stop then fail(c and 'no value' or 'it ends too early', at) end
-  stop = select(2, find(s, '^%.%d+', stop + 1)) or stop
-  stop = select(2, find(s, '^[eE][+-]?%d+', stop + 1)) or stop
-  return tonumber(sub(s, at, stop)), stop + 1
+  local from, stop = find(s, '^-?%d+', at)
+  if not from then
+    local word = WORDS[c]
+    if word and sub(s, at, at + #word[1] - 1) == word[1] then return word[2], at + #word[1] end
+    fail(c and 'no value' or 'it ends too early', at)
+  end
+  local first = c == 45 and byte(s, at + 1) or c
+  if first == 48 and stop > (c == 45 and at + 1 or at) then fail('a number begins with 0', at) end
+  c = byte(s, stop + 1)
+  if c == 46 or c == 101 or c == 69 then
+    stop = select(2, find(s, '^%.%d+', stop + 1)) or stop
+    stop = select(2, find(s, '^[eE][+-]?%d+', stop + 1)) or stop
+  end
+  return tonumber(sub(s, from, stop)), stop + 1
 end
 
 -- The value of a text; throws {json = what is wrong}.
@@ -130,12 +142,11 @@ for code = 0, 31 do ESCAPES[char(code)] = ESCAPES[char(code)] or format('\\u%04x
 
 local function quoted(s)
   if find(s, '["\\\0-\31]') then s = s:gsub('["\\\0-\31]', ESCAPES) end
-  if not utf8.len(s) then error({json = 'a text that is not UTF-8'}, 0) end
+  if not length(s) then error({json = 'a text that is not UTF-8'}, 0) end
   return '"' .. s .. '"'
 end
 
 local function number(v)
-  if math.type(v) == 'integer' then return format('%d', v) end
   local whole = math.tointeger(v)
   if whole then return format('%d', whole) end
   if v ~= v or v == math.huge or v == -math.huge then error({json = 'a number that JSON has not: ' .. v}, 0) end
@@ -143,52 +154,61 @@ local function number(v)
   return tonumber(short) == v and short or format('%.17g', v)
 end
 
-local write
+local write -- (out, count of out, value, depth) -> count of out
 
-local function write_list(out, v, depth)
+local function write_list(out, n, v, depth)
   local count = 0
   for _ in next, v do count = count + 1 end
   if count ~= #v then error({json = 'a list with holes or names in it'}, 0) end
-  local mark = '['
-  for at = 1, count do
-    out[#out + 1] = mark
-    write(out, v[at], depth)
-    mark = ','
+  if count == 0 then
+    out[n + 1] = '[]'
+    return n + 1
   end
-  out[#out + 1] = count == 0 and '[]' or ']'
+  for at = 1, count do
+    out[n + 1] = at == 1 and '[' or ','
+    n = write(out, n + 1, v[at], depth)
+  end
+  out[n + 1] = ']'
+  return n + 1
 end
 
-function write(out, v, depth)
+local function write_object(out, n, v, depth)
+  local mark = '{'
+  for name, each in next, v do
+    if type(name) ~= 'string' then
+      if math_type(name) ~= 'integer' then error({json = 'a name that is a ' .. type(name)}, 0) end
+      name = format('%d', name)
+    end
+    out[n + 1] = mark
+    out[n + 2] = quoted(name)
+    out[n + 3] = ':'
+    n = write(out, n + 3, each, depth)
+    mark = ','
+  end
+  out[n + 1] = mark == '{' and '{}' or '}'
+  return n + 1
+end
+
+function write(out, n, v, depth)
   local kind = type(v)
   if kind == 'string' then
-    out[#out + 1] = quoted(v)
+    out[n + 1] = quoted(v)
   elseif kind == 'number' then
-    out[#out + 1] = number(v)
+    out[n + 1] = math_type(v) == 'integer' and format('%d', v) or number(v)
   elseif kind == 'boolean' then
-    out[#out + 1] = v and 'true' or 'false'
+    out[n + 1] = v and 'true' or 'false'
   elseif v == nil or v == null or (kind == 'userdata' and tostring(v) == 'userdata: (nil)') then -- that is the null of cjson
-    out[#out + 1] = 'null'
+    out[n + 1] = 'null'
   elseif kind ~= 'table' then
     error({json = 'a ' .. kind}, 0)
   elseif depth > DEPTH then
     error({json = 'a table that holds itself, or is too deep'}, 0)
   elseif v[1] ~= nil or getmetatable(v) == List then
-    write_list(out, v, depth + 1)
+    return write_list(out, n, v, depth + 1)
   else
-    local mark = '{'
-    for name, each in next, v do
-      if type(name) ~= 'string' then
-        if math.type(name) ~= 'integer' then error({json = 'a name that is a ' .. type(name)}, 0) end
-        name = format('%d', name)
-      end
-      out[#out + 1] = mark
-      out[#out + 1] = quoted(name)
-      out[#out + 1] = ':'
-      write(out, each, depth + 1)
-      mark = ','
-    end
-    out[#out + 1] = mark == '{' and '{}' or '}'
+    return write_object(out, n, v, depth + 1)
   end
+  return n + 1
 end
 
 -- JSON of a value; throws {json = what cannot be written}.
@@ -196,7 +216,7 @@ function json.text(v)
   local kind = type(v)
   if kind == 'string' then return quoted(v) end
   local out = {}
-  write(out, v, 0)
+  write(out, 0, v, 0)
   return concat(out)
 end
 
