@@ -31,9 +31,9 @@ module Trivet
       Frames.frame(REPLY, 0, "", json(parse(+'{"a":[1,"b",2.5,null]}')))
     end
 
-    # Until DRAIN, or the end of the input.
+    # Until DRAIN, or the end of the input. A path is that of a program which the process is to become.
     def run
-      until @draining
+      until @draining || @program
         kind, flags, call, meta, body = @frames.read
         case kind
         when CALL then call(call, meta, body, flags)
@@ -42,6 +42,7 @@ module Trivet
         else between(kind, call, meta, body)
         end
       end
+      @program
     end
 
     # A frame that is not about a new call.
@@ -59,7 +60,7 @@ module Trivet
       plan = JSON.parse(meta)
       Dir.chdir(plan["dir"])
       ENV.update(plan["env"])
-      return run_program(plan) if plan["interface"] == "stdio"
+      return @program = plan["entrypoint"] if plan["interface"] == "stdio"
 
       @function, @env, @window, @most = plan.values_at("function", "env", "credit", "max_frame")
       @answer = { "context" => :answer_context, "module" => :answer_module, "rack" => :answer_rack }.fetch(plan["interface"], :answer_json)
@@ -93,12 +94,6 @@ module Trivet
     end
 
     private
-
-    # A program for one request, on stdin and stdout.
-    def run_program(plan)
-      @frames.close
-      Program.run(plan["entrypoint"])
-    end
 
     def refuse_unknown(value)
       case value
@@ -225,4 +220,5 @@ else
   require_relative "gems"
   worker.hello
 end
-worker.run
+program = worker.run
+Trivet::Program.run(program, worker) if program

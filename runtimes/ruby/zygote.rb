@@ -77,6 +77,7 @@ module Trivet
       rescue LoadError # an optional part of the standard library, or one of another version
         nil
       end
+      Ending.prepare
       Trivet.settle
     end
 
