@@ -21,13 +21,18 @@ my @warm = qw(B Carp Cwd Data::Dumper Digest::MD5 Digest::SHA Encode Errno Expor
     Scalar::Util Socket Storable Sys::Hostname Text::ParseWords Text::Wrap Time::HiRes Time::Local Time::Piece constant overload parent utf8);
 
 # Perl has no calls that pass descriptors, reap one child with its usage, or tie it to its parent: numbers of the system, by machine.
-my %calls = (x86_64 => {sendmsg => 46, recvmsg => 47, prctl => 157, wait4 => 61}, aarch64 => {sendmsg => 211, recvmsg => 212, prctl => 167, wait4 => 260});
+my %calls = (
+    x86_64 => {sendmsg => 46, recvmsg => 47, prctl => 157, wait4 => 61, memfd_create => 319, dup3 => 292},
+    aarch64 => {sendmsg => 211, recvmsg => 212, prctl => 167, wait4 => 260, memfd_create => 279, dup3 => 24},
+);
 my $system = $calls{(POSIX::uname())[4]} or die "no zygote on this machine: its system calls are not known\n";
+
+sub system_call ($name, @arguments) { return syscall $system->{$name}, @arguments }
 
 sub new ($class, $worker) {
     for my $module (@warm) { eval "require $module" }    # some are optional
     local $@;
-    my $self = bless {worker => $worker, is_loaded => 0, parked => undef, may_park => 1, cookie_at => cookie_at()}, $class;
+    my $self = bless {worker => $worker, is_loaded => 0, is_of_function => 0, parked => undef, may_park => 1, cookie_at => cookie_at()}, $class;
     open $self->{control}, '+<&=', CONTROL or die "descriptor 5: $!\n";
     fcntl $self->{control}, 2, 1;
     return $self;
@@ -47,10 +52,9 @@ sub slurp ($path) {
     return scalar <$file>;
 }
 
-# Forks until the end of the input. Returns only in a fork that is a worker.
+# Forks until the end of the input. Returns only in a fork: a worker, or a zygote that is to be of a function and serves again.
 sub serve ($self) {
-    my $frames = $self->{worker}{frames};
-    $self->{worker}->hello;
+    $self->{worker}->hello unless $self->{is_of_function};
     while (1) {
         my $wanted = '';
         vec($wanted, $_, 1) = 1 for 3, CONTROL;
@@ -67,11 +71,11 @@ sub on_frame ($self) {
     POSIX::_exit(0) if $kind == DRAIN;
     return unless $kind == LOAD;
     my %before = open_files();
-    $self->{worker}->load($meta, sub { unsafe(%before) });
+    $self->{worker}->load($self->{worker}->enter($meta), sub { unsafe(%before) });
     $self->{is_loaded} = $self->{may_park} = 1;
 }
 
-# One request. True in the child that is a worker.
+# One request. True in the child.
 sub on_control ($self) {
     my ($packet, @fds) = receive(CONTROL);
     POSIX::_exit(0) unless length $packet;    # the launcher is gone
@@ -107,7 +111,7 @@ sub hand_over ($self, $body, @fds) {
     return;
 }
 
-# Makes a fork ahead. True in it, once it is a worker.
+# Makes a fork ahead. True in it, once it has been asked for.
 sub park ($self) {
     $self->{worker}->flush;
     my $parent = $$;
@@ -158,9 +162,10 @@ sub begin ($self, $body, @fds) {
     $self->{worker}{frames}->close_on_exec;
     my $is_worker = $role ne 'zygote';
     $self->{worker}->hello($self->{is_loaded} && $is_worker);
+    $self->{is_of_function} = !$is_worker;
     if ($is_worker) { CORE::close $self->{control} }
-    else            { @$self{qw(parked may_park)} = (undef, $self->{is_loaded}) }
-    return $is_worker;
+    else            { @$self{qw(parked may_park)} = (undef, 0) }
+    return 1;
 }
 
 # A packet and the descriptors that came with it.
