@@ -124,6 +124,7 @@ package Trivet::Log {
     }
 
     sub line ($self, $level, $message, $fields) {
+        local $@;    # it is user code's
         my %meta = (level => $level, ref $fields eq 'HASH' ? (fields => $fields) : ());
         my $meta = eval { to_json(\%meta) };
         $meta = to_json({level => $level, fields => {text => 'not to be written as JSON: ' . text_of($@, 1000)}}) unless defined $meta;

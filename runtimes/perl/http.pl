@@ -105,6 +105,7 @@ package Trivet::HttpContext {
     sub error ($self, @values) { $self->{log}->error(line(@values)) }
 
     sub line (@values) {
+        local $@;
         my @words = map { !defined $_ ? 'null' : ref $_ ? text_of(eval { to_json($_) } // "$_") : text_of($_) } @values;
         return substr join(' ', @words), 0, LOG_LINE_MAX;
     }

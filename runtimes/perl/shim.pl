@@ -166,6 +166,7 @@ sub parse ($self, $body) {
 
 # The JSON of what user code gave, or INVALID_OUTPUT.
 sub json ($self, $value) {
+    local $@;
     my $bytes = eval { to_json($value) };
     Trivet::Failure->throw('INVALID_OUTPUT', 'the value cannot be written as JSON: ' . Trivet::Errors::sentence($@)) unless defined $bytes;
     return $bytes;
