@@ -127,7 +127,7 @@ package Trivet::Log {
         local $@;    # it is user code's
         my %meta = (level => $level, ref $fields eq 'HASH' ? (fields => $fields) : ());
         my $meta = eval { to_json(\%meta) };
-        $meta = to_json({level => $level, fields => {text => 'not to be written as JSON: ' . text_of($@, 1000)}}) unless defined $meta;
+        $meta = to_json({level => $level, fields => {text => 'not to be written as JSON: ' . Trivet::Errors::sentence($@)}}) unless defined $meta;
         $meta = to_json({level => $level, fields => {text => length($meta) . ' bytes, too many'}}) if length $meta > META_MAX;
         my $text = text_of($message);
         utf8::encode($text);
