@@ -38,6 +38,10 @@ SOURCES = {
     "bun": {"math.ts": JAVASCRIPT, "deep/down.js": JAVASCRIPT, "broken.js": "export const x = ;\n"},
 }
 OFFERED = sorted(p.parent.name for p in ROOT.glob("runtimes/[!_]*/runtime.yaml") if "module" in yaml.safe_load(p.read_text())["interfaces"])
+for name in OFFERED:  # a runtime may keep its sources in its own folder
+    place = ROOT / "runtimes" / name / "fixture" / "module"
+    if place.is_dir():
+        SOURCES[name] = {str(p.relative_to(place)): p.read_text() for p in sorted(place.rglob("*")) if p.is_file()}
 
 
 class Pool:

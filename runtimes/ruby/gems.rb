@@ -1,0 +1,24 @@
+# frozen_string_literal: true
+
+# RubyGems takes most of the interpreter's start, and many functions need none of it: it is loaded when something is not found without it.
+module Kernel
+  plain_require = instance_method(:require)
+
+  define_method(:require) do |path|
+    plain_require.bind_call(self, path)
+  rescue LoadError
+    raise if $LOADED_FEATURES.any? { |file| file.end_with?("/rubygems.rb") }
+
+    plain_require.bind_call(self, "rubygems")
+    require(path)
+  end
+
+  def gem(...)
+    Trivet::GEMS.call
+    gem(...) # RubyGems' own now
+  end
+  private :require, :gem
+end
+
+Trivet::GEMS = -> { require "rubygems" }
+Object.autoload(:Gem, "rubygems")
