@@ -102,10 +102,12 @@ with_worker() {
     printf '\n[lib]\npath = "%s"\n' "$entrypoint" >>Cargo.toml
   fi
   uses=
-  ! grep -qE '^(serde|serde_json) *[=.]|^\[dependencies\.(serde|serde_json)\]' Cargo.toml || uses=serde
+  ! grep -qE '^(serde|serde_json|openruntimes) *[=.]|^\[dependencies\.(serde|serde_json|openruntimes)\]' Cargo.toml || uses=serde
   # Whatever version of the two is asked for, the ones here fit this host.
   awk '/^\[/ { skipped = ($1 == "[dependencies.trivet]" || $1 == "[dependencies.openruntimes]") } !skipped && !/^(trivet|openruntimes) *[=.]/' Cargo.toml >Cargo.new
-  ! grep -qE '^openruntimes *[=.]|^\[dependencies\.openruntimes\]' Cargo.toml || printf '\n[dependencies.openruntimes]\npath = "%s/openruntimes"\n' "$runtime" >>Cargo.new
+  if grep -qE '^openruntimes *[=.]|^\[dependencies\.openruntimes\]' Cargo.toml || grep -q '\bopenruntimes::' "$entrypoint"; then
+    printf '\n[dependencies.openruntimes]\npath = "%s/openruntimes"\n' "$runtime" >>Cargo.new
+  fi
   {
     printf '\n[dependencies.trivet]\npath = "%s/trivet"\nfeatures = [' "$runtime"
     for feature in $features $uses; do printf '"%s",' "$feature"; done
