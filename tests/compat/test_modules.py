@@ -38,6 +38,12 @@ SOURCES = {
                    "    modules.add(\"math\", \"nothing\", || ());\n    modules.add(\"math\", \"numbers\", |n: u64| (0..n).collect::<Vec<u64>>());\n"
                    "    modules.add(\"math\", \"fail\", |why: String| -> Result<u64, String> { Err(why) });\n}\n",
     },
+    "cpp": {
+        "main.cpp": "#include <trivet.hpp>\n\nvoid register_modules(trivet::Modules& modules) {\n  modules.add(\"math\", \"add\", [](int a, int b) { return a + b; });\n"
+                    "  modules.add(\"math\", \"later\", [](const trivet::Json& value) { return value; });\n  modules.add(\"math\", \"nothing\", [] {});\n"
+                    "  modules.add(\"math\", \"numbers\", [](trivet::Context&, int n) {\n    std::vector<int> all;\n    while (n-- > 0) all.insert(all.begin(), n);\n    return all;\n  });\n"
+                    "  modules.add(\"math\", \"fail\", [](std::string why) { throw std::runtime_error(why); });\n}\n",
+    },
     "node": {"math.mjs": JAVASCRIPT, "old.cjs": "exports.add = (a, b) => a + b;\n", "deep/down.js": JAVASCRIPT, "broken.js": "export const x = ;\n"},
     "deno": {"math.ts": JAVASCRIPT, "deep/down.js": JAVASCRIPT, "broken.js": "export const x = ;\n"},
     "bun": {"math.ts": JAVASCRIPT, "deep/down.js": JAVASCRIPT, "broken.js": "export const x = ;\n"},
