@@ -67,7 +67,7 @@ by_compiler() {
   if [ "$lone" = no ]; then
     find . -path ./.trivet -prune -o \( -name '*.cpp' -o -name '*.cc' -o -name '*.cxx' \) -print | sort | while read -r source; do
       [ "$source" != "./$entrypoint" ] || continue
-      "$gxx" $flags -ffile-prefix-map="$PWD/=" -c "$source" -o "$work/$(echo "$source" | tr / _).o"
+      "$gxx" $flags -ffile-prefix-map="$PWD/=" -c "$source" -o "$work/$(echo "${source#./}" | tr / _).o"
     done
   fi
   link_program -Wl,--wrap=__cxa_throw "$work"/*.o "$library/libtrivet.a" $libraries -pthread
