@@ -33,10 +33,22 @@ SOURCES = {
                    "\ttrivet.Register(\"math\", \"numbers\", func(n int) (all []int) {\n\t\tfor i := 0; i < n; i++ {\n\t\t\tall = append(all, i)\n\t\t}\n\t\treturn\n\t})\n"
                    "\ttrivet.Register(\"math\", \"fail\", func(why string) (int, error) { return 0, errors.New(why) })\n}\n",
     },
+    "rust": {
+        "main.rs": "pub fn register(modules: &mut trivet::Modules) {\n    modules.add(\"math\", \"add\", |a: i64, b: i64| a + b);\n    modules.add(\"math\", \"later\", |value: trivet::Value| value);\n"
+                   "    modules.add(\"math\", \"nothing\", || ());\n    modules.add(\"math\", \"numbers\", |n: u64| (0..n).collect::<Vec<u64>>());\n"
+                   "    modules.add(\"math\", \"fail\", |why: String| -> Result<u64, String> { Err(why) });\n}\n",
+    },
+    "cpp": {
+        "main.cpp": "#include <trivet.hpp>\n\nvoid register_modules(trivet::Modules& modules) {\n  modules.add(\"math\", \"add\", [](int a, int b) { return a + b; });\n"
+                    "  modules.add(\"math\", \"later\", [](const trivet::Json& value) { return value; });\n  modules.add(\"math\", \"nothing\", [] {});\n"
+                    "  modules.add(\"math\", \"numbers\", [](trivet::Context&, int n) {\n    std::vector<int> all;\n    while (n-- > 0) all.insert(all.begin(), n);\n    return all;\n  });\n"
+                    "  modules.add(\"math\", \"fail\", [](std::string why) { throw std::runtime_error(why); });\n}\n",
+    },
     "node": {"math.mjs": JAVASCRIPT, "old.cjs": "exports.add = (a, b) => a + b;\n", "deep/down.js": JAVASCRIPT, "broken.js": "export const x = ;\n"},
     "deno": {"math.ts": JAVASCRIPT, "deep/down.js": JAVASCRIPT, "broken.js": "export const x = ;\n"},
     "bun": {"math.ts": JAVASCRIPT, "deep/down.js": JAVASCRIPT, "broken.js": "export const x = ;\n"},
 }
+REGISTERED = {"go", "rust", "cpp"}  # modules are what the source adds, compiled before the first call
 OFFERED = sorted(p.parent.name for p in ROOT.glob("runtimes/[!_]*/runtime.yaml") if "module" in yaml.safe_load(p.read_text())["interfaces"])
 for name in OFFERED:  # a runtime may keep its sources in its own folder
     place = ROOT / "runtimes" / name / "fixture" / "module"
@@ -99,14 +111,14 @@ def test_failures_have_names(pool):
 
 
 def test_what_is_no_function(pool):
-    if pool.runtime == "go":
+    if pool.runtime in REGISTERED:
         pytest.skip("what is no function cannot be registered")
     assert pool.call("math", "not_a_function" if pool.runtime == "python" else "notAFunction")[0] == "function_not_found"
     assert pool.call("math", "_hidden", [])[0] == "function_not_found"
 
 
 def test_a_module_that_does_not_load_fails_its_calls_only(pool):
-    if pool.runtime == "go":
+    if pool.runtime in REGISTERED:
         pytest.skip("modules are compiled before the first call")
     assert pool.call("broken", "x")[0] == "function_error"
     assert pool.call("broken", "x")[0] == "function_error"
@@ -114,7 +126,7 @@ def test_a_module_that_does_not_load_fails_its_calls_only(pool):
 
 
 def test_folders_of_modules(pool):
-    if pool.runtime == "go":
+    if pool.runtime in REGISTERED:
         pytest.skip("names are whatever was registered")
     if pool.runtime == "python":
         assert pool.call("deep.down", "Tools.twice", 4) == 8
@@ -130,7 +142,7 @@ def test_a_module_hides_nothing_of_the_standard_library(pool):
 
 
 def test_wrong_arguments(pool):
-    if pool.runtime in ("python", "go"):
+    if pool.runtime == "python" or pool.runtime in REGISTERED:
         code, message = pool.call("math", "add", 1)
         assert code == ("function_error" if pool.runtime == "python" else "invalid_input") and message
 

@@ -127,6 +127,8 @@ CASES = [
     case(words.language_in_src, "folder_that_is_no_language",
          {"runtimes/native/x": "", "src/a/a.cc": 'auto s = "native";\n'},
          {"runtimes/klingon/x": "", "src/a/a.cc": 'auto s = "klingon";\n'}, "src/a/a.cc:1"),
+    case(words.language_in_src, "headers_of_others_exempt",
+         {"src/a/a.cc": "#include <yaml-perl/parser.h>\n"}, {"src/a/a.cc": "#include <yaml/parser.h>\nint perl;\n"}, "src/a/a.cc:2"),
     case(words.language_in_src, "identifier",
          {"runtimes/_template/x": "", "src/a/a.cc": "int bundle, _template, node, denote;\n"},
          {"src/a/a.cc": "bool is_python_worker;\n"}, "src/a/a.cc:1"),

@@ -91,6 +91,8 @@ def _languages_of(text, names):
             yield literal.line, word
     in_identifiers = names - WHOLE_LITERAL_ONLY - LITERAL_ONLY
     for number, line in enumerate(cpp.blank(text).splitlines(), 1):
+        if re.match(r"\s*#\s*include\s*<", line):  # headers of others are called as they are
+            continue
         for identifier in re.findall(r"[A-Za-z_]\w*", line):
             if word := next((w for w in parts(identifier) if w in in_identifiers), None):
                 yield number, word

@@ -1,0 +1,12 @@
+# find_package(trivet REQUIRED) and target_link_libraries(worker trivet::trivet): the headers, and the compiled shim where there is one.
+if(NOT TARGET trivet::trivet)
+  find_package(Threads REQUIRED)
+  add_library(trivet::trivet INTERFACE IMPORTED)
+  target_include_directories(trivet::trivet INTERFACE ${CMAKE_CURRENT_LIST_DIR})
+  target_compile_features(trivet::trivet INTERFACE cxx_std_17)
+  target_link_options(trivet::trivet INTERFACE -Wl,--wrap=__cxa_throw)
+  target_link_libraries(trivet::trivet INTERFACE Threads::Threads)
+  if(EXISTS ${CMAKE_CURRENT_LIST_DIR}/libtrivet.a)
+    target_link_libraries(trivet::trivet INTERFACE ${CMAKE_CURRENT_LIST_DIR}/libtrivet.a)
+  endif()
+endif()
