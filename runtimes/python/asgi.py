@@ -228,8 +228,8 @@ class Exchange:
         if not self.is_begun and not is_more and len(body) <= self.worker.whole_most:
             if 12 + len(self.head) + len(body) > self.worker.most:
                 raise Failure("INVALID_OUTPUT", "the answer's headers have %d bytes, too many" % len(self.head))
-            self.tell(REPLY, self.head, body)
-            return self.answered()
+            self.answered()  # first: threads that log ask whether the host still knows the call
+            return self.tell(REPLY, self.head, body)
         if not self.is_begun:
             await self.hold()
             self.is_begun = True
@@ -244,8 +244,8 @@ class Exchange:
             self.tell(CHUNK, b"", bytes(view[:size]), MORE)
             view = view[size:]
         if not is_more:
-            self.tell(CHUNK)
             self.answered()
+            self.tell(CHUNK)
 
     def credited(self, size):
         self.credit += size

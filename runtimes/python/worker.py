@@ -251,6 +251,7 @@ class Worker:
         if 12 + len(head) + len(body) > self.most or len(head) > META_MAX:
             raise Failure("INVALID_OUTPUT", "the reply has %d bytes, more than limits.payload allows: return less, or stream it" % (len(head) + len(body)))
         sys.stdout.flush()
+        self.active = 0  # before the host hears that the call is over
         self.frames.write(REPLY, call, head, body)
 
     def finished(self, value):
@@ -351,6 +352,7 @@ class Worker:
 
     def close_stream(self, call):
         sys.stdout.flush()
+        self.active = 0
         self.frames.write(CHUNK, call)
 
 

@@ -169,3 +169,9 @@ def test_an_input_over_the_limit_is_not_sent(start, runtime):
     error = host.call(body=b'{"action": "call", "function": "other", "input": %s}' % short).json
     assert error["code"] == "PAYLOAD_TOO_LARGE" and error["function"] == "other"
     assert host.call({"action": "echo", "value": "lives"}).json == "lives"
+
+
+def test_go_counts_every_credit_of_a_stream_of_small_values(start):
+    host = start("go")
+    call = host.start_call({"action": "stream", "count": 40_000, "ms": 0})
+    assert host.finish(call).body.endswith(b'{"n":39999}\n')

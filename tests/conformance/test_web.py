@@ -139,7 +139,7 @@ def test_work_goes_on_after_the_reply_and_a_worker_that_drains_waits_for_it(star
     host.send(DRAIN)
     assert host.receive() is None and host.process.wait(5) == 0
     (_, meta, _), = [line for line in host.logs if line[2] == "background done"]
-    assert meta.get("id", "call-1") == "call-1"
+    assert meta["id"] == "call-1"
 
 
 @web

@@ -1,4 +1,6 @@
 """The examples of the web interfaces, with the frameworks that they are made for. Without a registry or its client they are skipped, and counted."""
+import gzip
+import json
 import pathlib
 import shutil
 import subprocess
@@ -62,6 +64,14 @@ def hono(request, tmp_path_factory):
         row, = [row for row in server.get("/v1/runtimes").json if row["name"] == request.param]
         if not row["available"]:
             pytest.skip("toolchain missing: " + row["reason"])
+        yield server
+
+
+@pytest.fixture(scope="module")
+def chi(tmp_path_factory):
+    place = tmp_path_factory.mktemp("chi")
+    folder_of(place, "go-chi", "go", "mod", "download")
+    with Server(place) as server:
         yield server
 
 
@@ -159,3 +169,25 @@ def test_hono_streams_both_ways(hono):
     assert hono.get("/function/node-hono/countdown/3").text == "3\n2\n1\n"
     body = b"abc-" * 500_000
     assert hono.request("PUT", "/function/node-hono/upper", body).body == body.upper()
+
+
+def test_chi_routes_and_compresses(chi):
+    at = "/function/go-chi/notes"
+    kind = {"content-type": "application/json"}
+    made = chi.post(at, {"text": "Grüße"}, headers=kind)
+    assert (made.status, made.headers["location"], made.json["id"]) == (201, "notes/1", 1)
+    assert line_of(chi, "noted", call=made.headers["x-call-id"])["fields"] == {"id": 1}
+    packed = chi.request("GET", at + "/1", headers={"accept-encoding": "gzip"})
+    assert packed.headers["content-encoding"] == "gzip" and json.loads(gzip.decompress(packed.body)) == made.json
+    assert [chi.get(at + "/2").status, chi.get("/function/go-chi/nowhere").status] == [404, 404]
+    assert chi.post(at, {}, headers={"content-type": "text/plain"}).status == 415
+    refused = chi.post(at, {"text": "x" * (2 << 20)}, headers=kind)
+    assert refused.status == 422 and "too large" in refused.text
+
+
+def test_chi_streams_what_one_worker_keeps(chi):
+    at = "/function/go-chi/notes"
+    for n in range(20):
+        chi.post(at, {"text": str(n)}, headers={"content-type": "application/json"})
+    lines = [json.loads(line) for line in chi.get(at + "/export").text.splitlines()]
+    assert [line["id"] for line in lines] == list(range(1, len(lines) + 1)) and len(lines) >= 20
