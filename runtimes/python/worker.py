@@ -14,6 +14,7 @@ from frames import (ANSWER, CALL, CANCEL, CHUNK, CHUNK_SIZE, CREDIT, DRAIN, ERRO
                     Context, Failure, Frames, Log, describe, encode, frame_of, meta_of)
 from sdk import Asks, Sdk
 
+PRELOAD = os.environ.pop("TRIVET_PRELOAD", "").split()  # what a zygote imports besides the standard library
 if os.environ.pop("TRIVET_ZYGOTE", None):
     from zygote import Zygote
 else:
@@ -429,7 +430,7 @@ def end(status=0, signal=0, folder=None):
 if __name__ == "__main__":
     the_worker = Worker()
     if Zygote:
-        Zygote(the_worker).serve()
+        Zygote(the_worker, PRELOAD).serve()
     else:
         the_worker.hello()
     the_worker.run()
