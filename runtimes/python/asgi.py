@@ -13,7 +13,7 @@ import threading
 import time
 from urllib.parse import unquote
 
-from frames import (ANSWER, CALL, CANCEL, CHUNK, CHUNK_SIZE, CREDIT, DRAIN, ERROR, FD_IN, FD_OUT, HELLO, LOG, MORE, PING, PONG, REPLY, TEXT_MAX, Context,
+from frames import (ANSWER, CALL, CANCEL, CHUNK, CHUNK_SIZE, CREDIT, DRAIN, ERROR, FD_IN, HELLO, LOG, META_MAX, MORE, PING, PONG, REPLY, TEXT_MAX, Context,
                     Failure, Frames, Log, describe, meta_of)
 from sdk import Asks, CallError, Sdk
 
@@ -215,7 +215,8 @@ class Exchange:
     async def send(self, message):
         kind = message["type"]
         if kind == "http.response.start" and self.head is None:
-            self.head = head_of(message)
+            self.head = message
+            head_of(message)  # what is wrong with it is told here
         elif kind == "http.response.body" and self.head and not self.is_answered:
             self.must_be_wanted()
             await self.send_body(message.get("body", b""), message.get("more_body", False))
@@ -225,15 +226,16 @@ class Exchange:
             raise RuntimeError("the application sent %s out of turn" % kind)
 
     async def send_body(self, body, is_more):
+        head = b"" if self.is_begun else head_of(self.head, is_more or body)
+        if len(head) > META_MAX:
+            raise Failure("INVALID_OUTPUT", "the answer's headers have %d bytes, too many" % len(head))
         if not self.is_begun and not is_more and len(body) <= self.worker.whole_most:
-            if 12 + len(self.head) + len(body) > self.worker.most:
-                raise Failure("INVALID_OUTPUT", "the answer's headers have %d bytes, too many" % len(self.head))
             self.answered()  # first: threads that log ask whether the host still knows the call
-            return self.tell(REPLY, self.head, body)
+            return self.tell(REPLY, head, body)
         if not self.is_begun:
             await self.hold()
             self.is_begun = True
-            self.tell(REPLY, self.head, b"", MORE)
+            self.tell(REPLY, head, b"", MORE)
         view = memoryview(body)
         while view:
             while self.credit <= 0:
@@ -258,10 +260,10 @@ class Exchange:
         self.asgi.frames.write(LOG, self.number, meta_of(meta), line[:TEXT_MAX].encode("utf-8", "replace"))
 
 
-def head_of(message):
+def head_of(message, has_body=False):
     """REPLY's meta."""
     headers = [[name.decode("latin-1").lower(), value_of_header(value)] for name, value in message.get("headers") or ()]
-    if message["status"] not in (204, 304) and not any(name == "content-type" for name, _ in headers):
+    if has_body and not any(name == "content-type" for name, _ in headers):
         headers.append(["content-type", "application/octet-stream"])
     return meta_of({"status": message["status"], "headers": headers})
 

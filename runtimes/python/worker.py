@@ -333,6 +333,8 @@ class Worker:
         self.close_stream(call)
 
     def open_stream(self, call, head):
+        if len(head) > META_MAX:
+            raise Failure("INVALID_OUTPUT", "the answer's headers have %d bytes, too many" % len(head))
         sys.stdout.flush()
         self.frames.write(REPLY, call, head, b"", MORE)
         self.credit = self.window

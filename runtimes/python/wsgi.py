@@ -151,11 +151,11 @@ class Answer:
         self.status, self.headers = int(code), [[str(name).lower(), text(value)] for name, value in headers]
         return self.write
 
-    def head(self):
+    def head(self, has_body=True):
         if self.status is None:
             raise Failure("INVALID_OUTPUT", "the application did not call start_response()")
         headers = self.headers
-        if self.status not in (204, 304) and not any(name == "content-type" for name, _ in headers):
+        if has_body and not any(name == "content-type" for name, _ in headers):
             headers = [*headers, ["content-type", "application/octet-stream"]]
         return meta_of({"status": self.status, "headers": headers})
 
@@ -189,7 +189,7 @@ class Answer:
         if self.is_begun:
             self.worker.close_stream(self.call)
         else:
-            self.worker.reply(self.call, self.head(), b"")
+            self.worker.reply(self.call, self.head(has_body=False), b"")
 
 
 def text(value):
