@@ -9,6 +9,7 @@ const kMaxFields = 256 * 1024; // most characters of meta: in bytes still below 
 
 export const load = {}; // what LOAD said
 export const calls = new Map(); // from CALL to REPLY or ERROR; any number may be there at once
+const lingering = new Set(); // promises that may settle after the reply of the call that they are about
 let isEnding = false;
 let sdk = null; // the module, once it is needed
 
@@ -25,6 +26,8 @@ export class Call {
   isCancelled = false;
   window = load.credit; // body bytes that CHUNKs may still carry
   parts = null; // of a body that comes in CHUNKs
+  incoming = null; // the same, where the interface hands it on as it comes
+  onCancel = null;
   asks = null; // by number: the calls that it made and that are not answered
   #meta;
   #facts = null;
@@ -74,6 +77,8 @@ export class Call {
     this.dropAsks('the call was cancelled');
     if (this.parts) return fail(this); // the handler has not begun
     if (this.#controller) void this.signal;
+    this.incoming?.fail(new Fault('CANCELLED', 'the call was cancelled'));
+    this.onCancel?.();
     this.#wake?.();
   }
 
@@ -88,8 +93,9 @@ export class Call {
   }
 
   log(level, message, fields) {
-    const meta = metaOf({ level, fields });
-    send(type.LOG, this.id, meta.length > kMaxFields ? metaOf({ level }) : meta, String(message).slice(0, kMaxText));
+    const id = calls.get(this.id) === this ? undefined : this.facts.id; // the host has forgotten it
+    const meta = metaOf({ level, id, fields });
+    send(type.LOG, this.id, meta.length > kMaxFields ? metaOf({ level, id }) : meta, String(message).slice(0, kMaxText));
   }
 }
 
@@ -137,6 +143,7 @@ export async function stream(call, meta, values, encode) {
 
 function forget(call) {
   calls.delete(call.id);
+  call.incoming?.fail(new Fault('CANCELLED', 'the call has ended'));
   if (call.asks) call.dropAsks('the call has ended');
   if (isEnding) endWhenIdle();
 }
@@ -144,7 +151,17 @@ function forget(call) {
 // After this, the last answer ends the process.
 export function endWhenIdle() {
   isEnding = true;
-  if (calls.size === 0) process.exit(0);
+  if (calls.size === 0 && lingering.size === 0) process.exit(0);
+}
+
+// Work of a call that may outlast it: one that is rejected is logged, and the process does not end before it is done.
+export function linger(call, promise) {
+  const failed = (error) => call.log('error', `waitUntil: ${describe(error).stack ?? describe(error).message}`);
+  const work = Promise.resolve(promise).catch(failed).then(() => {
+    lingering.delete(work);
+    if (isEnding) endWhenIdle();
+  });
+  lingering.add(work);
 }
 
 // JSON for a frame's meta: half a surrogate pair, which JSON.stringify escapes and UTF-8 does not have, is replaced.

@@ -15,7 +15,7 @@ export function reply(call, output) {
 }
 
 // The second argument of a handler. It asks its call only for what user code reads.
-class Context {
+export class Context {
   #call;
   #log = null;
 

@@ -8,7 +8,7 @@ const kTimes = 3;
 
 // `rehearse` loads a function of ours and calls it so many times.
 export async function warmUp(rehearse) {
-  const ours = ['./json.mjs', './context.mjs'];
+  const ours = ['./json.mjs', './context.mjs', './fetch.mjs'];
   await Promise.all([...kWarm, ...ours].map((name) => import(name).catch(() => {}))); // not every runtime has all of them
   // What fills itself on first use.
   void globalThis.fetch;

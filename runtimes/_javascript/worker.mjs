@@ -1,6 +1,6 @@
 // The JavaScript worker, for Node, Deno and Bun: loads one function and answers its calls (runtimes/CONTRACT.md).
 //
-// frames.mjs speaks over the pipes, call.mjs is one call, and json.mjs and context.mjs are the interfaces: invoke()
+// frames.mjs speaks over the pipes, call.mjs is one call, and json.mjs, context.mjs, fetch.mjs are interfaces: invoke()
 // hands a body to the handler, reply() answers with what it returned.
 
 import { Buffer } from 'node:buffer';
@@ -21,7 +21,7 @@ const reader = new FrameReader((kind, flags, id, bytes, metaAt, bodyAt, end) => 
   const call = calls.get(id);
   switch (kind) {
     case type.CALL: return begin(new Call(id, bytes.utf8Slice(metaAt, bodyAt)), flags, bytes, bodyAt, end);
-    case type.CHUNK: return call?.parts && more(call, flags, bytes, bodyAt, end);
+    case type.CHUNK: return call && more(call, flags, bytes, bodyAt, end);
     case type.CANCEL: return call?.cancel();
     case type.ANSWER: return call?.answered(meta(), Buffer.from(bytes.subarray(bodyAt, end)));
     case type.CREDIT: return call?.credit(meta().bytes);
@@ -33,11 +33,16 @@ const reader = new FrameReader((kind, flags, id, bytes, metaAt, bodyAt, end) => 
 
 function begin(call, flags, bytes, at, end) {
   calls.set(call.id, call);
-  if (flags & kMore) call.parts = [Buffer.from(bytes.subarray(at, end))];
-  else run(call, bytes, at, end);
+  if (flags & kMore && !face.receive) return (call.parts = [Buffer.from(bytes.subarray(at, end))]);
+  if (flags & kMore) {
+    call.incoming = face.receive(call);
+    call.incoming.push(bytes, at, end, false);
+  }
+  run(call, bytes, at, end);
 }
 
 function more(call, flags, bytes, at, end) {
+  if (!call.parts) return call.incoming?.push(bytes, at, end, !(flags & kMore));
   call.parts.push(Buffer.from(bytes.subarray(at, end)));
   if (flags & kMore) return send(type.CREDIT, call.id, JSON.stringify({ bytes: end - at }));
   const body = Buffer.concat(call.parts);
@@ -78,7 +83,7 @@ async function start(facts) {
     Object.assign(process.env, load.env);
     if (load.interface === 'stdio') return await becomeProgram();
     if (load.concurrency > 1) await attributePrints();
-    face = await import(['context', 'module'].includes(load.interface) ? `./${load.interface}.mjs` : './json.mjs');
+    face = await import(`./${load.interface}.mjs`);
     const url = pathToFileURL(`${load.dir}/${load.entrypoint}`).href;
     handler = face.functions ? face.functions(importFile) : choose(await importFile(url), load.handler);
     send(type.READY, 0);
@@ -109,16 +114,22 @@ async function importAsModule(url, error) {
   return import(`${url}?as-module`);
 }
 
-// `export default`, `export function handler`, `module.exports =`, or the name that the manifest gives.
 function choose(module, name) {
+  const found = (face.find ?? find)(module, name);
+  if (found) return found;
+  const exported = Object.keys(module).join(', ') || 'nothing';
+  const wish = name ? `a function called "${name}"` : (face.wish ?? 'a function: export default function (input, ctx) { ... }');
+  throw new Fault('LOAD_FAILED', `${load.entrypoint} must export ${wish}; it exports ${exported}`);
+}
+
+// `export default`, `export function handler`, `module.exports =`, or the name that the manifest gives.
+function find(module, name) {
   for (const place of [module, module.default]) {
     for (const key of name ? [name] : ['default', 'handler']) {
       if (typeof place?.[key] === 'function') return place[key];
     }
   }
-  const exported = Object.keys(module).join(', ') || 'nothing';
-  const wish = name ? `a function called "${name}"` : 'a function: export default function (input, ctx) { ... }';
-  throw new Fault('LOAD_FAILED', `${load.entrypoint} must export ${wish}; it exports ${exported}`);
+  return null;
 }
 
 // Several calls run at once: what each prints goes to the host as LOG frames with its id.

@@ -1,7 +1,7 @@
 #!/bin/sh
 # Builds a function into OUTPUT/worker. Runs in the function's folder and writes nothing there.
 #   build.sh GO RUNTIME OUTPUT ENTRYPOINT INTERFACE HANDLER LONE
-# A program of its own is compiled as it is. For json, context and module a Go module is laid out beside the output: the user's package, a main.go that
+# A program of its own is compiled as it is. For the interfaces of the shim a Go module is laid out beside the output: the user's package, a main.go that
 # serves it, and a go.mod in which "trivet" is the shim.
 set -eu
 go=$1 runtime=$2 output=$3 entrypoint=$4 interface=$5 handler=$6 lone=$7
@@ -26,7 +26,7 @@ module=$(sed -n 's/^module[ \t]*//p' go.mod | head -n 1)
 
 compile() { "$go" build -trimpath -ldflags='-s -w' -o "$output/worker" "$1"; }
 case $interface in
-  json | context | module) ;;
+  json | context | module | http) ;;
   *) compile .; exit 0 ;;  # a program of its own
 esac
 
@@ -36,13 +36,17 @@ if [ "$package" = main ]; then
   echo "$entrypoint: package main cannot be imported; write 'package function'" >&2
   exit 1
 fi
+shim=trivet named="func[ \t]+$name[ \t]*[(\[]"
 if [ "$interface" = module ]; then
   imported=_ serves='trivet.ServeModules()'
+elif [ "$interface" = http ]; then
+  imported=function shim=trivet/web serves="web.Serve(function.$name)"
+  named="(^|[ \t])$name([ \t]*[(=[]|[ \t]+[A-Za-z*])"  # a function, or a variable
 else
   imported=function serves="trivet.Serve(function.$name)"
 fi
-if [ "$interface" != module ] && ! grep -qE "func[ \t]+$name[ \t]*[(\[]" ./*.go; then
-  echo "$entrypoint: there is no func $name in package $package" >&2
+if [ "$interface" != module ] && ! grep -qE "$named" ./*.go; then
+  echo "$entrypoint: there is no $name in package $package" >&2
   exit 1
 fi
 "$go" mod edit -require=trivet@v0.0.0 -replace="trivet=$runtime/trivet"
@@ -51,7 +55,7 @@ cat >trivet_worker/main.go <<EOF
 package main
 
 import $imported "$module"
-import "trivet"
+import "$shim"
 
 func main() { $serves }
 EOF

@@ -70,12 +70,17 @@ class Frames:
 class Log:
     """ctx.log: lines that carry a level and fields."""
 
-    def __init__(self, call):
-        self._call = call
+    is_open = None  # does the host still know the call of this number?
+
+    def __init__(self, call, context=None):
+        self._call, self._context = call, context
 
     def _write(self, level, message, fields):
+        told = {"level": level, "fields": fields} if fields else {"level": level}
+        if self._context and not Log.is_open(self._call):
+            told["id"] = self._context.call_id
         try:
-            meta = encode_any({"level": level, "fields": fields} if fields else {"level": level}).encode("utf-8", "replace")
+            meta = encode_any(told).encode("utf-8", "replace")
         except (TypeError, ValueError, RecursionError):  # a number that JSON has not, a circle
             meta = meta_of({"level": level, "fields": {"text": str(fields)[:TEXT_MAX]}})
         if len(meta) > META_MAX:
@@ -113,7 +118,7 @@ class Context:
     call_id = property(lambda self: self._fact("id"))
     auth = property(lambda self: self._fact("auth"))
     deadline = property(lambda self: self._fact("deadline_ms"))
-    log = property(lambda self: Log(self._call))
+    log = property(lambda self: Log(self._call, self))
     sdk = property(lambda self: Context.sdk_of(self._call))
 
 

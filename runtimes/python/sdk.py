@@ -73,7 +73,7 @@ class Asks:
                 self.cancelled = call
                 self.drop("the call was cancelled")
         else:
-            self.worker.between(kind, call, meta, body)
+            self.worker.between(kind, call, meta, body, flags)
 
     def answered(self, meta, body):
         answer = json.loads(meta)

@@ -1,7 +1,7 @@
 """The shim of the Python runtime: speaks the frame (docs/formats/frame.md) on fd 3 and 4, loads user code, calls it.
 
 One call at a time, in a synchronous read loop: that is the fastest shape. Coroutines run on one event loop that lives as long as the
-worker, so what they leave in it goes on with the next call.
+worker, so what they leave in it goes on with the next call. Only the interface asgi has a loop that reads (asgi.py).
 """
 import importlib.util
 import json
@@ -14,14 +14,15 @@ from frames import (ANSWER, CALL, CANCEL, CHUNK, CHUNK_SIZE, CREDIT, DRAIN, ERRO
                     Context, Failure, Frames, Log, describe, encode, frame_of, meta_of)
 from sdk import Asks, Sdk
 
+PRELOAD = os.environ.pop("TRIVET_PRELOAD", "").split()  # what a zygote imports besides the standard library
 if os.environ.pop("TRIVET_ZYGOTE", None):
     from zygote import Zygote
 else:
     Zygote = None
 
 sys.path[:] = [place for place in sys.path if os.path.realpath(place) != os.path.realpath(HERE)]
-for name in ("context", "frames", "sdk", "zygote"):  # these names belong to user code
-    sys.modules.pop(name, None)
+OURS = {name: sys.modules.pop(name, None) for name in ("context", "frames", "sdk", "zygote")}  # these names belong to user code
+WHOLE_MOST = 1 << 20  # a body of an application that is longer is streamed
 
 
 class Worker:
@@ -32,16 +33,20 @@ class Worker:
         self.loop = None  # the asyncio loop, made when first needed
         self.credit = 0
         self.is_site_done = False
+        self.active = 0  # the call that is being answered
+        self.arriving = None  # its body, where that comes while user code reads it
+        self.asgi = None
+        Log.is_open = lambda call: call == self.active
         self.asks = Asks(self)
         Context.sdk_of = lambda call: Sdk(self.asks, call)
-        hello = {"protocol": 1, "runtime": "python", "version": sys.version.split()[0], "concurrency": 1, "features": ["stream"]}
-        self.greeting = frame_of(HELLO, 0, json.dumps(hello).encode())
+        self.me = {"protocol": 1, "runtime": "python", "version": sys.version.split()[0], "concurrency": 1, "features": ["stream"]}
+        self.greeting = frame_of(HELLO, 0, json.dumps(self.me).encode())
         for fd in (FD_IN, FD_OUT):
             os.set_inheritable(fd, False)
 
     def hello(self, is_ready=False):
         """HELLO, and READY with it where nothing has to be loaded any more."""
-        os.write(FD_OUT, self.greeting + (READY_FRAME if is_ready else b""))
+        os.write(FD_OUT, self.greeting + (READY_FRAME if is_ready and not self.asgi else b""))
 
     def rehearse(self):
         """What a call does, without one: a fork that waits has then touched the pages that it will write to."""
@@ -53,7 +58,11 @@ class Worker:
 
     def run(self):
         """Until DRAIN, or the end of the input."""
+        if self.asgi and not self.asgi.over:  # loaded by a zygote
+            self.or_exit(self.begin_asgi)
         while not self.draining:
+            if self.asgi:
+                return self.asgi.serve()
             frame = self.frames.read()
             if frame is None:
                 break
@@ -63,9 +72,9 @@ class Worker:
             elif kind == LOAD:
                 self.load(meta)
             else:
-                self.between(kind, call, meta, body)
+                self.between(kind, call, meta, body, flags)
 
-    def between(self, kind, call, meta, body):
+    def between(self, kind, call, meta, body, flags=0):
         """A frame that is not about a new call."""
         if kind == PING:
             self.frames.write(PONG, 0, b"", body)
@@ -75,6 +84,8 @@ class Worker:
             self.credit += json.loads(meta)["bytes"]
         elif kind == ANSWER:
             self.asks.answered(meta, body)
+        elif kind == CHUNK and self.arriving and self.arriving.call == call:
+            self.arriving.arrived(flags, body)
 
     def rest_of(self, call, first):
         """A body that comes in pieces, whole."""
@@ -94,30 +105,51 @@ class Worker:
                 return b"".join(pieces)
             self.frames.write(CREDIT, call, b'{"bytes":%d}' % len(body))
 
-    def load(self, meta, check=str):
-        """Loads the function. `check` tells why it must not be forked, once it is loaded."""
-        plan = json.loads(meta)
-        try:
-            os.chdir(plan["dir"])
-            os.environ.update(plan["env"])
-            if "TZ" in plan["env"]:
-                import time
+    def load(self, meta, check=None):
+        """Loads the function. `check`, of a zygote, tells why it must not be forked, once it is loaded."""
+        self.or_exit(lambda: self.load_user(json.loads(meta), is_worker=not check))
+        sys.stdout.flush()
+        if check or not self.asgi:
+            self.ready(check() if check else "")
 
-                time.tzset()
-            if plan["interface"] == "stdio":
-                self.run_program(plan)
-            self.plan, self.function, self.env = plan, plan["function"], plan["env"]
-            self.window, self.most = plan["credit"], plan["max_frame"]
-            self.answer = {"context": self.answer_context, "module": self.answer_module}.get(plan["interface"], self.answer_json)
-            self.handler = self.find(self.import_user(plan), plan)
+    def or_exit(self, task):
+        try:
+            task()
         except SystemExit:
             raise
         except BaseException as error:  # whatever user code does while it is loaded
             sys.stdout.flush()
             self.frames.write(ERROR, 0, describe(error, "LOAD_FAILED"))
             sys.exit(1)
+
+    def load_user(self, plan, is_worker):
+        os.chdir(plan["dir"])
+        os.environ.update(plan["env"])
+        if "TZ" in plan["env"]:
+            import time
+
+            time.tzset()
+        if plan["interface"] == "stdio":
+            self.run_program(plan)
+        self.plan, self.function, self.env = plan, plan["function"], plan["env"]
+        self.window, self.most = plan["credit"], plan["max_frame"]
+        self.whole_most = min(WHOLE_MOST, plan["max_frame"] - META_MAX)
+        interface = plan["interface"]
+        self.answer = {"context": self.answer_context, "module": self.answer_module, "wsgi": self.answer_wsgi}.get(interface, self.answer_json)
+        self.web = own(interface) if interface in ("wsgi", "asgi") else None
+        module = self.import_user(plan)
+        self.handler = self.find_app(module, plan) if self.web else self.find(module, plan)
+        if interface == "wsgi":
+            self.application = self.web.Wsgi(self, self.handler)
+        elif interface == "asgi":
+            self.asgi = self.web.Asgi(self, self.handler)
+            if is_worker:
+                self.begin_asgi()
+
+    def begin_asgi(self):
+        self.asgi.start(self.me)
         sys.stdout.flush()
-        self.ready(check())
+        self.ready()
 
     @staticmethod
     def run_program(plan):
@@ -190,16 +222,29 @@ class Worker:
                 return handler
         raise Failure("LOAD_FAILED", "%s has no function %s" % (plan["entrypoint"], " or ".join(names)))
 
+    def find_app(self, module, plan):
+        names = [plan["handler"]] if plan["handler"] else self.web.NAMES
+        for name in names:
+            app = module
+            for part in name.split("."):
+                app = getattr(app, part, None)
+            if callable(app):
+                return app
+        raise Failure("LOAD_FAILED", "%s has no application %s" % (plan["entrypoint"], " or ".join(names)))
+
     def call(self, call, meta, body, flags):
-        self.asks.current = call
+        self.asks.current = self.active = call
         try:
-            self.answer(call, meta, self.rest_of(call, body) if flags & MORE else body)
+            if flags & MORE:
+                body = self.rest_of(call, body) if not self.web else self.web.Arriving(self, call, body)
+            self.answer(call, meta, body)
         except SystemExit:
             sys.stdout.flush()
             raise
         except BaseException as error:
             sys.stdout.flush()
             self.frames.write(ERROR, call, describe(error))
+        self.active = 0
         if self.asks.futures:
             self.asks.drop("the call has ended")
 
@@ -207,6 +252,7 @@ class Worker:
         if 12 + len(head) + len(body) > self.most or len(head) > META_MAX:
             raise Failure("INVALID_OUTPUT", "the reply has %d bytes, more than limits.payload allows: return less, or stream it" % (len(head) + len(body)))
         sys.stdout.flush()
+        self.active = 0  # before the host hears that the call is over
         self.frames.write(REPLY, call, head, body)
 
     def finished(self, value):
@@ -273,23 +319,43 @@ class Worker:
             except StopAsyncIteration:
                 return
 
+    def answer_wsgi(self, call, meta, body):
+        self.arriving = body if body.__class__ is not bytes else None
+        try:
+            self.application.answer(call, meta, json.loads(meta), body)
+        finally:
+            self.arriving = None
+
     def stream(self, call, head, pieces):
+        self.open_stream(call, head)
+        for piece in pieces:
+            self.send_piece(call, piece)
+        self.close_stream(call)
+
+    def open_stream(self, call, head):
+        if len(head) > META_MAX:
+            raise Failure("INVALID_OUTPUT", "the answer's headers have %d bytes, too many" % len(head))
         sys.stdout.flush()
         self.frames.write(REPLY, call, head, b"", MORE)
         self.credit = self.window
-        for piece in pieces:
-            for at in range(0, len(piece), CHUNK_SIZE):
-                part = piece[at:at + CHUNK_SIZE]
-                while self.credit < len(part):
-                    frame = self.frames.read()
-                    if frame is None:
-                        sys.exit(0)
-                    if frame[0] == CANCEL and frame[2] == call:
-                        raise Failure("CANCELLED", "the stream was cancelled")
-                    self.between(frame[0], frame[2], frame[3], frame[4])
-                self.credit -= len(part)
-                sys.stdout.flush()
-                self.frames.write(CHUNK, call, b"", part, MORE)
+
+    def send_piece(self, call, piece):
+        for at in range(0, len(piece), CHUNK_SIZE):
+            part = piece[at:at + CHUNK_SIZE]
+            while self.credit < len(part):
+                frame = self.frames.read()
+                if frame is None:
+                    sys.exit(0)
+                if frame[0] == CANCEL and frame[2] == call:
+                    raise Failure("CANCELLED", "the stream was cancelled")
+                self.between(frame[0], frame[2], frame[3], frame[4], frame[1])
+            self.credit -= len(part)
+            sys.stdout.flush()
+            self.frames.write(CHUNK, call, b"", part, MORE)
+
+    def close_stream(self, call):
+        sys.stdout.flush()
+        self.active = 0
         self.frames.write(CHUNK, call)
 
 
@@ -297,7 +363,15 @@ def own(name):
     """A module of the shim that few workers need."""
     spec = importlib.util.spec_from_file_location("trivet." + name, os.path.join(HERE, name + ".py"))
     module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
+    theirs = {name: sys.modules.get(name) for name in OURS}
+    sys.modules.update((name, ours) for name, ours in OURS.items() if ours)
+    try:
+        spec.loader.exec_module(module)
+    finally:
+        for name, there in theirs.items():
+            sys.modules.pop(name, None)
+            if there:
+                sys.modules[name] = there
     return module
 
 
@@ -358,7 +432,7 @@ def end(status=0, signal=0, folder=None):
 if __name__ == "__main__":
     the_worker = Worker()
     if Zygote:
-        Zygote(the_worker).serve()
+        Zygote(the_worker, PRELOAD).serve()
     else:
         the_worker.hello()
     the_worker.run()

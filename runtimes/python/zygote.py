@@ -31,7 +31,7 @@ libc.getenv.restype = ctypes.c_void_p
 
 
 class Zygote:
-    def __init__(self, worker):
+    def __init__(self, worker, preload):
         self.worker = worker
         self.is_loaded = False
         self.parked = None  # (pid, the socket that it waits on)
@@ -49,6 +49,11 @@ class Zygote:
 
         site.main()
         worker.is_site_done = True
+        for name in preload:  # the runtime's own choice; what a fork may not have, it must not bring
+            try:
+                __import__(name)
+            except ImportError as error:
+                print("not preloaded: %s" % error, file=sys.stderr, flush=True)
         freeze()
 
     def serve(self):

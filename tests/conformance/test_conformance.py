@@ -15,7 +15,8 @@ from server import ROOT, Server  # noqa: E402
 
 HERE = pathlib.Path(__file__).resolve().parent
 CASES = yaml.safe_load((HERE / "cases.yaml").read_text())
-VARIANTS = [("json", "pool"), ("json", "oneshot"), ("context", "pool"), ("stdio", "oneshot")]
+WEB = ["fetch", "wsgi", "asgi", "http"]  # the forms that a language's own web frameworks have
+VARIANTS = [("json", "pool"), ("json", "oneshot"), ("context", "pool"), ("stdio", "oneshot"), *((interface, "pool") for interface in WEB)]
 
 
 def runtime_folders():
@@ -97,7 +98,8 @@ def all_cases():
     for runtime, interface, mode in all_variants():
         for case in CASES:
             only = case.get("only")
-            if only == interface or (only == "framed" and interface != "stdio") or (not only and interface != "context"):
+            groups = {interface, "framed" if interface != "stdio" else "", "web" if interface in WEB else ""}
+            if only in groups or (not only and interface != "context" and interface not in WEB):
                 yield pytest.param(runtime, interface, mode, case, id=f"{runtime}-{interface}-{mode}-{case['name']}")
 
 
@@ -108,8 +110,9 @@ def test_case(server, available, runtime, interface, mode, case):
     if "append" in case:
         return check_does_not_load(server, runtime, name_of(runtime, interface, mode), fixture_of(runtime, interface), case)
     name = name_of(runtime, interface, mode) + ("-short" if case.get("timeout") else "-small" if case.get("small") else "")
-    if interface == "context":
-        reply = server.request("POST", f"/function/{name}/some/path", b"", case["send"])
+    if interface == "context" or interface in WEB:
+        body = case["body"] * case.get("times", 1) if "body" in case else ""
+        reply = server.request(case.get("method", "POST"), f"/function/{name}{case.get('path', '/some/path')}", body.encode(), case["send"])
     elif "raw" in case:
         reply = server.request("POST", f"/function/{name}", case["raw"].encode())
     else:
@@ -157,7 +160,7 @@ def check(server, reply, expect):
     if "type" in expect:
         assert reply.headers["content-type"] == expect["type"]
     for key, value in expect.get("headers", {}).items():
-        assert reply.headers.get(key) == value
+        assert (reply.headers.get_all(key) if isinstance(value, list) else reply.headers.get(key)) == value
     for key in ("code", "exit_code", "signal", "stderr"):
         if key in expect:
             assert reply.json.get(key) == expect[key], reply.text[:2000]

@@ -8,7 +8,7 @@ import sys
 import pytest
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent))
-from frame_host import ANSWER, ASK, DRAIN, FrameHost  # noqa: E402
+from frame_host import ANSWER, ASK, CREDIT_DEFAULT, DRAIN, FrameHost  # noqa: E402
 from server import binary  # noqa: E402
 from test_conformance import FOLDERS, MANIFESTS, fixture_of, pool_json  # noqa: E402
 
@@ -169,3 +169,15 @@ def test_an_input_over_the_limit_is_not_sent(start, runtime):
     error = host.call(body=b'{"action": "call", "function": "other", "input": %s}' % short).json
     assert error["code"] == "PAYLOAD_TOO_LARGE" and error["function"] == "other"
     assert host.call({"action": "echo", "value": "lives"}).json == "lives"
+
+
+def test_go_counts_every_credit_that_comes_while_it_sends(start):
+    host = start("go")
+    call = host.start_call({"action": "stream", "count": 100_000, "ms": 0})
+    for _ in range(5000):
+        host.credit(call, 50)
+    host.timeout, sent = 1, 0
+    with pytest.raises(TimeoutError):
+        while True:
+            sent += len(host.receive().body)
+    assert sent == CREDIT_DEFAULT + 5000 * 50

@@ -48,16 +48,29 @@ func (c *Context) DeadlineMs() int64 { return c.facts().Deadline }
 // Auth is a JSON object about who calls, or nil.
 func (c *Context) Auth() json.RawMessage { return c.facts().Auth }
 
+// Go runs work that may outlast the reply, on a goroutine of its own. A worker that is asked to end waits for it.
+func (c *Context) Go(work func()) {
+	c.Log.worker.lingering.Add(1)
+	go func() {
+		defer c.Log.worker.lingering.Done()
+		work()
+	}()
+}
+
 // Log writes lines that carry a level and fields.
 type Log struct {
 	worker *worker
 	call   uint32
+	about  *Context
 }
 
 func (l Log) write(level string, message string, fields []map[string]any) {
 	meta := map[string]any{"level": level}
 	if len(fields) > 0 {
 		meta["fields"] = fields[0]
+	}
+	if l.about != nil { // the host goes by it when the reply has come before
+		meta["id"] = l.about.CallID()
 	}
 	text, err := json.Marshal(meta)
 	if err != nil || len(text) > metaMost {

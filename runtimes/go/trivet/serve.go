@@ -12,11 +12,13 @@ import (
 )
 
 // Serve answers calls with function until the host says that it is enough. It does not return.
-func Serve(function any) {
+func Serve(function any) { serve(&worker{function: function}) }
+
+func serve(w *worker) {
 	for _, fd := range []int{fdIn, fdOut} {
 		syscall.CloseOnExec(fd)
 	}
-	w := &worker{flights: map[uint32]*flight{}, function: function}
+	w.flights = map[uint32]*flight{}
 	hello := fmt.Sprintf(`{"protocol":1,"runtime":"go","version":%q,"concurrency":0,"features":["cancel","stream"]}`, strings.TrimPrefix(runtime.Version(), "go"))
 	w.write(tHello, 0, []byte(hello), nil, false)
 	w.lent.timer = time.AfterFunc(time.Hour, w.takeOver)
@@ -47,9 +49,10 @@ func (w *worker) serve() {
 	w.end()
 }
 
-// end waits for the calls in flight.
+// end waits for the calls in flight, and for what they have left running.
 func (w *worker) end() {
 	w.running.Wait()
+	w.lingering.Wait()
 	os.Exit(0)
 }
 
@@ -67,6 +70,9 @@ func (w *worker) take(f frame) *flight {
 	case tCall:
 		ctx, cancel := context.WithCancel(context.Background())
 		call := &flight{meta: f.meta, body: f.body, context: ctx, cancel: cancel, begun: f.flags&flagMore == 0}
+		if !call.begun && w.exchange != nil {
+			call.arriving, call.begun = newArriving(w, f.call, call), true
+		}
 		w.mutex.Lock()
 		w.flights[f.call] = call
 		w.mutex.Unlock()
@@ -103,11 +109,15 @@ func (w *worker) about(call *flight, f frame) *flight {
 	case tCredit:
 		var grant struct{ Bytes int }
 		_ = json.Unmarshal(f.meta, &grant)
+		call.window += grant.Bytes
 		select {
-		case call.credit <- grant.Bytes:
-		default: // nobody streams any more
+		case call.granted <- struct{}{}:
+		default: // it is told already, or nothing streams
 		}
 	case tChunk:
+		if call.arriving != nil {
+			call.arriving.came(f.body, f.flags&flagMore == 0)
+		}
 		if call.begun {
 			return nil
 		}
@@ -116,7 +126,7 @@ func (w *worker) about(call *flight, f frame) *flight {
 		if call.begun {
 			return call
 		}
-		w.write(tCredit, f.call, []byte(fmt.Sprintf(`{"bytes":%d}`, len(f.body))), nil, false)
+		w.grant(f.call, len(f.body))
 	}
 	return nil
 }

@@ -20,14 +20,17 @@ import (
 
 type worker struct {
 	pipes
-	plan     plan
-	handler  *handler
-	running  sync.WaitGroup
-	mutex    sync.Mutex
-	flights  map[uint32]*flight // guarded by mutex
-	asks     atomic.Uint64      // made so far
-	function any
-	lent     struct {
+	plan      plan
+	handler   *handler
+	running   sync.WaitGroup // calls
+	lingering sync.WaitGroup // work that outlasts them
+	mutex     sync.Mutex
+	flights   map[uint32]*flight // guarded by mutex
+	asks      atomic.Uint64      // made so far
+	function  any
+	exchange  func(*Exchange) error // of the interface http
+	refusal   error                 // why the function cannot be served
+	lent      struct {
 		reading atomic.Bool // the goroutine that read a call runs it: who wants to read may
 		timer   *time.Timer
 	}
@@ -55,8 +58,10 @@ type flight struct {
 	meta, body []byte
 	cancel     context.CancelFunc
 	context    context.Context
-	credit     chan int                // what the host grants, once a reply streams
-	begun      bool                    // its body is whole; guarded by the worker's mutex
+	window     int                     // bytes that a reply may still send; guarded by the worker's mutex
+	granted    chan struct{}           // there is more of them
+	begun      bool                    // it is run; guarded by the worker's mutex
+	arriving   *arriving               // its body, where that comes while it is run
 	asks       map[uint64]chan *answer // calls that it made and that are not answered; guarded by the worker's mutex
 }
 
@@ -65,7 +70,10 @@ func (w *worker) load(meta []byte) {
 	for name, value := range w.plan.Env {
 		os.Setenv(name, value)
 	}
-	if err == nil && w.plan.Interface != "module" {
+	if err == nil {
+		err = w.refusal
+	}
+	if err == nil && w.exchange == nil && w.plan.Interface != "module" {
 		w.handler, err = newHandler(w.function, w.plan.Interface == "context")
 	}
 	if err != nil {
@@ -89,9 +97,12 @@ func (w *worker) run(id uint32, call *flight) {
 			w.failed(id, call, caught, debug.Stack())
 		}
 	}()
-	told := &Context{Context: call.context, Function: w.plan.Function, Env: w.plan.Env, Log: Log{w, id}, SDK: SDK{w, id, call}, meta: call.meta}
+	told := &Context{Context: call.context, Function: w.plan.Function, Env: w.plan.Env, SDK: SDK{w, id, call}, meta: call.meta}
+	told.Log = Log{w, id, told}
 	var err error
-	if w.handler == nil {
+	if w.exchange != nil {
+		err = w.answerExchange(id, call, told)
+	} else if w.handler == nil {
 		err = w.answerModule(id, call, told)
 	} else if w.handler.wantsHTTP {
 		err = w.answerHTTP(id, call, told)
@@ -137,7 +148,7 @@ func (w *worker) answerJSON(id uint32, call *flight, ctx *Context) error {
 }
 
 func (w *worker) answerHTTP(id uint32, call *flight, ctx *Context) error {
-	request := HTTP{Req: newRequest(ctx.facts(), call.body), SDK: ctx.SDK, log: Log{w, id}}
+	request := HTTP{Req: newRequest(ctx.facts(), call.body), SDK: ctx.SDK, log: ctx.Log}
 	response := w.handler.function.Call([]reflect.Value{reflect.ValueOf(request)})[0].Interface().(Response)
 	head, err := response.head()
 	if err != nil {
@@ -162,11 +173,7 @@ func (w *worker) reply(id uint32, meta, body []byte) error {
 
 // stream sends what next gives, within the host's credit.
 func (w *worker) stream(id uint32, call *flight, head []byte, next func() ([]byte, bool, error)) error {
-	w.mutex.Lock()
-	call.credit = make(chan int, 1024)
-	w.mutex.Unlock()
-	w.write(tReply, id, head, nil, true)
-	credit := w.plan.Credit
+	w.begin(id, call, head)
 	for {
 		piece, more, err := next()
 		if err != nil {
@@ -175,23 +182,48 @@ func (w *worker) stream(id uint32, call *flight, head []byte, next func() ([]byt
 		if !more {
 			break
 		}
-		for len(piece) > 0 {
-			part := piece[:min(len(piece), chunkSize)]
-			for credit < len(part) {
-				select {
-				case granted := <-call.credit:
-					credit += granted
-				case <-call.context.Done():
-					return failed("CANCELLED", "the stream was cancelled")
-				}
-			}
-			credit -= len(part)
-			w.write(tChunk, id, nil, part, true)
-			piece = piece[len(part):]
+		if err := w.push(id, call, piece); err != nil {
+			return err
 		}
 	}
 	w.write(tChunk, id, nil, nil, false)
 	return nil
+}
+
+// begin sends the head of a reply that streams.
+func (w *worker) begin(id uint32, call *flight, head []byte) {
+	w.mutex.Lock()
+	call.window, call.granted = w.plan.Credit, make(chan struct{}, 1)
+	w.mutex.Unlock()
+	w.write(tReply, id, head, nil, true)
+}
+
+// push sends a piece of a body within the host's credit.
+func (w *worker) push(id uint32, call *flight, piece []byte) error {
+	for len(piece) > 0 {
+		if call.context.Err() != nil {
+			return failed("CANCELLED", "the stream was cancelled")
+		}
+		w.mutex.Lock()
+		size := min(min(len(piece), chunkSize), call.window)
+		call.window -= size
+		w.mutex.Unlock()
+		if size > 0 {
+			w.write(tChunk, id, nil, piece[:size], true)
+			piece = piece[size:]
+			continue
+		}
+		go w.takeOver() // this goroutine may be the one that reads
+		select {
+		case <-call.granted:
+		case <-call.context.Done():
+		}
+	}
+	return nil
+}
+
+func (w *worker) grant(id uint32, size int) {
+	w.write(tCredit, id, []byte(fmt.Sprintf(`{"bytes":%d}`, size)), nil, false)
 }
 
 func min(a, b int) int {
@@ -228,8 +260,10 @@ func trimmed(stack string) string {
 	if at := strings.LastIndex(stack, "\npanic("); at >= 0 {
 		stack = stack[at+1:]
 	}
-	if at := strings.Index(stack, "reflect.Value.call("); at >= 0 {
-		stack = stack[:at]
+	for _, ours := range []string{"reflect.Value.call(", "trivet/web.", "net/http.HandlerFunc.ServeHTTP("} {
+		if at := strings.Index(stack, ours); at >= 0 {
+			stack = stack[:at]
+		}
 	}
 	return stack
 }

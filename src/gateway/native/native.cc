@@ -44,7 +44,8 @@ net::ReplyHeaders reply_headers(const worker::Reply& reply) {
     has_type |= name == "content-type";
     headers.emplace_back(name, value);
   }
-  if (!has_type) headers.emplace_back("content-type", "application/json");
+  bool has_body = reply.rest || !reply.body.empty();
+  if (!has_type && has_body) headers.emplace_back("content-type", "application/json");
   return headers;
 }
 
