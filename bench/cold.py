@@ -7,6 +7,7 @@ import contextlib
 import json
 import os
 import pathlib
+import shutil
 import statistics
 import subprocess
 import tempfile
@@ -35,6 +36,15 @@ def make(folder, name, source, manifest=""):
     place.mkdir(parents=True)
     (place / file).write_text(text)
     (place / "trivet.yaml").write_text(f"entrypoint: {file}\n{manifest}")
+    return place
+
+
+def hello(folder, name, runtime, more=""):
+    """The runtime's template as a function."""
+    place = pathlib.Path(folder, name)
+    shutil.copytree(ROOT / "runtimes" / runtime / "template", place)
+    with open(place / "trivet.yaml", "a") as manifest:
+        manifest.write(more)
     return place
 
 
@@ -67,7 +77,7 @@ class Cold:
         """Cold calls and the floor in turns: ms of each."""
         client.call(function)
         program = self.model(client, runtime)
-        entrypoint = SOURCES[runtime][0]
+        entrypoint = json.loads(client.ask("GET /v1/functions/" + function))["entrypoint"]
         ours, floor = [], []
         for i in range(rounds):
             client.until_cold(function, runtime, kept)
@@ -241,24 +251,27 @@ class Cold:
 
     def table(self, options):
         self.title("table  per runtime: cold call, the same by exec, warm call over HTTP (ms); PSS of the first and of the tenth worker (MiB)")
-        print(f"    {'':8} {'cold p50':>9} {'p99':>7} {'exec p50':>9} {'p99':>7} {'warm p50':>9} {'p99':>7} {'PSS 1st':>8} {'10th':>6}")
-        kept = {"python": "zygote", "node": "spare", "bun": "spare", "deno": "spare", "go": ""}
-        for name in SOURCES:
-            with tempfile.TemporaryDirectory() as folder:
-                place = make(folder, "cold", SOURCES[name], f"runtime: {name}\nscale: {{idle: 10ms}}\n")
-                make(folder, "model-" + name, SOURCES[name], f"runtime: {name}\n")
-                with self.server(options, folder) as (client, _, _):
-                    if name not in self.runtimes(client, [name]):
-                        continue
-                    cold, started = self.cold_and_exec(client, "cold", name, kept[name], place, options.rounds * 12)
-                    warm = [client.call("model-" + name) for _ in range(2200)][200:]
-                    one = [pss(row["pid"]) for row in client.workers() if row["kind"] == "worker" and row["function"] == "model-" + name][0]
-            with tempfile.TemporaryDirectory() as folder:
-                make(folder, "ten", SOURCES[name], f"runtime: {name}\nscale: {{min: 10, max: 10}}\n")
-                with self.server(options, folder) as (client, _, _):
-                    client.call("ten")
-                    rows = client.until("ten workers", lambda rows: sum(row["kind"] == "worker" for row in rows) == 10)
-                    ten = [pss(row["pid"]) for row in rows if row["kind"] == "worker"][-1]
-            figures = [*quantiles(cold), *quantiles(started), *quantiles(warm)]
-            c50, c99, e50, e99, w50, w99 = figures
-            print(f"    {name:8} {c50:9.2f} {c99:7.2f} {e50:9.2f} {e99:7.2f} {w50:9.3f} {w99:7.3f} {one:8.2f} {ten:6.2f}", flush=True)
+        print(f"    {'':10} {'from':7} {'cold p50':>9} {'p99':>7} {'exec p50':>9} {'p99':>7} {'warm p50':>9} {'p99':>7} {'PSS 1st':>8} {'10th':>6}")
+        for folder in sorted((ROOT / "runtimes").glob("[!_]*/")):
+            if "\npool:" in (folder / "runtime.yaml").read_text():
+                self.row_of(options, folder.name)
+
+    def row_of(self, options, name):
+        with tempfile.TemporaryDirectory() as folder:
+            place = hello(folder, "cold", name, "scale: {idle: 10ms}\n")
+            hello(folder, "model-" + name, name)
+            with self.server(options, folder) as (client, _, _):
+                if name not in self.runtimes(client, [name]):
+                    return
+                start = next(row["start"] for row in json.loads(client.ask("GET /v1/runtimes")) if row["name"] == name)
+                cold, started = self.cold_and_exec(client, "cold", name, "" if start == "exec" else start, place, options.rounds * 12)
+                warm = [client.call("model-" + name) for _ in range(2200)][200:]
+                one = pss(next(row["pid"] for row in client.workers() if row["kind"] == "worker" and row["function"] == "model-" + name))
+        with tempfile.TemporaryDirectory() as folder:
+            hello(folder, "ten", name, "scale: {min: 10, max: 10}\n")
+            with self.server(options, folder) as (client, _, _):
+                client.call("ten")
+                rows = client.until("ten workers", lambda rows: sum(row["kind"] == "worker" and row["pid"] > 0 for row in rows) == 10)
+                ten = [pss(row["pid"]) for row in rows if row["kind"] == "worker"][-1]
+        c50, c99, e50, e99, w50, w99 = [*quantiles(cold), *quantiles(started), *quantiles(warm)]
+        print(f"    {name:10} {start:7} {c50:9.2f} {c99:7.2f} {e50:9.2f} {e99:7.2f} {w50:9.3f} {w99:7.3f} {one:8.2f} {ten:6.2f}", flush=True)
