@@ -1,0 +1,80 @@
+package trivet.worker;
+
+import java.io.FileDescriptor;
+import java.lang.reflect.Constructor;
+import java.lang.reflect.Field;
+import java.nio.ByteBuffer;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.Map;
+
+/**
+ * What Java leaves to its launcher, done in a process that runs already: the current directory, variables of the environment, descriptors. The places
+ * are opened by the manifest of our jar.
+ */
+final class Machine {
+  private static final boolean IS_ARM = System.getProperty("os.arch").equals("aarch64");
+  private static final int CHDIR = IS_ARM ? 49 : 80, FCNTL = IS_ARM ? 25 : 72;
+  private static final int SET_FLAGS = 2, CLOSE_ON_EXEC = 1;
+  private static final boolean HAS_CALLS = loadLibrary();
+
+  private Machine() {}
+
+  /** A system call (Elf.java). */
+  private static native long system(long number, long a, long b, long c);
+
+  private static boolean loadLibrary() {
+    Path library = Path.of(System.getProperty("java.class.path").split(":")[0]).resolveSibling("libtrivet.so").toAbsolutePath();
+    if (!Files.exists(library)) return false;
+    System.load(library.toString());
+    return true;
+  }
+
+  static FileDescriptor descriptor(int number) throws ReflectiveOperationException {
+    Constructor<FileDescriptor> make = FileDescriptor.class.getDeclaredConstructor(int.class);
+    make.setAccessible(true);
+    if (HAS_CALLS) system(FCNTL, number, SET_FLAGS, CLOSE_ON_EXEC);
+    return make.newInstance(number);
+  }
+
+  /** The process's directory, and what the JDK remembers of it. */
+  static void enter(String dir) throws ReflectiveOperationException {
+    if (dir.equals(System.getProperty("user.dir"))) return; // it was started there
+    byte[] path = dir.getBytes(StandardCharsets.UTF_8);
+    ByteBuffer text = ByteBuffer.allocateDirect(path.length + 1).put(path).put((byte) 0);
+    if (!HAS_CALLS) throw new Fault("LOAD_FAILED", "on this kind of processor a worker cannot change its directory to " + dir);
+    long failed = system(CHDIR, (Long) field(java.nio.Buffer.class, "address").get(text), 0, 0);
+    if (failed != 0) throw new Fault("LOAD_FAILED", "cannot enter " + dir + ": error " + -failed);
+    System.setProperty("user.dir", dir);
+    Object files = field(java.io.File.class, files()).get(null);
+    Class<?> kind = files.getClass();
+    field(kind, "userDir").set(files, dir);
+    Object paths = Path.of("").getFileSystem();
+    field(paths.getClass().getSuperclass(), "defaultDirectory").set(paths, path);
+    field(paths.getClass().getSuperclass(), "needToResolveAgainstDefaultDirectory").set(paths, false);
+  }
+
+  private static String files() {
+    for (Field each : java.io.File.class.getDeclaredFields()) {
+      if (each.getType().getSimpleName().endsWith("FileSystem")) return each.getName(); // `fs`, or `FS` since Java 21
+    }
+    return "fs";
+  }
+
+  /** Variables as System.getenv() shows them, and as processes that are started get them. */
+  @SuppressWarnings("unchecked")
+  static void set(Map<String, Object> variables, String without) throws ReflectiveOperationException {
+    if (variables.isEmpty() && System.getenv(without) == null) return;
+    Object shown = field(Class.forName("java.lang.ProcessEnvironment"), "theUnmodifiableEnvironment").get(null);
+    Map<String, String> real = (Map<String, String>) field(Class.forName("java.util.Collections$UnmodifiableMap"), "m").get(shown);
+    real.remove(without);
+    variables.forEach((name, value) -> real.put(name, String.valueOf(value)));
+  }
+
+  private static Field field(Class<?> type, String name) throws ReflectiveOperationException {
+    Field field = type.getDeclaredField(name);
+    field.setAccessible(true);
+    return field;
+  }
+}
