@@ -128,6 +128,7 @@ final class Code {
     final Method method;
     final Class<?>[] takes;
     final boolean suspends; // of Kotlin: what it returns may come later
+    private final Suspended suspended;
     private final Object on;
 
     Handler(Class<?> type, Method method) throws ReflectiveOperationException {
@@ -135,6 +136,7 @@ final class Code {
       method.setAccessible(true);
       takes = method.getParameterTypes();
       suspends = takes.length > 0 && Suspended.is(takes[takes.length - 1]);
+      suspended = suspends ? new Suspended(takes[takes.length - 1]) : null;
       on = Modifier.isStatic(method.getModifiers()) ? null : instance(type);
     }
 
@@ -156,8 +158,7 @@ final class Code {
     /** `args` has a place for the continuation, when there is one. */
     Object call(Object[] args) throws Throwable {
       try {
-        if (suspends) return Suspended.call(method, on, args);
-        return method.invoke(on, args);
+        return suspends ? suspended.call(method, on, args) : method.invoke(on, args);
       } catch (InvocationTargetException thrown) {
         throw thrown.getCause();
       }

@@ -4,29 +4,44 @@ import java.lang.reflect.InvocationTargetException;
 import java.lang.reflect.Method;
 import java.lang.reflect.Proxy;
 import java.util.concurrent.CompletableFuture;
-import java.util.concurrent.ExecutionException;
 
 /** Calls of Kotlin's suspending functions, without Kotlin: their last parameter is a Continuation, which hears the value when it comes later. */
 final class Suspended {
   private static final String CONTINUATION = "kotlin.coroutines.Continuation";
 
-  private Suspended() {}
+  private final Class<?> kind;
+  private final Object nothing; // the context of a call that has none
+  private final Object suspended; // returned by who will resume later
+  private final Method throwOnFailure;
+
+  /** `kind` is the interface. */
+  Suspended(Class<?> kind) throws ReflectiveOperationException {
+    this.kind = kind;
+    nothing = known("kotlin.coroutines.EmptyCoroutineContext").getField("INSTANCE").get(null);
+    Method marker = known("kotlin.coroutines.intrinsics.IntrinsicsKt").getMethod("getCOROUTINE_SUSPENDED");
+    marker.setAccessible(true); // it is declared by a class that is not public
+    suspended = marker.invoke(null);
+    throwOnFailure = known("kotlin.ResultKt").getMethod("throwOnFailure", Object.class);
+  }
+
+  private Class<?> known(String name) throws ClassNotFoundException {
+    return Class.forName(name, true, kind.getClassLoader());
+  }
 
   static boolean is(Class<?> parameter) {
     return parameter.getName().equals(CONTINUATION);
   }
 
-  static Object call(Method method, Object on, Object[] args) throws Throwable {
-    Class<?> kind = method.getParameterTypes()[args.length - 1];
-    ClassLoader loader = kind.getClassLoader();
-    Object nothing = Class.forName("kotlin.coroutines.EmptyCoroutineContext", true, loader).getField("INSTANCE").get(null);
+  /** Waits for what the function returns. The last of `args` is the continuation's place. */
+  Object call(Method method, Object on, Object[] args) throws Throwable {
     CompletableFuture<Object> later = new CompletableFuture<>();
-    args[args.length - 1] = Proxy.newProxyInstance(loader, new Class<?>[] {kind}, (self, asked, values) -> {
+    args[args.length - 1] = Proxy.newProxyInstance(kind.getClassLoader(), new Class<?>[] {kind}, (self, asked, values) -> {
       switch (asked.getName()) {
         case "getContext":
           return nothing;
         case "resumeWith":
-          return later.complete(values[0]);
+          later.complete(values[0]);
+          return null;
         case "equals":
           return self == values[0];
         case "hashCode":
@@ -36,19 +51,13 @@ final class Suspended {
       }
     });
     Object now = method.invoke(on, args);
-    Object suspended = Class.forName("kotlin.coroutines.intrinsics.IntrinsicsKt", true, loader).getMethod("getCOROUTINE_SUSPENDED").invoke(null);
-    if (now != suspended) return now;
-    try {
-      return unwrapped(later.get(), loader);
-    } catch (ExecutionException impossible) {
-      throw impossible.getCause();
-    }
+    return now == suspended ? unwrapped(later.get()) : now;
   }
 
   // A Result is its value, or a Failure.
-  private static Object unwrapped(Object result, ClassLoader loader) throws Throwable {
+  private Object unwrapped(Object result) throws Throwable {
     try {
-      Class.forName("kotlin.ResultKt", true, loader).getMethod("throwOnFailure", Object.class).invoke(null, result);
+      throwOnFailure.invoke(null, result);
     } catch (InvocationTargetException failed) {
       throw failed.getCause();
     }
