@@ -18,14 +18,14 @@ find_home() {
 
 # Flags of every JVM. Nothing but errors is logged, and not on stdout, which is the function's.
 quiet_flags="-Xlog:disable -Xlog:all=error:stderr"
-jvm_flags="-XX:+UseSerialGC -XX:-UsePerfData -XX:TieredStopAtLevel=1 $quiet_flags"
+jvm_flags="-XX:+UseSerialGC -XX:-UsePerfData $quiet_flags"
 
 # Sets `place`, where the shim is kept once it is compiled: below .toolchains of the tree when that can be written, else in the user's cache. It is
 # called after what it is made of: our sources, the language's own part, the JDK and the compiler.
 find_place() {
   language=$1 compiler=$2
   runtimes=${here%/*}
-  key=$({ cat "$home/release" "$here"/*.sh "$runtimes/$language"/*.sh && find "$here/src" "$here/rehearsal" "$runtimes/$language/sdk" -type f -exec cat {} +; echo "$home $compiler"; } 2>/dev/null | cksum | tr ' ' -)
+  key=$({ cat "$home/release" "$here"/*.sh "$runtimes/$language"/*.sh && find "$here/src" "$here/rehearsal" "$runtimes/$language/sdk" "$runtimes/$language/rehearsal" -type f -exec cat {} +; echo "$home $compiler"; } 2>/dev/null | cksum | tr ' ' -)
   tree=${runtimes%/*}/.toolchains
   own=${XDG_CACHE_HOME:-${HOME:-${TMPDIR:-/tmp}/trivet-$(id -u)}/.cache}/trivet
   for store in "$tree" "$own"; do

@@ -15,12 +15,14 @@ flock 9
 rm -rf "$place/classes" "$place/lib" "$place/rehearsal" "$place/rehearsed"
 mkdir -p "$place/classes" "$place/lib" "$place/rehearsal" "$place/rehearsed"
 "$home/bin/javac" -J-XX:TieredStopAtLevel=1 --release 17 -parameters -nowarn -d "$place/classes" $(find "$here/src" -name '*.java')
-# What the language shares with its functions: jars, and classes of its own beside ours.
+# What the language shares with its functions: jars in lib. It may have a rehearsal of its own too.
 [ ! -f "${here%/*}/$language/prepare.sh" ] || sh "${here%/*}/$language/prepare.sh" "$compiler" "$place"
 java() { "$home/bin/java" $jvm_flags "$@" 9>&-; }
 java -cp "$place/classes" trivet.worker.Pack worker "$place" "$place/classes"
 java -cp "$place/classes" trivet.worker.Elf "$place/libtrivet.so"
-"$home/bin/javac" -J-XX:TieredStopAtLevel=1 -parameters -nowarn -cp "$place/classes" -d "$place/rehearsed" "$here/rehearsal/Rehearsed.java"
+if [ -z "$(ls "$place/rehearsed")" ]; then
+  "$home/bin/javac" -J-XX:TieredStopAtLevel=1 -parameters -nowarn -cp "$place/classes" -d "$place/rehearsed" "$here/rehearsal/Rehearsed.java"
+fi
 java -cp "$place/classes" trivet.worker.Pack Rehearsed.java "$place/rehearsal" "$place/rehearsed"
 
 # What a worker loads, as the JVM has it in memory: an AOT cache from JDK 25 on, else an archive of classes. Without one it starts all the same.

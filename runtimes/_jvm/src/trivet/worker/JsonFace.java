@@ -34,7 +34,8 @@ final class JsonFace implements Face {
     int inputs = 0;
     for (int i = 0; i < count; i++) inputs += handler.takes[i] == Context.class ? 0 : 1;
     if (inputs > 1 || count > 2) throw new Fault("LOAD_FAILED", handler.method + " must take an input and a trivet.Context, or fewer");
-    plan.env().forEach((name, value) -> env.put(name, String.valueOf(value)));
+    for (Map.Entry<String, Object> each : plan.env().entrySet()) env.put(each.getKey(), String.valueOf(each.getValue()));
+    for (Class<?> each : handler.takes) Shape.of(each); // what the first call would look at
   }
 
   @Override

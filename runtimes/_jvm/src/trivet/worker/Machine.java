@@ -65,11 +65,19 @@ final class Machine {
   /** Variables as System.getenv() shows them, and as processes that are started get them. */
   @SuppressWarnings("unchecked")
   static void set(Map<String, Object> variables, String without) throws ReflectiveOperationException {
-    if (variables.isEmpty() && System.getenv(without) == null) return;
     Object shown = field(Class.forName("java.lang.ProcessEnvironment"), "theUnmodifiableEnvironment").get(null);
     Map<String, String> real = (Map<String, String>) field(Class.forName("java.util.Collections$UnmodifiableMap"), "m").get(shown);
     real.remove(without);
-    variables.forEach((name, value) -> real.put(name, String.valueOf(value)));
+    for (Map.Entry<String, Object> each : variables.entrySet()) real.put(each.getKey(), String.valueOf(each.getValue()));
+  }
+
+  /** Goes all ways once, and back. */
+  static void rehearse(String without) throws ReflectiveOperationException {
+    String dir = System.getProperty("user.dir");
+    set(Map.of(), without);
+    if (!HAS_CALLS) return;
+    enter("/proc");
+    enter(dir);
   }
 
   private static Field field(Class<?> type, String name) throws ReflectiveOperationException {

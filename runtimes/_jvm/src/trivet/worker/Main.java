@@ -17,13 +17,13 @@ public final class Main {
 
   public static void main(String[] args) throws Throwable {
     if (args[0].equals("--rehearse")) {
-      Rehearsal.run();
+      Rehearsal.run(SPARE);
       return;
     }
     Prints.take();
     Pipes pipes = new Pipes(new FileInputStream(Machine.descriptor(3)), new FileOutputStream(Machine.descriptor(4)));
     boolean isSpare = System.getenv(SPARE) != null;
-    if (isSpare) Rehearsal.run();
+    if (isSpare) Rehearsal.run(SPARE);
     pipes.send(Pipes.HELLO, 0, JsonWriter.bytes(hello(args[0], args[1])));
     Plan plan = null;
     while (plan == null) {
@@ -48,7 +48,7 @@ public final class Main {
 
   private static void work(Plan plan, Pipes pipes) throws InterruptedException {
     CountDownLatch ended = new CountDownLatch(1);
-    Worker worker = new Worker(pipes, ended::countDown);
+    Worker worker = new Worker(pipes, ended);
     try {
       Machine.set(plan.env(), SPARE);
       Machine.enter(plan.dir());

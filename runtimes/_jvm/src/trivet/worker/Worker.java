@@ -3,6 +3,7 @@ package trivet.worker;
 import java.io.IOException;
 import java.util.Map;
 import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.SynchronousQueue;
 import java.util.concurrent.ThreadPoolExecutor;
@@ -24,7 +25,7 @@ final class Worker {
 
   final Pipes pipes;
   Plan load;
-  private final Runnable onEnd;
+  private final CountDownLatch ended;
   private Face face;
   private ClassLoader loader;
   private final Map<Integer, Call> calls = new ConcurrentHashMap<>();
@@ -34,10 +35,10 @@ final class Worker {
   private volatile boolean isUnwatched;
   private Thread watcher;
 
-  /** `onEnd` is run once when no call will come any more and the last was answered. */
-  Worker(Pipes pipes, Runnable onEnd) {
+  /** `ended` is counted down when no call will come any more and the last was answered. */
+  Worker(Pipes pipes, CountDownLatch ended) {
     this.pipes = pipes;
-    this.onEnd = onEnd;
+    this.ended = ended;
   }
 
   private Thread thread(Runnable task) {
@@ -182,6 +183,6 @@ final class Worker {
   // After this, the last answer ends the worker.
   private void endWhenIdle() {
     isEnding = true;
-    if (calls.isEmpty()) onEnd.run();
+    if (calls.isEmpty()) ended.countDown();
   }
 }
