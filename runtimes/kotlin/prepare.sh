@@ -1,6 +1,7 @@
 #!/bin/sh
 # The part of Kotlin's workers that is Kotlin: prepare.sh COMPILER PLACE, called by ../_jvm/prepare.sh. Puts into PLACE/lib what functions share: the
-# standard library, coroutines, our types; and makes an archive of the compiler's classes, which halves the time of a build.
+# standard library, coroutines, our types; makes an archive of the compiler's classes, which halves the
+# time of a build; and compiles the rehearsal.
 set -eu
 runtime=$(cd "$(dirname "$0")" && pwd)
 here=$runtime/../_jvm
@@ -14,3 +15,5 @@ classpath=$place/classes:$place/lib/kotlin-stdlib.jar
 version=$(sed -n 's/^JAVA_VERSION="\([0-9]*\).*/\1/p' "$home/release")
 if [ "${version:-0}" -ge 25 ]; then kotlin_archive="-XX:AOTCacheOutput=$place/kotlinc.archive"; else kotlin_archive="-XX:ArchiveClassesAtExit=$place/kotlinc.archive"; fi
 kotlinc -nowarn -module-name trivet -cp "$classpath" -d "$place/lib/trivet-kotlin.jar" "$runtime"/sdk/*.kt
+kotlin_archive=
+kotlinc -nowarn -module-name rehearsal -cp "$classpath:$place/lib/kotlinx-coroutines-core-jvm.jar:$place/lib/trivet-kotlin.jar" -d "$place/rehearsed" "$runtime/rehearsal/Rehearsed.kt"
