@@ -12,7 +12,19 @@ fail() {
   exit 1
 }
 
-if [ -x "$place/bin/kotlinc" ] && [ -x "$tools/bin/kotlinc" ]; then exit 0; fi
+# Compiles the worker too, which the first function would else wait for.
+prepare() {
+  command -v java >/dev/null || fail "java is missing (apt-get install openjdk-17-jdk-headless)"
+  here=$root/runtimes/_jvm
+  . "$here/common.sh"
+  find_home "$tools/bin/kotlinc"
+  find_place kotlin "$tools/bin/kotlinc"
+}
+
+if [ -x "$place/bin/kotlinc" ] && [ -x "$tools/bin/kotlinc" ]; then
+  prepare
+  exit 0
+fi
 command -v npm >/dev/null || fail "npm is missing, and the compiler comes as an npm package (apt-get install npm)"
 mkdir -p "$tools/bin"
 exec 9>"$tools/kotlin.lock"
@@ -34,3 +46,4 @@ if [ ! -x "$place/bin/kotlinc" ]; then
 fi
 ln -sf "../kotlin-$version/bin/kotlinc" "$tools/bin/kotlinc"
 echo "kotlin: $version -> .toolchains/bin/kotlinc"
+prepare

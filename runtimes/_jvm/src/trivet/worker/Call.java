@@ -7,10 +7,12 @@ import java.util.Iterator;
 import java.util.LinkedHashMap;
 import java.util.Map;
 import java.util.function.Function;
+import java.util.regex.Pattern;
 import trivet.Log;
 
 /** One call, from CALL to REPLY or ERROR: what the host told about it, and where it stands. Its monitor guards what is not final. */
 final class Call {
+  private static final Pattern HALVES = Pattern.compile("(\\\\\\\\)|\\\\ud[89a-f][0-9a-f]{2}");
   private static final int FIELDS_MOST = 256 * 1024; // bytes of a line's fields
 
   final int id;
@@ -131,7 +133,7 @@ final class Call {
     meta.put("level", level);
     if (fields == null || fields.isEmpty()) return JsonWriter.bytes(meta);
     try {
-      meta.put("fields", JsonReader.parse(Failures.cut(JsonWriter.text(fields)).replaceAll("\\\\ud[89a-f][0-9a-f]{2}", "\ufffd").getBytes(StandardCharsets.UTF_8)));
+      meta.put("fields", JsonReader.parse(whole(JsonWriter.text(fields)).getBytes(StandardCharsets.UTF_8)));
       byte[] bytes = JsonWriter.bytes(meta);
       if (bytes.length <= FIELDS_MOST) return bytes;
     } catch (RuntimeException unfit) {
@@ -139,6 +141,12 @@ final class Call {
     }
     meta.remove("fields");
     return JsonWriter.bytes(meta);
+  }
+
+  // JSON text without escapes of half a surrogate pair, which the host refuses in meta.
+  private static String whole(String json) {
+    if (!json.contains("\\ud")) return json;
+    return HALVES.matcher(json).replaceAll(found -> found.group(1) != null ? "$0" : "\ufffd");
   }
 
   /** Prints become lines of the log; null ends what is no whole line. */

@@ -16,12 +16,12 @@ import java.util.Map;
 final class Machine {
   private static final boolean IS_ARM = System.getProperty("os.arch").equals("aarch64");
   private static final int CHDIR = IS_ARM ? 49 : 80, FCNTL = IS_ARM ? 25 : 72;
-  private static final int SET_FLAGS = 2, CLOSE_ON_EXEC = 1;
+  private static final int SET_FLAGS = 2, CLOSE_ON_EXEC = 1, SETENV = -1;
   private static final boolean HAS_CALLS = loadLibrary();
 
   private Machine() {}
 
-  /** A system call (Elf.java). */
+  /** A system call, or setenv (Elf.java). */
   private static native long system(long number, long a, long b, long c);
 
   private static boolean loadLibrary() {
@@ -41,17 +41,16 @@ final class Machine {
   /** The process's directory, and what the JDK remembers of it. */
   static void enter(String dir) throws ReflectiveOperationException {
     if (dir.equals(System.getProperty("user.dir"))) return; // it was started there
-    byte[] path = dir.getBytes(StandardCharsets.UTF_8);
-    ByteBuffer text = ByteBuffer.allocateDirect(path.length + 1).put(path).put((byte) 0);
     if (!HAS_CALLS) throw new Fault("LOAD_FAILED", "on this kind of processor a worker cannot change its directory to " + dir);
-    long failed = system(CHDIR, (Long) field(java.nio.Buffer.class, "address").get(text), 0, 0);
+    ByteBuffer path = text(dir);
+    long failed = system(CHDIR, address(path), 0, 0);
     if (failed != 0) throw new Fault("LOAD_FAILED", "cannot enter " + dir + ": error " + -failed);
     System.setProperty("user.dir", dir);
     Object files = field(java.io.File.class, files()).get(null);
     Class<?> kind = files.getClass();
     field(kind, "userDir").set(files, dir);
     Object paths = Path.of("").getFileSystem();
-    field(paths.getClass().getSuperclass(), "defaultDirectory").set(paths, path);
+    field(paths.getClass().getSuperclass(), "defaultDirectory").set(paths, dir.getBytes(StandardCharsets.UTF_8));
     field(paths.getClass().getSuperclass(), "needToResolveAgainstDefaultDirectory").set(paths, false);
   }
 
@@ -62,19 +61,36 @@ final class Machine {
     return "fs";
   }
 
-  /** Variables as System.getenv() shows them, and as processes that are started get them. */
+  private static ByteBuffer text(String text) {
+    byte[] bytes = text.getBytes(StandardCharsets.UTF_8);
+    return ByteBuffer.allocateDirect(bytes.length + 1).put(bytes).put((byte) 0);
+  }
+
+  private static long address(ByteBuffer text) throws ReflectiveOperationException {
+    return (Long) field(java.nio.Buffer.class, "address").get(text);
+  }
+
+  /** Variables as System.getenv() shows them, and as processes that are started inherit them. */
   @SuppressWarnings("unchecked")
-  static void set(Map<String, Object> variables, String without) throws ReflectiveOperationException {
+  static void set(Map<String, Object> variables) throws ReflectiveOperationException {
     Object shown = field(Class.forName("java.lang.ProcessEnvironment"), "theUnmodifiableEnvironment").get(null);
     Map<String, String> real = (Map<String, String>) field(Class.forName("java.util.Collections$UnmodifiableMap"), "m").get(shown);
-    real.remove(without);
-    for (Map.Entry<String, Object> each : variables.entrySet()) real.put(each.getKey(), String.valueOf(each.getValue()));
+    for (Map.Entry<String, Object> each : variables.entrySet()) {
+      String value = String.valueOf(each.getValue());
+      real.put(each.getKey(), value);
+      if (!HAS_CALLS) continue;
+      ByteBuffer name = text(each.getKey());
+      ByteBuffer text = text(value);
+      system(SETENV, address(name), address(text), 1);
+      java.lang.ref.Reference.reachabilityFence(name);
+      java.lang.ref.Reference.reachabilityFence(text);
+    }
   }
 
   /** Goes all ways once, and back. */
-  static void rehearse(String without) throws ReflectiveOperationException {
+  static void rehearse() throws ReflectiveOperationException {
     String dir = System.getProperty("user.dir");
-    set(Map.of(), without);
+    set(Map.of("PWD", dir));
     if (!HAS_CALLS) return;
     enter("/proc");
     enter(dir);

@@ -9,21 +9,18 @@ import java.util.List;
 import java.util.Map;
 import java.util.concurrent.CountDownLatch;
 
-/** The JVM worker. Arguments: the runtime's name and version. With `--rehearse` it only does what a spare does before it is needed. */
+/** The JVM worker. Arguments: the runtime's name and version, and `spare` or `program`. With `--rehearse` it only does what a spare does before it is needed. */
 public final class Main {
-  private static final String SPARE = "TRIVET_SPARE";
-
   private Main() {}
 
   public static void main(String[] args) throws Throwable {
     if (args[0].equals("--rehearse")) {
-      Rehearsal.run(SPARE);
+      Rehearsal.run();
       return;
     }
     Prints.take();
     Pipes pipes = new Pipes(new FileInputStream(Machine.descriptor(3)), new FileOutputStream(Machine.descriptor(4)));
-    boolean isSpare = System.getenv(SPARE) != null;
-    if (isSpare) Rehearsal.run(SPARE);
+    if (args[2].equals("spare")) Rehearsal.run();
     pipes.send(Pipes.HELLO, 0, JsonWriter.bytes(hello(args[0], args[1])));
     Plan plan = null;
     while (plan == null) {
@@ -50,7 +47,7 @@ public final class Main {
     CountDownLatch ended = new CountDownLatch(1);
     Worker worker = new Worker(pipes, ended);
     try {
-      Machine.set(plan.env(), SPARE);
+      Machine.set(plan.env());
       Machine.enter(plan.dir());
       if (plan.concurrency() > 1) Prints.attribute();
       worker.load(plan, new Code(plan, Main.class.getClassLoader()));
@@ -69,7 +66,7 @@ public final class Main {
 
   // One request on stdin and stdout, of a program that is run as `java` runs its main class: it ends when its threads have.
   private static void becomeProgram(Plan plan) throws Throwable {
-    Machine.set(plan.env(), SPARE);
+    Machine.set(plan.env());
     Machine.enter(plan.dir());
     Code code = new Code(plan, ClassLoader.getPlatformClassLoader());
     Thread.currentThread().setContextClassLoader(code.loader);

@@ -27,10 +27,10 @@ final class Rehearsal {
     return id % 50 == 1 ? BODY.replace("{\"action\"", "{\"name\":\"slow\",\"action\"") : BODY;
   }
 
-  static void run(String without) throws Exception {
+  static void run() throws Exception {
     Path artifact = Path.of(System.getProperty("java.class.path").split(":")[0]).resolveSibling(JAR);
     if (!Files.exists(artifact)) return;
-    Machine.rehearse(without);
+    Machine.rehearse();
     ByteArrayOutputStream frames = new ByteArrayOutputStream();
     for (int id = 1; id <= TIMES; id++) {
       frames.write(Pipes.frameOf(Pipes.CALL, id, "{\"id\":\"\",\"deadline_ms\":0}".getBytes(StandardCharsets.UTF_8), body(id).getBytes(StandardCharsets.UTF_8)));
