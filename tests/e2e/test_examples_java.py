@@ -1,7 +1,10 @@
 """examples/java-qrcode: a function with a dependency from Maven Central."""
+import os
 import pathlib
 import shutil
+import signal
 import sys
+import time
 
 import pytest
 
@@ -40,3 +43,49 @@ def test_a_damaged_code_is_read_and_a_ruined_one_is_an_error(server):
     assert (ruined.status, ruined.json["code"]) == (500, "FUNCTION_ERROR") and "zxing" in ruined.json["error_type"]
     refused = server.post("/function/qrcode", {"rows": "none"})
     assert (refused.status, refused.json["code"]) == (422, "INVALID_INPUT") and "rows is text" in refused.json["detail"]
+
+
+PLACES = """
+import java.io.*;
+import java.nio.file.*;
+import java.util.*;
+
+class Places {
+  public Object handle() throws Exception {
+    Files.writeString(Path.of("by-nio.txt"), "hello");
+    try (Reader reader = new FileReader("by-nio.txt")) {
+      char[] text = new char[10];
+      Process child = new ProcessBuilder("/bin/sh", "-c", "pwd -P; echo $GREETING; echo ${TRIVET_SPARE-none}").start();
+      return List.of(new String(text, 0, reader.read(text)), new File("x").getAbsolutePath(), Path.of("x").toAbsolutePath().toString(),
+          System.getenv("GREETING"), new String(child.getInputStream().readAllBytes()).split("\\n"));
+    }
+  }
+}
+"""
+
+
+def test_a_worker_that_was_started_ahead_is_where_the_function_is(tmp_path):
+    folder = tmp_path.resolve() / "places"
+    folder.mkdir()
+    (folder / "places.java").write_text(PLACES)
+    (folder / "trivet.yaml").write_text("runtime: java\nentrypoint: places.java\nenv: {GREETING: moin}\nscale: {max: 1}\n")
+    with Server(tmp_path) as server:
+        for _ in range(2):  # the second worker has had time to be a spare
+            reply = server.post("/function/places", None, timeout=120)
+            assert reply.status == 200, reply.text
+            assert reply.json == ["hello", f"{folder}/x", f"{folder}/x", "moin", [str(folder), "moin", "none"]]
+            until(lambda: rows(server, "spare"))
+            for row in rows(server, "worker"):
+                os.kill(row["pid"], signal.SIGKILL)
+            until(lambda: not rows(server, "worker"))
+
+
+def rows(server, kind):
+    return [row for row in server.get("/v1/workers").json if row["kind"] == kind and row["runtime"] == "java"]
+
+
+def until(holds):
+    deadline = time.monotonic() + 30
+    while not holds():
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
