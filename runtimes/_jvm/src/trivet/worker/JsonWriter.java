@@ -12,6 +12,7 @@ import java.util.Optional;
  */
 public final class JsonWriter {
   private static final int DEPTH_MOST = 512;
+  private static final double PLAIN_FROM = 1e7, PLAIN_BELOW = 1e15;
   private static final byte[] HEX = "0123456789abcdef".getBytes(StandardCharsets.US_ASCII);
 
   private JsonWriter() {}
@@ -113,6 +114,10 @@ public final class JsonWriter {
     if (number instanceof Double || number instanceof Float) {
       double value = number.doubleValue();
       if (Double.isNaN(value) || Double.isInfinite(value)) throw Fault.output("the returned value cannot be JSON: it has a number that is " + value);
+      if (Math.abs(value) >= PLAIN_FROM && Math.abs(value) < PLAIN_BELOW && value == Math.rint(value)) {
+        out.ascii(Long.toString((long) value) + ".0"); // not with an E, as Java has it
+        return;
+      }
     }
     out.ascii(number.toString());
   }
