@@ -1,0 +1,37 @@
+# Sourced by the scripts beside it, which set `here` (this folder) before.
+
+fail() {
+  printf '%s\n' "$@" >&2
+  exit 1
+}
+
+# Sets `home`, the JDK: the one that a `javac` belongs to, else the one whose `java` or `javac` is on PATH.
+find_home() {
+  case $1 in
+    */javac) tool=$1 ;;
+    *) tool=$(command -v javac || command -v java) || fail "no JDK: neither javac nor java is on PATH (apt-get install openjdk-17-jdk-headless)" ;;
+  esac
+  tool=$(readlink -f "$tool")
+  home=${tool%/bin/*}
+  [ -x "$home/bin/java" ] || fail "$home/bin has no java"
+}
+
+# Flags of every JVM. Nothing but errors is logged, and not on stdout, which is the function's.
+quiet_flags="-Xlog:disable -Xlog:all=error:stderr"
+jvm_flags="-XX:+UseSerialGC -XX:-UsePerfData $quiet_flags"
+
+# Sets `place`, where the shim is kept once it is compiled: below .toolchains of the tree when that can be written, else in the user's cache. It is
+# called after what it is made of: our sources, the language's own part, the JDK and the compiler.
+find_place() {
+  language=$1 compiler=$2
+  runtimes=${here%/*}
+  key=$({ cat "$home/release" "$here"/*.sh "$runtimes/$language"/*.sh && find "$here/src" "$here/rehearsal" "$runtimes/$language/sdk" "$runtimes/$language/rehearsal" -type f -exec cat {} +; echo "$home $compiler"; } 2>/dev/null | cksum | tr ' ' -)
+  tree=${runtimes%/*}/.toolchains
+  own=${XDG_CACHE_HOME:-${HOME:-${TMPDIR:-/tmp}/trivet-$(id -u)}/.cache}/trivet
+  for store in "$tree" "$own"; do
+    place=$store/jvm/$language-$key
+    [ ! -e "$place/ready" ] || return 0
+  done
+  if mkdir -p "$tree/jvm" 2>/dev/null && [ -w "$tree/jvm" ]; then place=$tree/jvm/$language-$key; fi
+  "$here/prepare.sh" "$language" "$compiler" "$place" >&2
+}
