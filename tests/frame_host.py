@@ -159,10 +159,11 @@ class FrameHost:
     # -------------------------------------------------------------- a worker's life
 
     def load(self, dir, entrypoint, interface="json", handler="", env=None, function="function", concurrency=1,
-             max_frame=PAYLOAD_DEFAULT + META_MAX, credit=CREDIT_DEFAULT):
+             max_frame=PAYLOAD_DEFAULT + META_MAX, credit=CREDIT_DEFAULT, output=None):
         """Sends LOAD; None when the worker is ready, else the meta of its ERROR."""
         self.send(LOAD, 0, {"function": function, "dir": str(dir), "entrypoint": entrypoint, "handler": handler, "interface": interface,
-                            "env": env or {}, "concurrency": concurrency, "max_frame": max_frame, "credit": credit})
+                            "env": env or {}, "concurrency": concurrency, "max_frame": max_frame, "credit": credit,
+                            **({"output": str(output)} if output else {})})
         while True:
             frame = self._read()
             if frame is None:
