@@ -27,6 +27,9 @@ def server(tmp_path_factory):
     (functions / "prints" / "main.cs").write_text(
         'public static class F\n{\n    public static async Task<string> Handler(string name)\n    {\n        Console.Write("I am ");\n'
         '        await Task.Delay(50);\n        Console.WriteLine(name);\n        return name;\n    }\n}\n')
+    (functions / "boom").mkdir()
+    (functions / "boom" / "trivet.yaml").write_text("runtime: dotnet\nentrypoint: main.cs\ninterface: stdio\n")
+    (functions / "boom" / "main.cs").write_text('Console.In.ReadToEnd();\nif (!File.Exists(AppContext.BaseDirectory + "function.dll")) return 9;\nthrow new InvalidOperationException("so it ends");\n')
     with Server(functions) as running:
         row = {each["name"]: each for each in running.get("/v1/runtimes").json}["dotnet"]
         if not row["available"]:
@@ -72,3 +75,10 @@ def test_lines_of_calls_that_run_at_once_belong_to_their_calls(server):
         replies = list(threads.map(lambda name: server.post("/function/prints", name), "abcd"))
     for reply in replies:
         assert [line["message"] for line in server.log_lines(call=reply.headers["x-call-id"])] == ["I am " + reply.json]
+
+
+def test_a_program_that_throws_ends_as_programs_of_dotnet_do(server):
+    for _ in range(2):  # once started, once from a spare
+        reply = server.post("/function/boom", {})
+        assert (reply.json["code"], reply.json["signal"]) == ("FUNCTION_CRASHED", "SIGABRT"), reply.text
+        assert "Unhandled exception. System.InvalidOperationException: so it ends" in reply.json["stderr"] and "./main.cs:line 3" in reply.json["stderr"]

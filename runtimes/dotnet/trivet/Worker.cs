@@ -201,9 +201,13 @@ internal sealed class Worker
             Plan = JsonSerializer.Deserialize<Plan>(frame.Meta.Span, Json.Options)!;
             Directory.SetCurrentDirectory(Plan.Dir);
             foreach (var (name, value) in Plan.Env) Environment.SetEnvironmentVariable(name, value);
-            if (Plan.Interface == "stdio") Become(Plan);
-            Open(LoadFunction(Plan.Output));
-            Pipes.Write(Kind.Ready, 0);
+            AppContext.SetData("APP_CONTEXT_BASE_DIRECTORY", Plan.Output + "/"); // what AppContext.BaseDirectory tells
+            if (Plan.Interface != "stdio")
+            {
+                Open(LoadFunction(Plan.Output));
+                Pipes.Write(Kind.Ready, 0);
+                return;
+            }
         }
         catch (Exception error)
         {
@@ -212,6 +216,7 @@ internal sealed class Worker
             Pipes.Write(Kind.Error, 0, Json.Write(told, typeof(object)));
             Environment.Exit(1);
         }
+        Become(Plan); // outside of what catches our own errors: the program's own are reported as .NET does
     }
 
     /// <summary>Chooses the interface for an assembly of user code, or of ours that rehearses.</summary>
@@ -262,7 +267,7 @@ internal sealed class Worker
     private static void Become(Plan plan)
     {
         Pipes.Close();
-        var entry = LoadFunction(plan.Output).EntryPoint ?? throw new Fault("LOAD_FAILED", $"{plan.Entrypoint} has neither statements at its top nor a Main");
+        var entry = LoadFunction(plan.Output).EntryPoint!; // the compiler saw to it
         object?[] arguments = entry.GetParameters().Length == 0 ? Array.Empty<object?>() : new object?[] { Array.Empty<string>() };
         object? code = entry.Invoke(null, System.Reflection.BindingFlags.DoNotWrapExceptions, null, arguments, null);
         Environment.Exit(code as int? ?? Environment.ExitCode);
