@@ -44,6 +44,14 @@ SOURCES = {
                     "  modules.add(\"math\", \"numbers\", [](trivet::Context&, int n) {\n    std::vector<int> all;\n    while (n-- > 0) all.insert(all.begin(), n);\n    return all;\n  });\n"
                     "  modules.add(\"math\", \"fail\", [](std::string why) { throw std::runtime_error(why); });\n}\n",
     },
+    "dotnet": {
+        "Math.cs": "public static class math\n{\n    public static int notAFunction = 7;\n    public static int add(int a, int b) => a + b;\n"
+                   "    public static async Task<object?> later(object? value)\n    {\n        await Task.Yield();\n        return value;\n    }\n"
+                   "    public static async IAsyncEnumerable<int> numbers(int n)\n    {\n        for (int i = 0; i < n; i++)\n        {\n            await Task.Yield();\n            yield return i;\n        }\n    }\n"
+                   "    public static void fail(string why) => throw new ArgumentException(why);\n    public static void nothing() { }\n}\n",
+        "Deep.cs": "namespace deep;\n\npublic static class down\n{\n    public static int add(int a, int b) => a + b;\n    public static int twice(int n) => add(n, n);\n}\n",
+        "Broken.cs": "public static class broken\n{\n    private static readonly int one = int.Parse(\"no number\");\n    public static int x() => one;\n}\n",
+    },
     "node": {"math.mjs": JAVASCRIPT, "old.cjs": "exports.add = (a, b) => a + b;\n", "deep/down.js": JAVASCRIPT, "broken.js": "export const x = ;\n"},
     "deno": {"math.ts": JAVASCRIPT, "deep/down.js": JAVASCRIPT, "broken.js": "export const x = ;\n"},
     "bun": {"math.ts": JAVASCRIPT, "deep/down.js": JAVASCRIPT, "broken.js": "export const x = ;\n"},
