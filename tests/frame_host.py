@@ -159,9 +159,10 @@ class FrameHost:
     # -------------------------------------------------------------- a worker's life
 
     def load(self, dir, entrypoint, interface="json", handler="", env=None, function="function", concurrency=1,
-             max_frame=PAYLOAD_DEFAULT + META_MAX, credit=CREDIT_DEFAULT):
-        """Sends LOAD; None when the worker is ready, else the meta of its ERROR."""
-        self.send(LOAD, 0, {"function": function, "dir": str(dir), "entrypoint": entrypoint, "handler": handler, "interface": interface,
+             max_frame=PAYLOAD_DEFAULT + META_MAX, credit=CREDIT_DEFAULT, output=None):
+        """Sends LOAD; None when the worker is ready, else the meta of its ERROR. `output` is the folder that a build made."""
+        built = {"output": str(output)} if output else {}
+        self.send(LOAD, 0, {**built, "function": function, "dir": str(dir), "entrypoint": entrypoint, "handler": handler, "interface": interface,
                             "env": env or {}, "concurrency": concurrency, "max_frame": max_frame, "credit": credit})
         while True:
             frame = self._read()

@@ -24,6 +24,7 @@ worker::LaunchPlan plan_launch(const catalog::FunctionSpec& spec,
   plan.env = builder::base_environment(runtime.env);
   plan.dir = spec.dir.string();
   plan.entrypoint = artifact.entrypoint;
+  plan.output = artifact.output.string();
   plan.handler = spec.handler;
   plan.interface = spec.interface;
   plan.function_env = spec.env;

@@ -51,7 +51,8 @@ def start(available, tmp_path):
         entrypoint = entrypoint or fixture.name
         host = FrameHost(command_of(runtime, available[runtime], tmp_path, entrypoint, interface), cwd=tmp_path, env=environment)
         hosts.append(host)
-        error = host.load(tmp_path, entrypoint, interface, **plan)
+        output = tmp_path.parent / (tmp_path.name + ".output") if MANIFESTS[runtime].get("build") else None
+        error = host.load(tmp_path, entrypoint, interface, output=output, **plan)
         assert error is None, error
         return host
 
