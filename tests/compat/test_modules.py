@@ -33,6 +33,18 @@ SOURCES = {
                    "\ttrivet.Register(\"math\", \"numbers\", func(n int) (all []int) {\n\t\tfor i := 0; i < n; i++ {\n\t\t\tall = append(all, i)\n\t\t}\n\t\treturn\n\t})\n"
                    "\ttrivet.Register(\"math\", \"fail\", func(why string) (int, error) { return 0, errors.New(why) })\n}\n",
     },
+    "erlang": {
+        "math.erl": "-module(sums).\n-export([add/2, later/1, numbers/1, fail/1, nothing/0]).\n\nadd(A, B) -> A + B.\nlater(Value) -> Value.\nfail(Why) -> error(Why).\n"
+                    "numbers(N) -> {stream, fun(Send) -> [Send(Each) || Each <- lists:seq(0, N - 1)] end}.\nnothing() -> undefined.\n",
+        "deep/down.erl": "-module(deep_down).\n-export([add/2, twice/1]).\nadd(A, B) -> A + B.\ntwice(N) -> 2 * N.\n",
+        "broken.erl": "-module(broken).\nx( -> ok.\n",
+    },
+    "elixir": {
+        "math.ex": "defmodule Sums do\n  def add(a, b), do: a + b\n  def later(value), do: value\n  def fail(why), do: raise(ArgumentError, why)\n"
+                   "  def numbers(n), do: Stream.map(0..(n - 1), & &1)\n  def nothing, do: nil\n  def _hidden(x), do: x\nend\n",
+        "deep/down.ex": "defmodule Deep.Down do\n  def add(a, b), do: a + b\n  def twice(n), do: Sums.add(n, n)\nend\n",
+        "broken.ex": "defmodule Broken do\n  def x(, do: 1\nend\n",
+    },
     "node": {"math.mjs": JAVASCRIPT, "old.cjs": "exports.add = (a, b) => a + b;\n", "deep/down.js": JAVASCRIPT, "broken.js": "export const x = ;\n"},
     "deno": {"math.ts": JAVASCRIPT, "deep/down.js": JAVASCRIPT, "broken.js": "export const x = ;\n"},
     "bun": {"math.ts": JAVASCRIPT, "deep/down.js": JAVASCRIPT, "broken.js": "export const x = ;\n"},
@@ -126,7 +138,7 @@ def test_a_module_hides_nothing_of_the_standard_library(pool):
 
 
 def test_wrong_arguments(pool):
-    if pool.runtime in ("python", "go"):
+    if pool.runtime in ("python", "go", "erlang", "elixir"):
         code, message = pool.call("math", "add", 1)
         assert code == ("function_error" if pool.runtime == "python" else "invalid_input") and message
 
