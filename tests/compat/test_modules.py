@@ -52,6 +52,18 @@ SOURCES = {
         "Deep.cs": "namespace deep;\n\npublic static class down\n{\n    public static int add(int a, int b) => a + b;\n    public static int twice(int n) => add(n, n);\n}\n",
         "Broken.cs": "public static class broken\n{\n    private static readonly int one = int.Parse(\"no number\");\n    public static int x() => one;\n}\n",
     },
+    "erlang": {
+        "math.erl": "-module(sums).\n-export([add/2, later/1, numbers/1, fail/1, nothing/0]).\n\nadd(A, B) -> A + B.\nlater(Value) -> Value.\nfail(Why) -> error(Why).\n"
+                    "numbers(N) -> {stream, fun(Send) -> [Send(Each) || Each <- lists:seq(0, N - 1)] end}.\nnothing() -> undefined.\n",
+        "deep/down.erl": "-module(deep_down).\n-export([add/2, twice/1]).\nadd(A, B) -> A + B.\ntwice(N) -> 2 * N.\n",
+        "broken.erl": "-module(broken).\nx( -> ok.\n",
+    },
+    "elixir": {
+        "math.ex": "defmodule Sums do\n  def add(a, b), do: a + b\n  def later(value), do: value\n  def fail(why), do: raise(ArgumentError, why)\n"
+                   "  def numbers(n), do: Stream.map(0..(n - 1), & &1)\n  def nothing, do: nil\n  def _hidden(x), do: x\nend\n",
+        "deep/down.ex": "defmodule Deep.Down do\n  def add(a, b), do: a + b\n  def twice(n), do: Sums.add(n, n)\nend\n",
+        "broken.ex": "defmodule Broken do\n  def x(, do: 1\nend\n",
+    },
     "node": {"math.mjs": JAVASCRIPT, "old.cjs": "exports.add = (a, b) => a + b;\n", "deep/down.js": JAVASCRIPT, "broken.js": "export const x = ;\n"},
     "deno": {"math.ts": JAVASCRIPT, "deep/down.js": JAVASCRIPT, "broken.js": "export const x = ;\n"},
     "bun": {"math.ts": JAVASCRIPT, "deep/down.js": JAVASCRIPT, "broken.js": "export const x = ;\n"},
@@ -150,7 +162,7 @@ def test_a_module_hides_nothing_of_the_standard_library(pool):
 
 
 def test_wrong_arguments(pool):
-    if pool.runtime == "python" or pool.runtime in REGISTERED:
+    if pool.runtime in ("python", "erlang", "elixir") or pool.runtime in REGISTERED:
         code, message = pool.call("math", "add", 1)
         assert code == ("function_error" if pool.runtime == "python" else "invalid_input") and message
 
