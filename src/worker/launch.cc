@@ -22,6 +22,7 @@ std::string load_frame(const LaunchPlan& plan) {
       {"interface", plan.interface},     {"env", std::move(env)},
       {"concurrency", plan.concurrency}, {"max_frame", plan.payload_bytes + limits::kFrameMetaMax},
       {"credit", limits::kStreamCredit}};
+  if (!plan.output.empty()) meta["output"] = plan.output;
   std::string frame;
   wire::append_frame(frame, wire::FrameType::kLoad, 0, wire::to_text(meta), {});
   return frame;

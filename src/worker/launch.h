@@ -18,6 +18,7 @@ struct LaunchPlan {
   std::vector<std::string> env;   // "KEY=value": of the process
   std::string dir;                // current directory
   std::string entrypoint, handler, interface;
+  std::string output;  // what was built for the function: a folder, or empty
   std::map<std::string, std::string>
       function_env;  // travels in LOAD (framed) or in the request and the environment (one-shot)
   int concurrency = 1;
