@@ -62,6 +62,12 @@ struct Build {
   std::vector<std::string> watch;  // globs relative to the folder; empty = everything below it
 };
 
+// Of the manifest's command and the runtime's steps together.
+struct BuildLimits {
+  Duration timeout = limits::kBuildTimeout;
+  size_t max_bytes = limits::kBuildSizeDefault;  // of the output of one step
+};
+
 struct HttpRoute {
   std::vector<std::string> methods;  // upper case; empty = any
   std::string path;                  // "/resize/{id}"
@@ -84,6 +90,7 @@ struct FunctionSpec {
   Restart restart;
   std::map<std::string, std::string> env;
   std::optional<Build> build;
+  BuildLimits build_limits;
   std::vector<HttpRoute> routes;
   std::vector<std::string> notes;  // what the manifest asks for that is not enforced, in words
   std::string sample_input;        // JSON text, or empty (Alyx)

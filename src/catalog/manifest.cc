@@ -202,6 +202,11 @@ void read_build(Reader& reader, FunctionSpec& spec) {
     r.texts("args", build.args);
     r.text("output", build.output);
     r.texts("watch", build.watch);
+    r.duration("timeout", spec.build_limits.timeout, 1ms, limits::kBuildTimeoutMax);
+    r.size("max_size", spec.build_limits.max_bytes, 1, limits::kBuildSizeMax);
+    bool is_limits_only = build.args.empty() && build.output.empty() && build.watch.empty() &&
+                          (r.node().find("timeout") || r.node().find("max_size"));
+    if (build.command.empty() && is_limits_only) return;
     if (!r.failed() && build.command.empty()) r.fail(r.node(), "build.command is missing");
     if (leaves_folder(build.output))
       r.fail(*r.node().find("output"), "build.output must lie in the function's folder");

@@ -15,6 +15,12 @@ namespace trivet::catalog {
 struct BuildStep {
   std::string name;
   std::vector<std::string> command;  // with ${words}
+  std::string group;                 // of the steps with one name here, the first that applies runs
+  // It applies when all these files are in the function's folder, none of those is, and each of
+  // the files named last contains its text.
+  std::vector<std::string> when, unless;
+  std::map<std::string, std::string> mentions;
+  std::vector<std::string> inputs;  // globs: what its key is made of; empty = the build's
   bool operator==(const BuildStep&) const = default;
 };
 
@@ -44,7 +50,10 @@ struct RuntimeSpec {
   std::vector<std::string> not_warm_with;  // beginnings of variables that matter at the start only
   std::map<std::string, std::string> env;
   std::vector<std::string> build_inputs;  // globs
-  std::vector<BuildStep> build_steps;     // empty = the source runs as it is
+  std::vector<BuildStep> build_steps;     // none that applies = the source runs as it is
+  std::vector<std::string> build_passes;  // beginnings of the host's variables that steps get
+  std::string run_in;  // with ${words}: where workers of what was built run; empty = the source
+  std::map<std::string, std::string> build_env;  // with ${words}: added to theirs
   std::vector<std::string> binary_candidates;
   std::vector<std::string> resolve_args;  // run once to find the real path; empty = none
   std::vector<std::string> version_args;
@@ -74,6 +83,7 @@ struct RuntimeSpec {
 struct Words {
   std::string binary, runtime, runtimes, entrypoint, source, output, handler, interface;
   std::string lone = "no";  // "yes": the entrypoint is all there is, its folder is not the function
+  std::string cache{};      // of package managers, for all functions; while something is built
 };
 // Of what is known without a function.
 Words folders_of(const RuntimeSpec& runtime);

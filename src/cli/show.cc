@@ -149,6 +149,7 @@ int config(const Common& common, const std::vector<std::string>& listen, bool or
       {"--max-workers", "TRIVET_MAX_WORKERS", std::to_string(common.max_workers)},
       {"--shards", "TRIVET_SHARDS", std::to_string(common.shards)},
       {"--max-memory", "TRIVET_MAX_MEMORY", std::to_string(common.max_memory)},
+      {"--max-builds", "TRIVET_MAX_BUILDS", std::to_string(common.max_builds)},
       {"--spare-memory", "TRIVET_SPARE_MEMORY", std::to_string(common.spare_memory)},
       {"--runtimes", "TRIVET_RUNTIMES", listed(common.runtimes)},
       {"--token", "TRIVET_TOKEN", common.token.empty() ? "" : "(set)"}};
