@@ -32,7 +32,6 @@ worker::LaunchPlan plan_launch(const catalog::FunctionSpec& spec,
     plan.env = builder::base_environment(env);
   }
   plan.entrypoint = artifact.entrypoint;
-  plan.output = artifact.output.string();
   plan.handler = spec.handler;
   plan.interface = spec.interface;
   plan.function_env = spec.env;
