@@ -78,6 +78,7 @@ struct FunctionSpec {
   std::string description;
   std::string runtime;          // the runtime folder's name
   std::string runtime_version;  // as asked: "3.11", ">=1.0.0", or empty
+  std::string runtime_key;      // the runtime that runs it, by its name in the snapshot
   std::filesystem::path dir;    // absolute; the worker's current directory
   std::string entrypoint;       // relative to dir
   std::string handler;          // "handle" of `main.py:handle`, or empty

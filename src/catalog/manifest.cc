@@ -162,6 +162,12 @@ Result<std::string> expand_variables(std::string_view text,
   return out;
 }
 
+void choose_runtime(std::string_view text, FunctionSpec& spec) {
+  size_t at_sign = text.find('@');
+  spec.runtime = text.substr(0, at_sign);
+  spec.runtime_version = at_sign == std::string_view::npos ? "" : text.substr(at_sign + 1);
+}
+
 void read_runtime_choice(Reader& reader, FunctionSpec& spec) {
   const YamlNode* node = reader.take("runtime");
   if (!node) return;
@@ -175,9 +181,7 @@ void read_runtime_choice(Reader& reader, FunctionSpec& spec) {
   }
   if (!node->is_scalar())
     return reader.fail(*node, "runtime must be a name, not " + std::string{node->kind_text()});
-  size_t at_sign = node->text.find('@');
-  spec.runtime = node->text.substr(0, at_sign);
-  if (at_sign != std::string::npos) spec.runtime_version = node->text.substr(at_sign + 1);
+  choose_runtime(node->text, spec);
 }
 
 void read_env(Reader& reader, const ManifestContext& context, FunctionSpec& spec) {

@@ -33,7 +33,7 @@ enum class Start {
 std::string_view name(Start start);  // "zygote"
 
 struct RuntimeSpec {
-  std::string name;
+  std::string name;  // the folder's; "NAME@VERSION" for a version that is not the default
   std::string title;
   std::filesystem::path dir;        // absolute
   std::vector<std::string> shares;  // folders beside it whose files belong to it too
@@ -55,7 +55,8 @@ struct RuntimeSpec {
   std::string run_in;  // with ${words}: where workers of what was built run; empty = the source
   std::map<std::string, std::string> build_env;  // with ${words}: added to theirs
   std::vector<std::string> binary_candidates;
-  std::vector<std::string> resolve_args;  // run once to find the real path; empty = none
+  std::vector<std::string> binary_versions;  // globs: where other versions may be
+  std::vector<std::string> resolve_args;     // run once to find the real path; empty = none
   std::vector<std::string> version_args;
   std::string version_pattern;  // first group is the version
   std::string untested;         // why nobody has run it; empty = it is tested
@@ -67,6 +68,7 @@ struct RuntimeSpec {
   std::string version;
   std::string reason;
 
+  std::string family() const { return name.substr(0, name.find('@')); }  // the folder's name
   bool available() const { return !binary.empty(); }
   bool offers(std::string_view interface) const;
   // How a worker of that interface starts; empty = it cannot. `stdio` and the protocols of

@@ -91,6 +91,7 @@ void read_start(Reader& reader, RuntimeSpec& spec) {
 
 void read_toolchain(Reader& r, RuntimeSpec& spec) {
   r.texts("binary", spec.binary_candidates);
+  r.texts("versions", spec.binary_versions);
   r.texts("resolve", spec.resolve_args);
   r.map("version", [&spec](Reader& v) {
     v.texts("args", spec.version_args);

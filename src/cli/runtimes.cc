@@ -18,8 +18,7 @@ std::string joined(const json::value& list) {
   return out;
 }
 
-std::string version_of(const json::object& row) {
-  std::string version = row.at("available").as_bool() ? cell(row, "version") : "missing";
+std::string tested(const json::object& row, const std::string& version) {
   return row.at("untested").as_string().empty() ? version : version + ", untested";
 }
 
@@ -33,44 +32,66 @@ int runtimes(const Common& common) {
   Table table({"RUNTIME", "VERSION", "MODES", "INTERFACES", "BINARY"});
   for (const auto& item : value->as_array()) {
     const auto& row = item.as_object();
-    bool there = row.at("available").as_bool();
-    table.add({cell(row, "name"), version_of(row), joined(row.at("modes")),
-               joined(row.at("interfaces")), there ? cell(row, "binary") : cell(row, "install")});
+    std::string modes = joined(row.at("modes")), interfaces = joined(row.at("interfaces"));
+    if (!row.at("available").as_bool())
+      table.add(
+          {cell(row, "name"), tested(row, "missing"), modes, interfaces, cell(row, "install")});
+    for (const auto& each : row.at("versions").as_array()) {
+      const auto& version = each.as_object();
+      table.add({cell(version, "name"), tested(row, cell(version, "version")), modes, interfaces,
+                 cell(version, "binary")});
+    }
   }
   table.print();
   return 0;
 }
 
-// Runtimes of functions that are here and whose toolchain is not.
-Result<std::set<std::string>> needed(const Common& common) {
+// What functions that are here lack.
+struct Needed {
+  std::set<std::string> runtimes;  // whose toolchain is missing
+  json::array versions;            // problems: no version that is here fits
+};
+
+Result<Needed> needed(const Common& common) {
   auto value = fetch(common, "/v1/functions", ".");
   if (!value) return std::move(value).error();
-  std::set<std::string> out;
+  Needed out;
   for (const auto& item : value->as_object().at("functions").as_array())
-    if (!item.as_object().at("available").as_bool()) out.insert(cell(item.as_object(), "runtime"));
+    if (!item.as_object().at("available").as_bool())
+      out.runtimes.insert(cell(item.as_object(), "runtime"));
+  for (const auto& problem : value->as_object().at("problems").as_array())
+    if (cell(problem.as_object(), "code") == traits(ErrorCode::kRuntimeNotAvailable).name)
+      out.versions.push_back(problem);
   return out;
 }
 
+int missing_code(bool something_needed) {
+  return something_needed ? traits(ErrorCode::kRuntimeNotAvailable).exit_code : 0;
+}
+
 // 0, or the code of what is needed and missing.
-int print_json(const json::value& runtimes, const std::set<std::string>& wanted) {
+int print_json(const json::value& runtimes, const Needed& wanted) {
   json::array missing;
-  for (const auto& name : wanted) missing.emplace_back(name);
+  for (const auto& name : wanted.runtimes) missing.emplace_back(name);
   json::object out{{"runtimes", runtimes},
                    {"missing_needed", std::move(missing)},
+                   {"missing_versions", wanted.versions},
                    {"sandbox", json::object{{"level", "trusted"},
                                             {"active", json::array{}},
                                             {"note", "functions run unconfined in this version"}}}};
   std::cout << json::serialize(out) << "\n";
-  return wanted.empty() ? 0 : traits(ErrorCode::kRuntimeNotAvailable).exit_code;
+  return missing_code(!wanted.runtimes.empty() || !wanted.versions.empty());
 }
 
 // Whether it can be used now.
 bool examine(const json::object& row, bool is_needed, bool fix) {
-  if (row.at("available").as_bool()) {
-    std::cout << "ok       " << cell(row, "name") << " " << cell(row, "version") << " ("
-              << cell(row, "binary") << ")\n";
-    return true;
+  for (const auto& each : row.at("versions").as_array()) {
+    const auto& version = each.as_object();
+    bool is_default = version.at("default").as_bool();
+    std::cout << (is_default ? "ok       " : "also     ") << cell(row, "name") << " "
+              << cell(version, "version") << " (" << cell(version, "binary") << ")\n";
   }
+  if (row.at("available").as_bool()) return true;
   std::string install = cell(row, "install");
   std::cout << "missing  " << cell(row, "name") << ": " << cell(row, "reason")
             << (is_needed ? "; functions here need it" : "") << "\n         install: " << install
@@ -90,16 +111,22 @@ int doctor(const Common& common, bool fix) {
   if (common.as_json()) return print_json(*value, *wanted);
   int missing = 0, harmful = 0;
   for (const auto& item : value->as_array()) {
-    bool is_needed = wanted->contains(cell(item.as_object(), "name"));
+    bool is_needed = wanted->runtimes.contains(cell(item.as_object(), "name"));
     if (examine(item.as_object(), is_needed, fix)) continue;
     ++missing;
     if (is_needed) ++harmful;
+  }
+  for (const auto& problem : wanted->versions) {
+    std::cout << "missing  " << printable(cell(problem.as_object(), "message")) << "\n         "
+              << printable(cell(problem.as_object(), "hint")) << "\n";
+    ++missing;
+    ++harmful;
   }
   std::cout << "sandbox  none: functions run unconfined in this version\n";
   if (missing > 0)
     std::cout << missing << " missing, " << harmful
               << " needed by functions here; functions of those answer RUNTIME_NOT_AVAILABLE\n";
-  return harmful == 0 ? 0 : traits(ErrorCode::kRuntimeNotAvailable).exit_code;
+  return missing_code(harmful > 0);
 }
 
 }  // namespace

@@ -20,6 +20,13 @@ int say_how_many(size_t problems) {
   return 0;
 }
 
+// "toy", "toy@3", "toy (missing)"
+std::string runtime_text(const json::object& row) {
+  std::string asked{row.at("runtime_asked").as_string()};
+  return cell(row, "runtime") + (asked.empty() ? "" : "@" + asked) +
+         (row.at("available").as_bool() ? "" : " (missing)");
+}
+
 int ls(const Common& common, const std::string& root) {
   auto value = root.empty() ? fetch(common, "/v1/functions", ".")
                             : view_folder(common, "/v1/functions", root);
@@ -32,10 +39,8 @@ int ls(const Common& common, const std::string& root) {
   Table table({"NAME", "RUNTIME", "INTERFACE", "MODE", "TIMEOUT", "ENTRYPOINT"});
   for (const auto& item : value->as_object().at("functions").as_array()) {
     const auto& row = item.as_object();
-    table.add({cell(row, "name"),
-               cell(row, "runtime") + (row.at("available").as_bool() ? "" : " (missing)"),
-               cell(row, "interface"), cell(row, "mode"), cell(row, "timeout_ms") + " ms",
-               cell(row, "path") + "/" + cell(row, "entrypoint")});
+    table.add({cell(row, "name"), runtime_text(row), cell(row, "interface"), cell(row, "mode"),
+               cell(row, "timeout_ms") + " ms", cell(row, "path") + "/" + cell(row, "entrypoint")});
   }
   table.print();
   for (const auto& item : problems) {
