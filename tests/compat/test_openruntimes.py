@@ -71,7 +71,7 @@ def check(server, reply, sent, expect):
         assert (reply.headers.get_all(name) if isinstance(value, list) else reply.headers.get(name)) == value, name
     if "code" in expect:
         assert reply.json["code"] == expect["code"], reply.text
-    assert expect.get("says", "") in reply.text
+    assert expect.get("says", "").encode() in reply.body, reply.body[:2000]
     if "lines" in expect:
         lines = server.log_lines(call=reply.headers["x-call-id"])
         assert [[line["level"], line["message"]] for line in lines] == expect["lines"]

@@ -1,0 +1,14 @@
+#include "RuntimeOutput.h"
+#include "RuntimeContext.h"
+#include <cstdlib>
+
+namespace runtime {
+    class Handler {
+    public:
+        static RuntimeOutput main(RuntimeContext &context)
+        {
+            auto value = std::getenv("CUSTOM_ENV_VAR");
+            return context.res.text(value == NULL ? "" : value);
+        }
+    };
+}

@@ -1,0 +1,18 @@
+#include "RuntimeResponse.h"
+#include "RuntimeRequest.h"
+#include "RuntimeOutput.h"
+#include "RuntimeContext.h"
+
+namespace runtime {
+    class Handler {
+    public:
+        static RuntimeOutput main(RuntimeContext &context)
+        {
+            Json::Value result;
+            result["message"] = "Hello Open Runtimes";
+            result["ok"] = true;
+
+            return context.res.json(result);
+        }
+    };
+}

@@ -1,0 +1,14 @@
+#include "RuntimeOutput.h"
+#include "RuntimeContext.h"
+
+namespace runtime {
+    class Handler {
+    public:
+        static RuntimeOutput main(RuntimeContext &context)
+        {
+            Json::Value json;
+            json["greeting"] = "Grüße, " + context.req.bodyText + "! 👋";
+            return context.res.json(json);
+        }
+    };
+}
