@@ -1,12 +1,9 @@
-#include "RuntimeOutput.h"
 #include "RuntimeContext.h"
+#include "RuntimeOutput.h"
 
 namespace runtime {
-    class Handler {
-    public:
-        static RuntimeOutput main(RuntimeContext &context)
-        {
-            return context.res.empty();
-        }
-    };
-}
+class Handler {
+ public:
+  static RuntimeOutput main(RuntimeContext& context) { return context.res.empty(); }
+};
+}  // namespace runtime
