@@ -22,6 +22,7 @@ class Request {
   }
 
   get bodyText() { return this.#once('bodyText', () => this.bodyBinary.toString('utf8')); }
+  get bodyRaw() { return this.bodyText; } // its old name
   get bodyJson() { return this.#once('bodyJson', () => JSON.parse(this.bodyText)); }
 
   get body() {

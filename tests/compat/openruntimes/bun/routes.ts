@@ -1,6 +1,6 @@
 const routes: [string, RegExp, (res: any, req: any, id: string) => unknown][] = [
   ["GET", /^\/users$/, (res) => res.json({ users: ["ada", "bob"] })],
-  ["POST", /^\/users$/, (res, req) => res.text(`created ${req.body}`, 201)],
+  ["POST", /^\/users$/, (res, req) => res.text(`created ${req.bodyRaw}`, 201)],
   ["PATCH", /^\/users\/(\d+)$/, (res, _, id) => res.text(`changed ${id}`)],
   ["DELETE", /^\/users\/(\d+)$/, (res) => res.empty()],
 ];

@@ -14,7 +14,7 @@ class Handler {
       json["users"].append("bob");
       return res.json(json);
     } else if (req.method == "POST" && req.path == "/users") {
-      return res.text("created " + std::any_cast<std::string>(req.body), 201);
+      return res.text("created " + req.bodyRaw, 201);
     } else if (req.path.rfind("/users/", 0) == 0) {
       std::string id = req.path.substr(7);
       if (req.method == "PATCH") {

@@ -5,7 +5,7 @@ export default async ({ req, res }: any) => {
     case "GET all":
       return res.json({ users: ["ada", "bob"] });
     case "POST all":
-      return res.text(`created ${req.body}`, 201);
+      return res.text(`created ${req.bodyRaw}`, 201);
     case "PATCH one":
       return res.text(`changed ${id}`);
     case "DELETE one":

@@ -13,7 +13,7 @@ func Main(Context openruntimes.Context) openruntimes.Response {
 		case "GET":
 			return res.Json(map[string][]string{"users": {"ada", "bob"}})
 		case "POST":
-			return res.Text("created "+req.Body().(string), res.WithStatusCode(201))
+			return res.Text("created "+req.BodyRaw(), res.WithStatusCode(201))
 		}
 	}
 	if strings.HasPrefix(req.Path, "/users/") {

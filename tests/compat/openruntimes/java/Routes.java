@@ -12,7 +12,7 @@ public class Routes {
       case "GET /users":
         return res.json(Map.of("users", List.of("ada", "bob")));
       case "POST /users":
-        return res.text("created " + (String) req.getBody(), 201);
+        return res.text("created " + req.getBodyRaw(), 201);
       case "PATCH /users/:id":
         return res.text("changed " + id);
       case "DELETE /users/:id":

@@ -3,7 +3,7 @@ export default async ({ req, res }) => {
     return res.json({ users: ['ada', 'bob'] });
   }
   if (req.method === 'POST' && req.path === '/users') {
-    return res.text(`created ${req.body}`, 201);
+    return res.text(`created ${req.bodyRaw}`, 201);
   }
   const one = req.path.match(/^\/users\/(\d+)$/);
   if (one && req.method === 'PATCH') {

@@ -7,7 +7,7 @@ return function ($context) {
         return $res->json(['users' => ['ada', 'bob']]);
     }
     if ($req->method === 'POST' && $req->path === '/users') {
-        return $res->text('created ' . $req->body, 201);
+        return $res->text('created ' . $req->bodyRaw, 201);
     }
     $one = preg_match('#^/users/(\d+)$#', $req->path, $found);
     if ($one && $req->method === 'PATCH') {

@@ -6,7 +6,7 @@ def main(context):
     if req.method == "GET" and req.path == "/users":
         return res.json({"users": ["ada", "bob"]})
     if req.method == "POST" and req.path == "/users":
-        return res.text("created " + req.body, 201)
+        return res.text("created " + req.body_raw, 201)
     one = re.fullmatch(r"/users/(\d+)", req.path)
     if one and req.method == "PATCH":
         return res.text("changed " + one[1])

@@ -5,7 +5,7 @@ def main(context)
   when ['GET', '/users']
     return res.json({ users: %w[ada bob] })
   when ['POST', '/users']
-    return res.text("created #{req.body}", 201)
+    return res.text("created #{req.body_raw}", 201)
   end
   one = req.path[%r{\A/users/(\d+)\z}, 1]
   return res.text("changed #{one}") if one && req.method == 'PATCH'
