@@ -37,7 +37,7 @@ if [ "$package" = main ]; then
   echo "$entrypoint: package main cannot be imported; write 'package function'" >&2
   exit 1
 fi
-shim=trivet named="func[ \t]+$name[ \t]*[(\[]"
+shim=trivet also= named="func[ \t]+$name[ \t]*[(\[]"
 if [ "$interface" = module ]; then
   imported=_ serves='trivet.ServeModules()'
 elif [ "$interface" = http ]; then
@@ -45,6 +45,11 @@ elif [ "$interface" = http ]; then
   named="(^|[ \t])$name([ \t]*[(=[]|[ \t]+[A-Za-z*])"  # a function, or a variable
 else
   imported=function serves="trivet.Serve(function.$name)"
+fi
+types=github.com/open-runtimes/types-for-go/v4  # whatever version is asked for, the one here fits this host
+if [ "$interface" = context ] && grep -q "\"$types/openruntimes\"" ./*.go; then
+  "$go" mod edit -require="$types@v4.0.0" -replace="$types=$runtime/types-for-go"
+  also="import \"$types/openruntimes\"" serves="trivet.Serve(openruntimes.Served(function.$name))"
 fi
 if [ "$interface" != module ] && ! grep -qE "$named" ./*.go; then
   echo "$entrypoint: there is no $name in package $package" >&2
@@ -57,6 +62,7 @@ package main
 
 import $imported "$module"
 import "$shim"
+$also
 
 func main() { $serves }
 EOF
