@@ -13,7 +13,8 @@ from test_frames import available, start  # noqa: E402,F401
 
 PAIRS = [(runtime, interface) for runtime in NAMES for interface in WEB if interface in MANIFESTS[runtime]["interfaces"]]
 web = pytest.mark.parametrize("runtime,interface", [pytest.param(*pair, id="-".join(pair)) for pair in PAIRS])
-only_for_wsgi, only_for_asgi = (pytest.mark.parametrize("runtime", [r for r, i in PAIRS if i == interface]) for interface in ("wsgi", "asgi"))
+only_for_wsgi, only_for_asgi = (
+    pytest.mark.parametrize("runtime", [pytest.param(r, marks=pytest.mark.form(interface, "pool")) for r, i in PAIRS if i == interface]) for interface in ("wsgi", "asgi"))
 CHUNK = b"x" * 65536
 
 
