@@ -89,6 +89,22 @@ class Cold:
         return ours, floor
 
     @staticmethod
+    def cold_calls(client, function, runtime, kept, rounds):
+        client.call(function)
+        took = []
+        for _ in range(rounds):
+            client.until_cold(function, runtime, kept)
+            took.append(client.call(function))
+        return took
+
+    def as_programs(self, options, name, rounds):
+        """The same with a server that keeps no spares: what its workers have built is known to a server only."""
+        with tempfile.TemporaryDirectory() as folder:
+            hello(folder, "program", name, "scale: {idle: 10ms}\n")
+            with self.server(options, folder, "--spare-memory", "0") as (client, _, _):
+                return self.cold_calls(client, "program", name, "", rounds)
+
+    @staticmethod
     def model(client, runtime):
         """What the workers of a runtime are as programs, from one that stays."""
         client.call("model-" + runtime)
@@ -277,7 +293,11 @@ class Cold:
                     return None
                 known = next(row for row in json.loads(client.ask("GET /v1/runtimes")) if row["name"] == name)
                 kept = "" if known["start"] == "exec" else known["start"]
-                cold, started = self.cold_and_exec(client, "cold", name, kept, place, options.rounds * 12)
+                if kept and "\nbuild:" in (ROOT / "runtimes" / name / "runtime.yaml").read_text():
+                    client.call("model-" + name)
+                    cold, started = self.cold_calls(client, "cold", name, kept, options.rounds * 12), self.as_programs(options, name, options.rounds * 3)
+                else:
+                    cold, started = self.cold_and_exec(client, "cold", name, kept, place, options.rounds * 12)
                 warm = [client.call("model-" + name) for _ in range(2200)][200:]
                 one = pss(next(row["pid"] for row in client.workers() if row["kind"] == "worker" and row["function"] == "model-" + name))
         with tempfile.TemporaryDirectory() as folder:
