@@ -16,7 +16,7 @@ from server import ROOT, Server  # noqa: E402
 
 HERE = pathlib.Path(__file__).resolve().parent
 CASES = yaml.safe_load((HERE / "cases.yaml").read_text())
-WEB = ["fetch", "wsgi", "asgi", "http"]  # the forms that a language's own web frameworks have
+WEB = ["fetch", "wsgi", "asgi", "rack", "http"]  # the forms that a language's own web frameworks have
 VARIANTS = [("json", "pool"), ("json", "oneshot"), ("context", "pool"), ("stdio", "oneshot"), *((interface, "pool") for interface in WEB)]
 
 
