@@ -4,6 +4,7 @@ A cold call is one over a connection that is open already, to a `trivet serve` t
 Beside it: the very command of those workers, started by posix_spawn, given LOAD and a call; and a plain program that forks.
 """
 import contextlib
+import datetime
 import json
 import os
 import pathlib
@@ -86,6 +87,22 @@ class Cold:
                 client.until_cold(function, runtime, kept)
                 floor.append(program.first_reply(place, entrypoint))
         return ours, floor
+
+    @staticmethod
+    def cold_calls(client, function, runtime, kept, rounds):
+        client.call(function)
+        took = []
+        for _ in range(rounds):
+            client.until_cold(function, runtime, kept)
+            took.append(client.call(function))
+        return took
+
+    def as_programs(self, options, name, rounds):
+        """The same with a server that keeps no spares: what its workers have built is known to a server only."""
+        with tempfile.TemporaryDirectory() as folder:
+            hello(folder, "program", name, "scale: {idle: 10ms}\n")
+            with self.server(options, folder, "--spare-memory", "0") as (client, _, _):
+                return self.cold_calls(client, "program", name, "", rounds)
 
     @staticmethod
     def model(client, runtime):
@@ -252,19 +269,35 @@ class Cold:
     def table(self, options):
         self.title("table  per runtime: cold call, the same by exec, warm call over HTTP (ms); PSS of the first and of the tenth worker (MiB)")
         print(f"    {'':10} {'from':7} {'cold p50':>9} {'p99':>7} {'exec p50':>9} {'p99':>7} {'warm p50':>9} {'p99':>7} {'PSS 1st':>8} {'10th':>6}")
+        rows = {}
         for folder in sorted((ROOT / "runtimes").glob("[!_]*/")):
-            if "\npool:" in (folder / "runtime.yaml").read_text():
-                self.row_of(options, folder.name)
+            if "\npool:" not in (folder / "runtime.yaml").read_text() or folder.name not in (options.runtime or [folder.name]):
+                continue
+            if row := self.row_of(options, folder.name):
+                rows[folder.name] = row
+                c50, c99, e50, e99, w50, w99 = (row[key] for key in ("cold_p50_ms", "cold_p99_ms", "exec_p50_ms", "exec_p99_ms", "warm_p50_ms", "warm_p99_ms"))
+                print(f"    {folder.name:10} {row['from']:7} {c50:9.2f} {c99:7.2f} {e50:9.2f} {e99:7.2f} {w50:9.3f} {w99:7.3f} "
+                      f"{row['first_mib']:8.2f} {row['tenth_mib']:6.2f}", flush=True)
+            if options.json:  # after each, so that a run that is ended leaves what it has
+                facts = {"date": datetime.date.today().isoformat(), "cpus": os.cpu_count(), "rounds": options.rounds}
+                pathlib.Path(options.json).write_text(json.dumps({**facts, "runtimes": rows}, indent=1) + "\n")
 
     def row_of(self, options, name):
+        """The figures of a runtime, or None if it is not here."""
+        load = os.getloadavg()[0]
         with tempfile.TemporaryDirectory() as folder:
             place = hello(folder, "cold", name, "scale: {idle: 10ms}\n")
             hello(folder, "model-" + name, name)
             with self.server(options, folder) as (client, _, _):
                 if name not in self.runtimes(client, [name]):
-                    return
-                start = next(row["start"] for row in json.loads(client.ask("GET /v1/runtimes")) if row["name"] == name)
-                cold, started = self.cold_and_exec(client, "cold", name, "" if start == "exec" else start, place, options.rounds * 12)
+                    return None
+                known = next(row for row in json.loads(client.ask("GET /v1/runtimes")) if row["name"] == name)
+                kept = "" if known["start"] == "exec" else known["start"]
+                if kept and "\nbuild:" in (ROOT / "runtimes" / name / "runtime.yaml").read_text():
+                    client.call("model-" + name)
+                    cold, started = self.cold_calls(client, "cold", name, kept, options.rounds * 12), self.as_programs(options, name, options.rounds * 3)
+                else:
+                    cold, started = self.cold_and_exec(client, "cold", name, kept, place, options.rounds * 12)
                 warm = [client.call("model-" + name) for _ in range(2200)][200:]
                 one = pss(next(row["pid"] for row in client.workers() if row["kind"] == "worker" and row["function"] == "model-" + name))
         with tempfile.TemporaryDirectory() as folder:
@@ -273,5 +306,6 @@ class Cold:
                 client.call("ten")
                 rows = client.until("ten workers", lambda rows: sum(row["kind"] == "worker" and row["pid"] > 0 for row in rows) == 10)
                 ten = [pss(row["pid"]) for row in rows if row["kind"] == "worker"][-1]
-        c50, c99, e50, e99, w50, w99 = [*quantiles(cold), *quantiles(started), *quantiles(warm)]
-        print(f"    {name:10} {start:7} {c50:9.2f} {c99:7.2f} {e50:9.2f} {e99:7.2f} {w50:9.3f} {w99:7.3f} {one:8.2f} {ten:6.2f}", flush=True)
+        figures = [*quantiles(cold), *quantiles(started), *quantiles(warm), one, ten]
+        names = ["cold_p50_ms", "cold_p99_ms", "exec_p50_ms", "exec_p99_ms", "warm_p50_ms", "warm_p99_ms", "first_mib", "tenth_mib"]
+        return {"version": known["version"], "from": known["start"], "load": round(load, 1), **{key: round(value, 3) for key, value in zip(names, figures)}}

@@ -6,6 +6,7 @@ require "stringio"
 module Trivet
   class Rack
     DROPPED = %w[content-length transfer-encoding connection].freeze # the host writes them
+    AT_ONCE = 1 << 20 # bytes of one reply; longer ones are streamed, unless the application said how long they are
 
     def initialize(path, name)
       raise Failure.new("LOAD_FAILED", "there is no file #{File.basename(path)}") unless File.file?(path)
@@ -19,7 +20,8 @@ module Trivet
       head = JSON.generate({ status: status.to_i, headers: pairs(headers) })
       return [head, stream_of(answer)] unless answer.respond_to?(:to_ary)
 
-      [head, answer.to_ary.each_with_object(String.new(encoding: "BINARY")) { |piece, whole| whole << piece.b }]
+      whole = answer.to_ary.each_with_object(String.new(encoding: "BINARY")) { |piece, all| all << piece.b }
+      [head, whole.bytesize <= AT_ONCE || told?(headers, whole) ? whole : pieces_of(whole)]
     ensure
       answer.close if answer.respond_to?(:to_ary) && answer.respond_to?(:close)
     end
@@ -65,6 +67,12 @@ module Trivet
 
         Array(value.is_a?(String) ? value.split("\n") : value).map { |each| [Trivet.text(name), Trivet.text(each)] }
       end
+    end
+
+    def told?(headers, whole) = headers.to_h.any? { |name, value| name.to_s.downcase == "content-length" && value.to_s == whole.bytesize.to_s }
+
+    def pieces_of(whole)
+      ->(send) { (0...whole.bytesize).step(65_536) { |at| send.call(whole.byteslice(at, 65_536)) } }
     end
 
     def stream_of(answer)

@@ -2,8 +2,10 @@
 // installs it.
 #include <unistd.h>
 
+#include <sys/wait.h>
 #include <cstdlib>
 #include <iostream>
+#include <map>
 #include <set>
 
 #include "cli/cli.h"
@@ -65,58 +67,106 @@ Result<Needed> needed(const Common& common) {
   return out;
 }
 
-int missing_code(bool something_needed) {
-  return something_needed ? traits(ErrorCode::kRuntimeNotAvailable).exit_code : 0;
+constexpr std::string_view kByHand = "by hand: ";  // begins an `install` that no command does
+
+// The install command as it runs without a question: Debian's with the rights that it needs.
+std::string runnable(std::string install) {
+  constexpr std::string_view kPackages = "apt-get install ";
+  const std::string unasked = (geteuid() == 0 ? "" : "sudo ") + std::string{kPackages} + "-y ";
+  for (size_t at = install.find(kPackages); at != std::string::npos;
+       at = install.find(kPackages, at + unasked.size()))
+    install.replace(at, kPackages.size(), unasked);
+  return install;
 }
 
-// 0, or the code of what is needed and missing.
-int print_json(const json::value& runtimes, const Needed& wanted) {
+// Runs the install command of a runtime that is missing, its output on stderr. Why it failed, or
+// "".
+std::string install(const json::object& row) {
+  std::string command = cell(row, "install");
+  if (command.starts_with(kByHand)) return "no command installs it";
+  command = runnable(command);
+  std::cerr << "trivet: installing " << cell(row, "name") << ": " << command << "\n" << std::flush;
+  int status = std::system(("( " + command + "\n) >&2").c_str());
+  if (status == 0) return {};
+  if (status == -1) return "no shell could be started";
+  return WIFEXITED(status)
+             ? "its install command ended with code " + std::to_string(WEXITSTATUS(status))
+             : "its install command was killed";
+}
+
+// The rows of the runtimes in `names`, or all. kNotFound for a name that no runtime has.
+Result<json::array> chosen(const json::value& rows, const std::vector<std::string>& names) {
+  json::array out;
+  std::set<std::string> rest{names.begin(), names.end()};
+  for (const auto& row : rows.as_array())
+    if (rest.erase(cell(row.as_object(), "name")) > 0 || names.empty()) out.push_back(row);
+  if (rest.empty()) return out;
+  return Error{ErrorCode::kNotFound, "there is no runtime " + *rest.begin(),
+               "trivet runtimes shows those that there are"};
+}
+
+// Installs what is missing of `names`, or of all, on this machine. How many of those whose command
+// was run are still missing; each is named on stderr.
+Result<int> install_missing(const Common& common, const std::vector<std::string>& names) {
+  auto before = view_folder(common, "/v1/runtimes", ".");
+  if (!before) return std::move(before).error();
+  auto rows = chosen(*before, names);
+  if (!rows) return std::move(rows).error();
+  std::map<std::string, std::string> tried;  // to why it failed
+  for (const auto& row : *rows)
+    if (!row.at("available").as_bool() && !cell(row.as_object(), "install").starts_with(kByHand))
+      tried[cell(row.as_object(), "name")] = install(row.as_object());
+  auto after = view_folder(common, "/v1/runtimes", ".");
+  if (!after) return std::move(after).error();
+  int failed = 0;
+  for (const auto& item : after->as_array()) {
+    const auto& row = item.as_object();
+    auto found = tried.find(cell(row, "name"));
+    if (found == tried.end() || row.at("available").as_bool()) continue;
+    ++failed;
+    std::string why = found->second;
+    if (why.empty()) why = "its install command succeeded, and yet " + cell(row, "reason");
+    std::cerr << "trivet: " << found->first << " is still missing: " << why << "\n";
+  }
+  return failed;
+}
+
+json::value as_json(const json::array& rows, const std::set<std::string>& harmful,
+                    const json::array& versions) {
   json::array missing;
-  for (const auto& name : wanted.runtimes) missing.emplace_back(name);
-  json::object out{{"runtimes", runtimes},
-                   {"missing_needed", std::move(missing)},
-                   {"missing_versions", wanted.versions},
-                   {"sandbox", json::object{{"level", "trusted"},
-                                            {"active", json::array{}},
-                                            {"note", "functions run unconfined in this version"}}}};
-  std::cout << json::serialize(out) << "\n";
-  return missing_code(!wanted.runtimes.empty() || !wanted.versions.empty());
+  for (const auto& name : harmful) missing.emplace_back(name);
+  return json::object{
+      {"runtimes", rows},
+      {"missing_needed", std::move(missing)},
+      {"missing_versions", versions},
+      {"sandbox", json::object{{"level", "trusted"},
+                               {"active", json::array{}},
+                               {"note", "functions run unconfined in this version"}}}};
 }
 
-// Whether it can be used now.
-bool examine(const json::object& row, bool is_needed, bool fix) {
+void print_row(const json::object& row, bool is_needed) {
+  const std::string untested{row.at("untested").as_string()};
+  const std::string mark = untested.empty() ? "" : "; untested: " + untested;
   for (const auto& each : row.at("versions").as_array()) {
     const auto& version = each.as_object();
     bool is_default = version.at("default").as_bool();
     std::cout << (is_default ? "ok       " : "also     ") << cell(row, "name") << " "
-              << cell(version, "version") << " (" << cell(version, "binary") << ")\n";
+              << cell(version, "version") << " (" << cell(version, "binary") << ")" << mark << "\n";
   }
-  if (row.at("available").as_bool()) return true;
-  std::string install = cell(row, "install");
+  if (row.at("available").as_bool()) return;
   std::cout << "missing  " << cell(row, "name") << ": " << cell(row, "reason")
-            << (is_needed ? "; functions here need it" : "") << "\n         install: " << install
-            << "\n";
-  if (!fix) return false;
-  std::cout << "         running it\n" << std::flush;
-  bool done = std::system(install.c_str()) == 0;
-  if (!done) std::cout << "         it failed\n";
-  return done;
+            << (is_needed ? "; functions here need it" : "") << mark
+            << "\n         install: " << cell(row, "install") << "\n";
 }
 
-int doctor(const Common& common, bool fix) {
-  auto value = fetch(common, "/v1/runtimes", ".");
-  if (!value) return fail(value.error());
-  auto wanted = needed(common);
-  if (!wanted) return fail(wanted.error());
-  if (common.as_json()) return print_json(*value, *wanted);
-  int missing = 0, harmful = 0;
-  for (const auto& item : value->as_array()) {
-    bool is_needed = wanted->runtimes.contains(cell(item.as_object(), "name"));
-    if (examine(item.as_object(), is_needed, fix)) continue;
-    ++missing;
-    if (is_needed) ++harmful;
+void print_report(const json::array& rows, const Needed& wanted, size_t harmful) {
+  int missing = 0;
+  for (const auto& item : rows) {
+    const auto& row = item.as_object();
+    print_row(row, wanted.runtimes.contains(cell(row, "name")));
+    if (!row.at("available").as_bool()) ++missing;
   }
-  for (const auto& problem : wanted->versions) {
+  for (const auto& problem : wanted.versions) {
     std::cout << "missing  " << printable(cell(problem.as_object(), "message")) << "\n         "
               << printable(cell(problem.as_object(), "hint")) << "\n";
     ++missing;
@@ -125,8 +175,32 @@ int doctor(const Common& common, bool fix) {
   std::cout << "sandbox  none: functions run unconfined in this version\n";
   if (missing > 0)
     std::cout << missing << " missing, " << harmful
-              << " needed by functions here; functions of those answer RUNTIME_NOT_AVAILABLE\n";
-  return missing_code(harmful > 0);
+              << " needed here; functions of those answer RUNTIME_NOT_AVAILABLE\n";
+}
+
+// What a function here needs, or is asked for by name, and is missing makes it fail; with `fix`
+// also what could not be installed.
+int doctor(const Common& common, const std::vector<std::string>& names, bool fix) {
+  auto failed = fix ? install_missing(common, names) : Result<int>{0};
+  if (!failed) return fail(failed.error());
+  auto all = fix ? view_folder(common, "/v1/runtimes", ".") : fetch(common, "/v1/runtimes", ".");
+  if (!all) return fail(all.error());
+  auto rows = chosen(*all, names);
+  if (!rows) return fail(rows.error());
+  auto wanted = needed(common);
+  if (!wanted) return fail(wanted.error());
+  std::set<std::string> harmful;
+  for (const auto& row : *rows)
+    if (std::string name = cell(row.as_object(), "name");
+        !row.at("available").as_bool() && (wanted->runtimes.contains(name) || !names.empty()))
+      harmful.insert(name);
+  if (common.as_json())
+    std::cout << json::serialize(as_json(*rows, harmful, wanted->versions)) << "\n";
+  else
+    print_report(*rows, *wanted, harmful.size());
+  return harmful.empty() && wanted->versions.empty() && *failed == 0
+             ? 0
+             : traits(ErrorCode::kRuntimeNotAvailable).exit_code;
 }
 
 }  // namespace
@@ -135,11 +209,14 @@ void add_runtimes(CLI::App& app, Common& common, Action& action) {
   app.add_subcommand("runtimes", "every runtime with its toolchain, modes and interfaces")
       ->callback([&common, &action] { action = [&common] { return runtimes(common); }; });
   auto fix = std::make_shared<bool>(false);
+  auto names = std::make_shared<std::vector<std::string>>();
   auto* verb = app.add_subcommand(
       "doctor", "what is missing and what installs it; fails when a function here needs it");
-  verb->add_flag("--fix", *fix, "run the install commands");
-  verb->callback(
-      [&common, &action, fix] { action = [&common, fix] { return doctor(common, *fix); }; });
+  verb->add_option("runtime", *names, "these only; all by default");
+  verb->add_flag("--fix", *fix, "install what is missing: run the install commands");
+  verb->callback([&common, &action, names, fix] {
+    action = [&common, names, fix] { return doctor(common, *names, *fix); };
+  });
 }
 
 }  // namespace trivet::cli

@@ -68,6 +68,7 @@ SOURCES = {
     "deno": {"math.ts": JAVASCRIPT, "deep/down.js": JAVASCRIPT, "broken.js": "export const x = ;\n"},
     "bun": {"math.ts": JAVASCRIPT, "deep/down.js": JAVASCRIPT, "broken.js": "export const x = ;\n"},
 }
+pytestmark = pytest.mark.form("module", "pool")
 REGISTERED = {"go", "rust", "cpp"}  # modules are what the source adds, compiled before the first call
 OFFERED = sorted(p.parent.name for p in ROOT.glob("runtimes/[!_]*/runtime.yaml") if "module" in yaml.safe_load(p.read_text())["interfaces"])
 for name in OFFERED:  # a runtime may keep its sources in its own folder

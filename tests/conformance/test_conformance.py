@@ -1,6 +1,7 @@
 """Every case of cases.yaml for every runtime, interface and mode, over HTTP, against a real server.
 
-A runtime whose toolchain is missing is skipped and counted. The table at the end has one row per runtime."""
+A runtime whose toolchain is missing is skipped and counted. The table at the end has a row for every runtime, interface and mode
+(tests/conftest.py)."""
 import os
 import pathlib
 import re
@@ -15,7 +16,7 @@ from server import ROOT, Server  # noqa: E402
 
 HERE = pathlib.Path(__file__).resolve().parent
 CASES = yaml.safe_load((HERE / "cases.yaml").read_text())
-WEB = ["fetch", "wsgi", "asgi", "http"]  # the forms that a language's own web frameworks have
+WEB = ["fetch", "wsgi", "asgi", "rack", "http"]  # the forms that a language's own web frameworks have
 VARIANTS = [("json", "pool"), ("json", "oneshot"), ("context", "pool"), ("stdio", "oneshot"), *((interface, "pool") for interface in WEB)]
 
 
@@ -181,11 +182,11 @@ def check(server, reply, expect):
 
 
 def pool_json():
-    return [pytest.param(r, id=r) for r in NAMES if "json" in MANIFESTS[r]["interfaces"] and MANIFESTS[r].get("pool")]
+    return [pytest.param(r, id=r, marks=pytest.mark.form("json", "pool")) for r in NAMES if "json" in MANIFESTS[r]["interfaces"] and MANIFESTS[r].get("pool")]
 
 
 def pool_context():
-    return [pytest.param(r, id=r) for r in NAMES if "context" in MANIFESTS[r]["interfaces"] and MANIFESTS[r].get("pool")]
+    return [pytest.param(r, id=r, marks=pytest.mark.form("context", "pool")) for r in NAMES if "context" in MANIFESTS[r]["interfaces"] and MANIFESTS[r].get("pool")]
 
 
 @pytest.mark.parametrize("runtime", pool_json())
@@ -224,6 +225,7 @@ def test_cookies_are_sent_one_by_one(server, available, runtime):
     assert reply.headers.get_all("set-cookie") == ["a=1", "b=2"]
 
 
+@pytest.mark.form("json", "pool")
 @pytest.mark.parametrize("runtime", [n for n in NAMES if MANIFESTS[n].get("concurrency", 1) != 1 and "json" in MANIFESTS[n]["interfaces"]])
 def test_concurrent_calls_share_one_worker(server, available, runtime):
     skip_unless_supported(runtime, "json", "pool", "concurrent-calls", available)
@@ -239,6 +241,7 @@ def test_concurrent_calls_share_one_worker(server, available, runtime):
     assert len(workers) == 1
 
 
+@pytest.mark.form("json", "pool")  # the mode is a parameter
 @pytest.mark.parametrize("runtime,mode,expected", [(r, m, e) for r in NAMES if "json" in MANIFESTS[r]["interfaces"] and MANIFESTS[r].get("pool")
                                                    for m, e in (("pool", [0, 1, 2]), ("oneshot", [0, 0, 0]))])
 def test_state_between_calls(server, available, runtime, mode, expected):

@@ -13,7 +13,8 @@ from test_frames import available, start  # noqa: E402,F401
 
 PAIRS = [(runtime, interface) for runtime in NAMES for interface in WEB if interface in MANIFESTS[runtime]["interfaces"]]
 web = pytest.mark.parametrize("runtime,interface", [pytest.param(*pair, id="-".join(pair)) for pair in PAIRS])
-only_for_wsgi, only_for_asgi = (pytest.mark.parametrize("runtime", [r for r, i in PAIRS if i == interface]) for interface in ("wsgi", "asgi"))
+only_for_wsgi, only_for_asgi = (
+    pytest.mark.parametrize("runtime", [pytest.param(r, marks=pytest.mark.form(interface, "pool")) for r, i in PAIRS if i == interface]) for interface in ("wsgi", "asgi"))
 CHUNK = b"x" * 65536
 
 
@@ -82,6 +83,7 @@ def test_a_body_goes_on_as_it_is_read(start, runtime, interface):
 
 @web
 def test_a_body_that_is_not_read_earns_no_credit(start, runtime, interface):
+    supported(runtime, f"{interface}/unread-body")
     host = start(runtime, interface)
     call = begin(host, "sleep", b"", more=True, x_ms=200)
     host.chunk(call, CHUNK)
@@ -133,6 +135,7 @@ def test_a_handler_hears_that_its_call_is_cancelled(start, runtime, interface):
 
 @web
 def test_work_goes_on_after_the_reply_and_a_worker_that_drains_waits_for_it(start, runtime, interface):
+    supported(runtime, f"{interface}/background-drain")
     host = start(runtime, interface)
     assert host.finish(begin(host, "background", x_ms=300)).body == b"started"
     assert "background done" not in [text for _, _, text in host.logs]

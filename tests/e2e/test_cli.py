@@ -295,6 +295,74 @@ def test_doctor_fails_when_something_needed_is_missing(tmp_path):
     assert done.returncode == 69 and json.loads(done.stdout)["missing_needed"] == ["absent"]
 
 
+def fake_runtime(folder, name, install, more=""):
+    """One whose toolchain is the program `tool` in its folder, which the install command is to make."""
+    place = folder / "runtimes" / name
+    place.mkdir(parents=True)
+    text = ABSENT.replace("absent", name).replace("no-such-binary", '"${runtime}/tool"').replace('"echo installed"', install)
+    (place / "runtime.yaml").write_text(text + more)
+    return place
+
+
+def doctor_of(folder, *args):
+    here = folder / "here"
+    here.mkdir(exist_ok=True)
+    path = f"{folder}/bin:{os.environ['PATH']}"
+    return trivet("doctor", *args, "--server", "none", "--runtimes", str(folder / "runtimes"), cwd=here, env={**os.environ, "PATH": path})
+
+
+def test_doctor_fix_runs_the_script_of_a_runtime(tmp_path):
+    place = fake_runtime(tmp_path, "fixable", "sh ${runtime}/install.sh", "untested: no compiler\n")
+    (place / "install.sh").write_text('echo "noise of the script"\nprintf \'#!/bin/sh\\necho 4.2\\n\' >"$(dirname "$0")/tool"\nchmod +x "$(dirname "$0")/tool"\n')
+    before = doctor_of(tmp_path, "fixable")
+    assert before.returncode == 69 and "missing  fixable" in before.stdout and "untested: no compiler" in before.stdout, before
+    assert f"install: sh {place}/install.sh" in before.stdout and not (place / "tool").exists()
+    done = doctor_of(tmp_path, "fixable", "--fix")
+    assert done.returncode == 0 and f"installing fixable: sh {place}/install.sh" in done.stderr, done
+    assert "noise of the script" in done.stderr and "noise" not in done.stdout
+    assert done.stdout.startswith(f"ok       fixable 4.2 ({place}/tool); untested: no compiler\n"), done.stdout
+    again = doctor_of(tmp_path, "fixable", "--fix", "--output", "json")
+    assert again.returncode == 0 and "installing" not in again.stderr, again
+    row, = json.loads(again.stdout)["runtimes"]
+    assert row["name"] == "fixable" and row["version"] == "4.2"
+
+
+@pytest.mark.parametrize("install,says", [
+    ("sh ${runtime}/install.sh", "its install command ended with code 7"),
+    ("echo fine", "its install command succeeded, and yet"),
+    ("kill -9 $$", "its install command was killed"),
+])
+def test_doctor_fix_says_what_could_not_be_installed(tmp_path, install, says):
+    place = fake_runtime(tmp_path, "broken", install)
+    (place / "install.sh").write_text("echo no network >&2\nexit 7\n")
+    done = doctor_of(tmp_path, "broken", "--fix", "--output", "json")
+    assert done.returncode == 69 and "broken is still missing: " + says in done.stderr, done
+    assert json.loads(done.stdout)["runtimes"][0]["available"] is False
+
+
+def test_doctor_fix_installs_packages_without_a_question(tmp_path):
+    fake_runtime(tmp_path, "packaged", '"apt-get install one && apt-get install two three"')
+    (tmp_path / "bin").mkdir()
+    for name, text in (("apt-get", f'echo "$@" >>{tmp_path}/asked'), ("sudo", 'exec "$@"')):
+        (tmp_path / "bin" / name).write_text(f"#!/bin/sh\n{text}\n")
+        (tmp_path / "bin" / name).chmod(0o755)
+    assert doctor_of(tmp_path, "packaged", "--fix").returncode == 69
+    assert (tmp_path / "asked").read_text() == "install -y one\ninstall -y two three\n"
+
+
+def test_doctor_fix_runs_nothing_for_what_is_installed_by_hand(tmp_path):
+    fake_runtime(tmp_path, "manual", f'"by hand: touch {tmp_path}/ran"')
+    done = doctor_of(tmp_path, "manual", "--fix")
+    assert done.returncode == 69 and "install: by hand: touch" in done.stdout and "installing" not in done.stderr, done
+    assert not (tmp_path / "ran").exists()
+
+
+def test_doctor_knows_no_other_names(tmp_path):
+    for more in ([], ["--fix"]):
+        done = doctor_of(tmp_path, "nosuch", *more)
+        assert done.returncode == 4 and "there is no runtime nosuch" in done.stderr, done
+
+
 def test_ps_has_no_process_zero(tmp_path):
     (tmp_path / "once").mkdir()
     (tmp_path / "once" / "main.py").write_text("import sys\nprint(sys.stdin.read() and '{\"success\": true, \"output\": 1}')\n")

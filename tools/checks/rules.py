@@ -16,7 +16,7 @@ RULES = {
     "layers": [layers.table_is_there, layers.includes_go_down, layers.public_headers_stand_alone],
     "dead": [dead.source_in_target, dead.header_included, dead.page_linked, dead.link_alive, dead.tool_used],
     "docs": [docs.path_of_a_call],
-    "runtimes": [runtimes.runtime_complete, runtimes.runtime_named],
+    "runtimes": [runtimes.runtime_complete, runtimes.runtime_named, runtimes.languages_page],
 }
 NO_EXCUSE = {words.machine_places, words.lockfile_hosts}
 

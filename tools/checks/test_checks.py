@@ -55,6 +55,7 @@ def case(rule, name, good, bad, at):
     return Case(rule, name, good, bad, at)
 
 
+LANGUAGE_ROW = "| [X](../x) | `x` | 1.2 | json, stdio | a spare | one |"
 TO_DO, FIX_ME = "TO" + "DO", "FIX" + "ME"
 HOME = "/" + "home/ada/x"
 ROOT = "/" + "root/x"
@@ -245,6 +246,13 @@ CASES = [
       for missing in ("runtime.yaml", "README.md", "template/main", "fixture/json")],
     case(runtimes.runtime_named, "other_name", {"runtimes/x/runtime.yaml": 'name: "x"  # me\n'},
          {"runtimes/y/runtime.yaml": "title: name\nname: x\n"}, "runtimes/y/runtime.yaml:1"),
+    *[case(runtimes.languages_page, name,
+           {"runtimes/x/runtime.yaml": "interfaces: [json, stdio]  # both\n", "docs/languages.md": f"# L\n{LANGUAGE_ROW}\n"}, bad, at)
+      for name, bad, at in (
+          ("no_row", {"docs/languages.md": "# L\n"}, "docs/languages.md:1"),
+          ("other_interfaces", {"runtimes/x/runtime.yaml": "interfaces: [json]\n"}, "docs/languages.md:2"),
+          ("no_mark", {"runtimes/x/runtime.yaml": "interfaces: [json, stdio]\nuntested: yes\n"}, "docs/languages.md:2"),
+          ("gone", {"docs/languages.md": f"# L\n{LANGUAGE_ROW}\n{LANGUAGE_ROW.replace('`x`', '`y`')}\n"}, "docs/languages.md:3"))],
 ]
 
 
