@@ -1,8 +1,8 @@
 // trivet runtimes, trivet doctor: every runtime with its toolchain; what is missing and what
 // installs it.
+#include <sys/wait.h>
 #include <unistd.h>
 
-#include <sys/wait.h>
 #include <cstdlib>
 #include <iostream>
 #include <map>
