@@ -2,12 +2,13 @@
 import json
 import os
 import pathlib
+import shutil
 import sys
 
 import pytest
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent))
-from server import Server  # noqa: E402
+from server import ROOT, Server  # noqa: E402
 from test_cli import RUNTIMES, trivet  # noqa: E402
 from test_reload import Load, one_version_is_left, within, workers, write  # noqa: E402
 
@@ -129,6 +130,18 @@ def test_the_command_line_takes_a_version(tmp_path, runtime):
     assert f" {runtime}@{only(other)} " in trivet("ls", str(tmp_path)).stdout
     lines = [line.split()[:2] for line in trivet("runtimes", "--server", "none").stdout.splitlines()]
     assert [f"{runtime}@{other}", other] in lines and [runtime, RUNTIMES[runtime]["version"]] in lines
+
+
+SEVERAL = sorted(name for name, row in RUNTIMES.items() if len(row["versions"]) > 1)
+
+
+@pytest.mark.parametrize("runtime", SEVERAL)
+def test_every_version_that_is_found_runs_the_template(tmp_path, runtime):
+    for version in [v["version"] for v in RUNTIMES[runtime]["versions"]]:
+        function = tmp_path / f"hello-{version.replace('.', '-')}"
+        shutil.copytree(ROOT / "runtimes" / runtime / "template", function)
+        done = trivet("run", str(function), "--runtime", f"{runtime}@={version}", "-d", '{"name":"Ada"}')
+        assert done.returncode == 0 and "Ada" in done.stdout, (version, done)
 
 
 TOY = """name: toy

@@ -125,6 +125,15 @@ TEST(PortOptions, a_map_and_a_list_of_pairs_mean_the_same) {
   }
 }
 
+TEST(PortOptions, a_runtime_may_have_a_version) {
+  auto spec =
+      read_pool_options("python@>=3.10", list({tuple({atom("python_path"), string("/a")})}));
+  ASSERT_TRUE(spec.ok()) << spec.error().message;
+  EXPECT_EQ(spec->runtime, "python");
+  EXPECT_EQ(spec->runtime_version, ">=3.10");
+  EXPECT_EQ(spec->dir, "/a");
+}
+
 TEST(PortOptions, what_is_wrong_is_said) {
   auto refused = [](Term key, Term value) {
     auto spec = read_pool_options("python", list({tuple({std::move(key), std::move(value)})}));
