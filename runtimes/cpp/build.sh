@@ -11,6 +11,7 @@ rm -rf "$work"
 mkdir -p "$work" "$shared"
 trap 'rm -rf "$work"' EXIT
 export LC_ALL=C
+behind=
 case $interface in
   json) name=${handler:-handler} macro=TRIVET_SERVE_JSON ;;
   context) name=${handler:-handler} macro=TRIVET_SERVE_CONTEXT ;;
@@ -43,33 +44,44 @@ link_program() {
   "$gxx" "$@" -o "$output/worker"
 }
 
+# Functions of open-runtimes have runtime::Handler::main, and include our headers of the names that they know, beside them or one folder up.
+of_open_runtimes() {
+  [ "$interface" = context ] && [ -z "$handler" ] && grep -qE '^ *# *include *"(\.\./)?Runtime(Context|Output|Re[a-z]+)\.h"' "$entrypoint"
+}
+open_runtimes() {
+  if ! echo '#include <json/json.h>' | "$gxx" -I/usr/include/jsoncpp -E -x c++ - >/dev/null 2>&1; then
+    echo "$entrypoint: functions of open-runtimes need the headers of jsoncpp: apt-get install libjsoncpp-dev" >&2
+    exit 1
+  fi
+  mkdir -p "$work/openruntimes/function"
+  cp "$runtime"/openruntimes/*.h* "$work/openruntimes/"
+  includes="-I/usr/include/jsoncpp -I$work/openruntimes -I$work/openruntimes/function"
+  behind='#include "serve.hpp"' name=trivet::handlers::open_runtimes
+}
+main_of() { printf '#include "trivet.hpp"\n#include "%s"\n%s\n%s(%s)\n' "$1" "$behind" "$macro" "$name"; }
+
 # Lines "// trivet: FLAGS" in the entrypoint are flags of the compiler and the linker, "// packages: NAMES" those that pkg-config has.
 by_compiler() {
   own=$(sed -n 's|^// *trivet: *||p' "$entrypoint" | tr '\n' ' ')
   packages=$(sed -n 's|^// *packages: *||p' "$entrypoint" | tr '\n' ' ')
   standard=c++17
   for flag in $own; do case $flag in -std=*) standard=${flag#-std=} ;; esac; done
-  compile= libraries= behind=
+  compile= libraries=
   for flag in $own; do case $flag in -l* | -L* | -Wl,*) libraries="$libraries $flag" ;; *) compile="$compile $flag" ;; esac; done
   if [ -n "$packages" ]; then
     command -v pkg-config >/dev/null || { echo "$entrypoint: '// packages:' needs pkg-config, which is not installed: apt-get install pkg-config" >&2; exit 1; }
     compile="$compile $(pkg-config --cflags $packages)" # it says which is missing
     libraries="$libraries $(pkg-config --libs $packages)"
   fi
-  # Functions of open-runtimes have runtime::Handler::main and include our headers of their names, beside them or one folder up. Its newer images compile C++20.
-  if [ "$interface" = context ] && [ -z "$handler" ] && grep -qE '^ *# *include *"(\.\./)?Runtime(Context|Output|Re[a-z]+)\.h"' "$entrypoint"; then
-    jsoncpp=$(echo '#include <json/json.h>' | "$gxx" -I/usr/include/jsoncpp -E -x c++ - >/dev/null 2>&1 && echo yes) || true
-    [ -n "$jsoncpp" ] || { echo "$entrypoint: functions of open-runtimes need the headers of jsoncpp: apt-get install libjsoncpp-dev" >&2; exit 1; }
-    mkdir -p "$work/openruntimes/function"
-    cp "$runtime"/openruntimes/*.h* "$work/openruntimes/"
-    compile="$compile -I/usr/include/jsoncpp -I$work/openruntimes -I$work/openruntimes/function" libraries="$libraries -ljsoncpp"
+  if of_open_runtimes; then
+    open_runtimes
+    compile="$compile $includes" libraries="$libraries -ljsoncpp"
     [ "$own" != "${own#*-std=}" ] || standard=c++20
-    behind='#include "serve.hpp"' name=runtime::serve
   fi
   shim "$standard"
   flags="-std=$standard -O2 -I$library -I. $compile"
   if [ -n "$name" ]; then
-    printf '#include "trivet.hpp"\n#include "%s"\n%s\n%s(%s)\n' "$PWD/$entrypoint" "$behind" "$macro" "$name" >"$work/worker.cc"
+    main_of "$PWD/$entrypoint" >"$work/worker.cc"
   else
     printf '#include "%s"\n' "$PWD/$entrypoint" >"$work/worker.cc"
   fi
@@ -88,6 +100,15 @@ by_itself() {
   shim c++17
   mkdir "$work/function" "$work/built"
   (tar --exclude=.git --exclude=.trivet -cf - .) | tar -C "$work/function" -xf -
+  if [ -f CMakeLists.txt ] && of_open_runtimes && ! grep -qi '^ *project *(' CMakeLists.txt; then # it goes to the end of that of open-runtimes
+    open_runtimes
+    main_of "$work/function/$entrypoint" >"$work/function/trivet_worker.cc"
+    {
+      printf 'cmake_minimum_required(VERSION 3.10)\nproject(worker CXX)\nset(CMAKE_CXX_STANDARD 20)\nset(CMAKE_CXX_FLAGS "%s")\n' "$includes"
+      printf 'find_package(trivet REQUIRED)\nadd_executable(${PROJECT_NAME} trivet_worker.cc)\ntarget_link_libraries(${PROJECT_NAME} PUBLIC trivet::trivet jsoncpp)\n'
+      cat CMakeLists.txt
+    } >"$work/function/CMakeLists.txt"
+  fi
   if [ -f CMakeLists.txt ]; then
     command -v cmake >/dev/null || { echo "CMakeLists.txt needs cmake, which is not installed: apt-get install cmake make" >&2; exit 1; }
     cmake -S "$work/function" -B "$work/built" -DCMAKE_BUILD_TYPE=Release -DCMAKE_CXX_COMPILER="$gxx" -Dtrivet_DIR="$library" >"$work/log" 2>&1 || { cat "$work/log" >&2; exit 1; }

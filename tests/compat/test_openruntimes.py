@@ -107,3 +107,15 @@ def test_function(runtime, case):
 def test_every_language_has_every_function(name):
     found = [function_of(path) for path in (HERE / name).iterdir()]
     assert sorted(each for each in found if each) == sorted(case["function"] for case in CASES)
+
+
+def test_a_cmakelists_goes_to_the_end_of_open_runtimes_own(tmp_path):
+    if missing("cpp", {"available": shutil.which("g++") and shutil.which("cmake"), "reason": "g++ or cmake"}):
+        pytest.skip("g++, cmake or jsoncpp is missing")
+    (tmp_path / "linked").mkdir()
+    shutil.copy(HERE / "cpp/hello_json.cc", tmp_path / "linked/index.cc")
+    (tmp_path / "linked/CMakeLists.txt").write_text("target_compile_definitions(${PROJECT_NAME} PRIVATE OK=1)\ntarget_link_libraries(${PROJECT_NAME} PUBLIC m)\n")
+    (tmp_path / "linked/trivet.yaml").write_text("runtime: cpp\nentrypoint: index.cc\ninterface: context\n")
+    with Server(tmp_path) as server:
+        reply = server.request("POST", "/function/linked", timeout=200)
+        assert reply.status == 200 and reply.json["message"] == "Hello Open Runtimes", reply.text

@@ -32,20 +32,26 @@ inline RuntimeContext::RuntimeContext(const trivet::http::Context& context) : ho
     req.body = told.bodyText.empty() ? Json::Value(Json::objectValue) : req.bodyJson;
 }
 
-inline trivet::http::Response serve(trivet::http::Context& told) {
-  RuntimeContext context(told);
-  RuntimeOutput output = Handler::main(context);
-  trivet::http::Headers headers;
+}  // namespace runtime
+
+// Where the shim's own frames end a stack.
+namespace trivet::handlers {
+
+inline http::Response open_runtimes(http::Context& told) {
+  runtime::RuntimeContext context(told);
+  auto* volatile main = &runtime::Handler::main;  // not inlined, so that stacks have it
+  runtime::RuntimeOutput output = main(context);
+  http::Headers headers;
   for (const std::string& name : output.headers.getMemberNames()) {
-    const Json::Value& value = output.headers[name];
+    const ::Json::Value& value = output.headers[name];
     if (!value.isArray())
       headers.emplace_back(name, value.asString());
     else
-      for (const Json::Value& each : value) headers.emplace_back(name, each.asString());
+      for (const ::Json::Value& each : value) headers.emplace_back(name, each.asString());
   }
   return {output.statusCode,
           std::string(reinterpret_cast<const char*>(output.body.data()), output.body.size()),
           std::move(headers), nullptr};
 }
 
-}  // namespace runtime
+}  // namespace trivet::handlers
