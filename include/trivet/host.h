@@ -46,6 +46,7 @@ struct HostConfig {
   uint64_t max_memory = 0;            // bytes for all workers, 64 MiB taken for each; 0 = any
   int shards = 0;                     // threads that serve calls, each with its own listeners and
                                       // launcher; 0 = one for two CPUs, at most 8, when it listens
+  int max_builds = 0;                 // at once, the others wait in line; 0 = one for each CPU
   LoopMode loop = LoopMode::kBackground;
   std::map<std::string, std::string>
       overrides{};  // of a lone file: "interface", "mode", "runtime", "timeout"

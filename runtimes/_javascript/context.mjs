@@ -2,7 +2,7 @@
 // The request is taken apart only where user code looks at it.
 
 import { Buffer } from 'node:buffer';
-import { Fault, conclude, metaOf, serialise, stream } from './call.mjs';
+import { Fault, conclude, fail, metaOf, serialise, stream } from './call.mjs';
 
 const kHidden = 'x-open-runtimes-';
 const kMaxLine = 8000;
@@ -22,6 +22,7 @@ class Request {
   }
 
   get bodyText() { return this.#once('bodyText', () => this.bodyBinary.toString('utf8')); }
+  get bodyRaw() { return this.bodyText; } // its old name
   get bodyJson() { return this.#once('bodyJson', () => JSON.parse(this.bodyText)); }
 
   get body() {
@@ -80,7 +81,7 @@ class Answer {
   meta() {
     let type = 'text/plain';
     const headers = [];
-    for (const [key, value] of Object.entries(this.headers)) {
+    for (const [key, value] of isPairs(this.headers) ? this.headers : Object.entries(this.headers)) {
       const name = key.toLowerCase();
       if (name === 'content-type') type = String(value);
       else if (!name.startsWith(kHidden)) for (const item of [value].flat()) headers.push([name, String(item)]);
@@ -89,6 +90,10 @@ class Answer {
     return metaOf({ status: this.status, headers });
   }
 }
+
+// Headers may be an object, or pairs of name and value: a Headers, a Map. (The class itself is not named: Node is slow to load it.)
+const isPairs = (headers) => typeof headers[Symbol.iterator] === 'function';
+const and = (headers, name, value) => (isPairs(headers) ? [...headers, [name, value]] : { ...headers, [name]: value });
 
 // A multipart type stays as it is: its boundary may have capitals.
 function contentType(type) {
@@ -107,7 +112,16 @@ export function reply(call, answer) {
   if (!(answer instanceof Answer)) throw new Fault('INVALID_OUTPUT', kNoReturn);
   const { body } = answer;
   if (typeof body === 'string' || ArrayBuffer.isView(body)) conclude(call, answer.meta(), body);
+  else if (isBlob(body)) void concludeLater(call, answer.meta(), body);
   else stream(call, answer.meta(), body, asBody);
+}
+
+async function concludeLater(call, meta, blob) {
+  try {
+    conclude(call, meta, asBody(await blob.arrayBuffer()));
+  } catch (error) {
+    fail(call, error);
+  }
 }
 
 const res = {
@@ -115,16 +129,19 @@ const res = {
   send: (body, status, headers) => res.text(body, status, headers),
   binary: (body, status = 200, headers = {}) => new Answer(asBody(body), status, headers),
   json: (value, status = 200, headers = {}) =>
-    new Answer(serialise(value), status, { ...headers, 'content-type': 'application/json' }),
+    new Answer(serialise(value), status, and(headers, 'content-type', 'application/json')),
   empty: () => new Answer('', 204, {}),
-  redirect: (url, status = 301, headers = {}) => new Answer('', status, { ...headers, location: url }),
+  redirect: (url, status = 301, headers = {}) => new Answer('', status, and(headers, 'location', url)),
   stream: (values, status = 200, headers = {}) => new Answer(values, status, headers),
 };
 
 function asBody(body) {
   if (ArrayBuffer.isView(body)) return Buffer.from(body.buffer, body.byteOffset, body.byteLength);
+  if (isBlob(body)) return body; // its bytes come later
   return body instanceof ArrayBuffer ? Buffer.from(body) : String(body ?? '');
 }
+
+const isBlob = (body) => typeof body === 'object' && typeof body?.arrayBuffer === 'function';
 
 function line(values) {
   return values.map(asText).join(' ').split('\n').map((text) => text.slice(0, kMaxLine)).join('\n');

@@ -49,17 +49,27 @@ by_compiler() {
   packages=$(sed -n 's|^// *packages: *||p' "$entrypoint" | tr '\n' ' ')
   standard=c++17
   for flag in $own; do case $flag in -std=*) standard=${flag#-std=} ;; esac; done
-  compile= libraries=
+  compile= libraries= behind=
   for flag in $own; do case $flag in -l* | -L* | -Wl,*) libraries="$libraries $flag" ;; *) compile="$compile $flag" ;; esac; done
   if [ -n "$packages" ]; then
     command -v pkg-config >/dev/null || { echo "$entrypoint: '// packages:' needs pkg-config, which is not installed: apt-get install pkg-config" >&2; exit 1; }
     compile="$compile $(pkg-config --cflags $packages)" # it says which is missing
     libraries="$libraries $(pkg-config --libs $packages)"
   fi
+  # Functions of open-runtimes have runtime::Handler::main and include our headers of their names, beside them or one folder up. Its newer images compile C++20.
+  if [ "$interface" = context ] && [ -z "$handler" ] && grep -qE '^ *# *include *"(\.\./)?Runtime(Context|Output|Re[a-z]+)\.h"' "$entrypoint"; then
+    jsoncpp=$(echo '#include <json/json.h>' | "$gxx" -I/usr/include/jsoncpp -E -x c++ - >/dev/null 2>&1 && echo yes) || true
+    [ -n "$jsoncpp" ] || { echo "$entrypoint: functions of open-runtimes need the headers of jsoncpp: apt-get install libjsoncpp-dev" >&2; exit 1; }
+    mkdir -p "$work/openruntimes/function"
+    cp "$runtime"/openruntimes/*.h* "$work/openruntimes/"
+    compile="$compile -I/usr/include/jsoncpp -I$work/openruntimes -I$work/openruntimes/function" libraries="$libraries -ljsoncpp"
+    [ "$own" != "${own#*-std=}" ] || standard=c++20
+    behind='#include "serve.hpp"' name=runtime::serve
+  fi
   shim "$standard"
   flags="-std=$standard -O2 -I$library -I. $compile"
   if [ -n "$name" ]; then
-    printf '#include "trivet.hpp"\n#include "%s"\n%s(%s)\n' "$PWD/$entrypoint" "$macro" "$name" >"$work/worker.cc"
+    printf '#include "trivet.hpp"\n#include "%s"\n%s\n%s(%s)\n' "$PWD/$entrypoint" "$behind" "$macro" "$name" >"$work/worker.cc"
   else
     printf '#include "%s"\n' "$PWD/$entrypoint" >"$work/worker.cc"
   fi

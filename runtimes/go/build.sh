@@ -1,11 +1,12 @@
 #!/bin/sh
 # Builds a function into OUTPUT/worker. Runs in the function's folder and writes nothing there.
-#   build.sh GO RUNTIME OUTPUT ENTRYPOINT INTERFACE HANDLER LONE
+#   build.sh GO RUNTIME OUTPUT ENTRYPOINT INTERFACE HANDLER LONE CACHE
+# Modules are fetched into CACHE; what Go has compiled stays in its own cache, which it shares with everything on this machine.
 # A program of its own is compiled as it is. For the interfaces of the shim a Go module is laid out beside the output: the user's package, a main.go that
 # serves it, and a go.mod in which "trivet" is the shim.
 set -eu
-go=$1 runtime=$2 output=$3 entrypoint=$4 interface=$5 handler=$6 lone=$7
-export GOTOOLCHAIN=local GOFLAGS=-mod=mod GOWORK=off CGO_ENABLED=0
+go=$1 runtime=$2 output=$3 entrypoint=$4 interface=$5 handler=$6 lone=$7 cache=$8
+export GOTOOLCHAIN=local GOFLAGS="-mod=mod -modcacherw" GOWORK=off CGO_ENABLED=0 GOMODCACHE="$cache/go"
 [ -n "${HOME:-}" ] || export GOCACHE="${TMPDIR:-/tmp}/trivet-gocache" GOPATH="${TMPDIR:-/tmp}/trivet-gopath"
 work=$output.work
 rm -rf "$work"
@@ -36,7 +37,7 @@ if [ "$package" = main ]; then
   echo "$entrypoint: package main cannot be imported; write 'package function'" >&2
   exit 1
 fi
-shim=trivet named="func[ \t]+$name[ \t]*[(\[]"
+shim=trivet also= named="func[ \t]+$name[ \t]*[(\[]"
 if [ "$interface" = module ]; then
   imported=_ serves='trivet.ServeModules()'
 elif [ "$interface" = http ]; then
@@ -44,6 +45,11 @@ elif [ "$interface" = http ]; then
   named="(^|[ \t])$name([ \t]*[(=[]|[ \t]+[A-Za-z*])"  # a function, or a variable
 else
   imported=function serves="trivet.Serve(function.$name)"
+fi
+types=github.com/open-runtimes/types-for-go/v4  # whatever version is asked for, the one here fits this host
+if [ "$interface" = context ] && grep -q "\"$types/openruntimes\"" ./*.go; then
+  "$go" mod edit -require="$types@v4.0.0" -replace="$types=$runtime/types-for-go"
+  also="import \"$types/openruntimes\"" serves="trivet.Serve(openruntimes.Served(function.$name))"
 fi
 if [ "$interface" != module ] && ! grep -qE "$named" ./*.go; then
   echo "$entrypoint: there is no $name in package $package" >&2
@@ -56,6 +62,7 @@ package main
 
 import $imported "$module"
 import "$shim"
+$also
 
 func main() { $serves }
 EOF

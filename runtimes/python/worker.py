@@ -158,6 +158,9 @@ class Worker:
             os.close(fd)
         path = os.path.join(plan["dir"], plan["entrypoint"])
         place = os.path.dirname(path)
+        if "output" in plan:  # as if it had been started with it
+            os.environ["PYTHONPATH"] = os.path.join(plan["output"], "packages")
+            sys.path.insert(0, os.environ["PYTHONPATH"])
         if hides_loaded(place):  # its queue.py must be what `import queue` finds
             os.execv(sys.executable, [sys.executable, plan["entrypoint"]])
         sys.argv = [plan["entrypoint"]]
@@ -192,6 +195,8 @@ class Worker:
         venv = os.path.join(plan["dir"], ".venv", "lib", "python%d.%d" % sys.version_info[:2], "site-packages")
         if os.path.isdir(venv):
             site.addsitedir(venv)
+        if "output" in plan:
+            sys.path.append(os.path.join(plan["output"], "packages"))
         sys.path.append(plan["dir"])  # last: a file json.py must not hide the standard library
         path = os.path.join(plan["dir"], plan["entrypoint"])
         sys.argv = [path]

@@ -4,13 +4,16 @@
 module Kernel
   plain_require = instance_method(:require)
 
+  loader = nil
+
   define_method(:require) do |path|
+    loader = Thread.current if path == "rubygems" # which itself looks for files that need not exist
     plain_require.bind_call(self, path)
   rescue LoadError
-    raise if $LOADED_FEATURES.any? { |file| file.end_with?("/rubygems.rb") }
+    raise if loader == Thread.current || $LOADED_FEATURES.any? { |file| file.end_with?("/rubygems.rb") }
 
-    plain_require.bind_call(self, "rubygems")
-    require(path)
+    require("rubygems")
+    require(path) # RubyGems' own now
   end
 
   def gem(...)

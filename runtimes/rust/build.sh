@@ -107,7 +107,11 @@ value() {
 with_worker() {
   library=$(value lib name)
   [ -n "$library" ] || library=$(value package name | tr - _)
-  if ! grep -q '^\[lib\]' Cargo.toml && [ ! -f src/lib.rs ]; then
+  root=$(value lib path)
+  if [ -n "$root" ] && [ ! -f "$root" ]; then # open-runtimes puts the entrypoint there, whatever it is called
+    awk -v path="$entrypoint" '/^\[/ { inside = ($1 == "[lib]") } inside && /^path *=/ { print "path = \"" path "\""; next } 1' Cargo.toml >Cargo.new
+    mv Cargo.new Cargo.toml
+  elif ! grep -q '^\[lib\]' Cargo.toml && [ ! -f src/lib.rs ]; then
     printf '\n[lib]\npath = "%s"\n' "$entrypoint" >>Cargo.toml
   fi
   uses=

@@ -83,6 +83,13 @@ inline constexpr auto kQueueInterval = 1s;
 inline constexpr auto kRetryAfterMost = 60s;
 inline constexpr auto kDrainDefault = 30s;  // host shutdown waits this long for calls in flight
 
+// Builds.
+inline constexpr auto kBuildTimeout = std::chrono::minutes{10};  // of all steps, without waiting
+inline constexpr auto kBuildTimeoutMax = std::chrono::hours{24};
+inline constexpr size_t kBuildSizeDefault = 2048 * kMiB;  // of a step's output
+inline constexpr size_t kBuildSizeMax = 1024 * 1024 * kMiB;
+inline constexpr auto kBuildUnwanted = 30s;  // a build that nobody waits for any more goes on
+
 // Calls that functions make (ASK).
 inline constexpr int kCallDepthMax = 8;   // nested in the call that came from outside
 inline constexpr int kAsksPerCall = 256;  // waiting for their answer; more are refused

@@ -1,90 +1,73 @@
 #include "builder/builder.h"
 
-#include <unistd.h>
-
 #include <algorithm>
-#include <cerrno>
-#include <fstream>
+#include <thread>
 
-#include "builder/tree_hash.h"
+#include "builder/running.h"
+#include "wire/text.h"
 
 namespace trivet::builder {
-namespace {
 
 namespace fs = std::filesystem;
 
-constexpr auto kBuildTimeout = std::chrono::minutes{10};
-
-// A lone file with a file beside it that a build names outright (a module's description) belongs to
-// the folder.
-bool is_all_there_is(const catalog::FunctionSpec& spec, const std::vector<std::string>& globs) {
-  std::error_code ec;
-  return spec.lone && std::none_of(globs.begin(), globs.end(), [&](const std::string& glob) {
-           return glob.find('*') == std::string::npos && fs::is_regular_file(spec.dir / glob, ec);
-         });
-}
-
-// What a build is made of. Runs on a blocking thread.
-Result<std::string> content_key(const catalog::FunctionSpec& spec,
-                                const catalog::RuntimeSpec& runtime,
-                                const std::vector<std::string>& globs) {
-  ContentHash hash;
-  hash.add("runtime", runtime.name);
-  hash.add("toolchain", runtime.version);
-  for (const std::string* part : {&spec.entrypoint, &spec.handler, &spec.interface})
-    hash.add("part", *part);
-  if (spec.build) {
-    hash.add("command", spec.build->command);
-    for (const auto& arg : spec.build->args) hash.add("arg", arg);
+// Somebody who waits for a build.
+struct Builder::Interest {
+  explicit Interest(RunningPtr r) : running(std::move(r)) { change(1); }
+  ~Interest() { change(-1); }
+  Interest(const Interest&) = delete;
+  Interest& operator=(const Interest&) = delete;
+  void change(int by) {
+    running->callers += by;
+    running->nudge.set();
   }
-  hash.add("lone", spec.lone ? "yes" : "no");
-  if (Status s = hash.add_tree(runtime.dir, {}); !s) return s.error();
-  for (const auto& shared : runtime.shares)
-    if (Status s = hash.add_tree(runtime.dir.parent_path() / shared, {}); !s) return s.error();
-  Status s =
-      is_all_there_is(spec, globs) ? hash.add_file(spec.manifest) : hash.add_tree(spec.dir, globs);
-  if (!s) return s.error();
-  return hash.hex();
-}
+  RunningPtr running;
+};
 
-Error disk_error(const std::string& what, const std::error_code& ec) {
-  return {ErrorCode::kIo, what + ": " + ec.message(), "choose another place with --data"};
-}
-
-std::string first_line(const fs::path& file) {
-  std::ifstream in(file);
-  std::string line;
-  std::getline(in, line);
-  return line;
-}
+// That a key is being made, for others who want the same.
+struct Builder::MakingOf {
+  MakingOf(Builder& b, std::string k) : builder(b), key(std::move(k)) {
+    builder.making_[key] = std::make_shared<loop::Event>(builder.around_.loop);
+  }
+  ~MakingOf() {
+    auto over = builder.making_.extract(key);
+    over.mapped()->set();
+  }
+  MakingOf(const MakingOf&) = delete;
+  MakingOf& operator=(const MakingOf&) = delete;
+  Builder& builder;
+  std::string key;
+};
 
 // A folder that an artifact is made in: gone at the end, unless it was renamed.
-struct Making {
-  explicit Making(fs::path d) : dir(std::move(d)) { clear(); }
-  ~Making() { clear(); }
+struct Builder::Making {
+  Making(Builder& b, fs::path d) : builder(b), dir(std::move(d)) {}
+  ~Making() {
+    if (!dir.empty()) builder.discard(dir);
+  }
   Making(const Making&) = delete;
   Making& operator=(const Making&) = delete;
-  void clear() {
-    std::error_code ec;
-    fs::remove_all(dir, ec);
-  }
+  Builder& builder;
   fs::path dir;
 };
 
-}  // namespace
+Builder::Builder(Surroundings around, fs::path cache_dir, Settings settings)
+    : around_(around),
+      cache_(std::move(cache_dir)),
+      settings_(settings),
+      store_(std::make_shared<Store>(cache_)),
+      slots_(around.loop, settings.max_builds > 0
+                              ? settings.max_builds
+                              : std::max(1, static_cast<int>(std::thread::hardware_concurrency()))),
+      scope_(around.loop) {}
 
-// One build that callers of the same version share.
-struct Builder::Running {
-  Running(loop::Loop& loop, catalog::FunctionPtr s, catalog::RuntimePtr r)
-      : done(loop), spec(std::move(s)), runtime(std::move(r)) {}
-  loop::Event done;
-  catalog::FunctionPtr spec;
-  catalog::RuntimePtr runtime;
-  std::optional<Result<Artifact>> outcome;
-};
+Builder::~Builder() {
+  is_closing_ = true;
+  for (auto& [key, running] : running_) running->scope.cancel();
+  store_->leave();
+}
 
 bool Builder::is_trivial(const catalog::FunctionSpec& spec, const catalog::RuntimeSpec& runtime) {
-  return !spec.build && runtime.build_steps.empty();
+  return !spec.build && steps_for(spec, runtime).empty();
 }
 
 loop::Task<Result<Artifact>> Builder::build(catalog::FunctionPtr spec,
@@ -92,149 +75,160 @@ loop::Task<Result<Artifact>> Builder::build(catalog::FunctionPtr spec,
   if (is_trivial(*spec, *runtime)) co_return Artifact{{}, spec->entrypoint};
   std::string key = spec->name + "@" + spec->version;
   auto& slot = running_[key];
-  if (!slot) {
-    slot = std::make_shared<Running>(around_.loop, std::move(spec), std::move(runtime));
-    auto mine = slot;
-    scope_.spawn(run(mine, key));
-    co_await mine->done.wait();
-    co_return *mine->outcome;
-  }
-  auto shared = slot;
-  co_await shared->done.wait();
-  co_return *shared->outcome;
+  bool is_first = !slot;
+  if (is_first) slot = std::make_shared<Running>(around_.loop, std::move(spec), std::move(runtime));
+  Interest mine{slot};
+  if (is_first) scope_.spawn(supervise(mine.running, key));
+  co_await mine.running->done.wait();
+  co_return *mine.running->outcome;
 }
 
-loop::Task<> Builder::run(std::shared_ptr<Running> running, std::string key) {
-  running->outcome.emplace(co_await build_now(running->spec, running->runtime));
+// Lets the build run for as long as somebody waits for it.
+loop::Task<> Builder::supervise(RunningPtr running, std::string key) {
+  running->scope.spawn(run(running));
+  while (!running->outcome) {
+    co_await running->nudge.wait();
+    running->nudge.reset();
+    if (running->outcome || running->callers > 0) continue;
+    if (running->has_begun) {
+      Instant end = after(around_.loop.now(), settings_.unwanted);
+      bool somebody_came = co_await running->nudge.wait(end);
+      if (somebody_came) continue;
+    }
+    running->scope.cancel();
+    running_.erase(key);
+    co_return;
+  }
   running_.erase(key);
   running->done.set();
 }
 
-loop::Task<Result<Artifact>> Builder::build_now(catalog::FunctionPtr spec,
-                                                catalog::RuntimePtr runtime) {
+loop::Task<> Builder::run(RunningPtr running) {
+  Running& mine = *running;  // the supervisor keeps it
+  auto outcome = co_await build_now(std::move(running));
+  mine.outcome.emplace(std::move(outcome));
+  mine.nudge.set();
+}
+
+loop::Task<Result<Artifact>> Builder::build_now(RunningPtr running) {
+  const auto& spec = running->spec;
+  const auto& runtime = running->runtime;
   Artifact artifact{{}, spec->entrypoint};
   if (spec->build) {
-    Status built = co_await run_user_command(*spec, *runtime);
+    Status built = co_await run_user_command(running);
     if (!built) co_return std::move(built).error();
     if (!spec->build->output.empty()) artifact.entrypoint = spec->build->output;
   }
-  if (!runtime->build_steps.empty()) {
-    auto output = co_await run_steps(*spec, *runtime, artifact.entrypoint);
-    if (!output) co_return std::move(output).error();
-    artifact.output = std::move(*output);
+  if (steps_for(*spec, *runtime).empty()) co_return artifact;
+  // Named before it is awaited: GCC 12 destroys a capturing temporary of a co_await expression
+  // twice.
+  auto plan = [spec = spec, runtime = runtime, entrypoint = artifact.entrypoint] {
+    return plan_steps(*spec, *runtime, entrypoint);
+  };
+  auto steps = co_await around_.blocking.run(around_.loop, plan);
+  if (!steps) co_return std::move(steps).error();
+  if (steps->empty()) co_return artifact;
+  artifact.output = store_->files_of(steps->back().key);
+  bool is_made = co_await is_there(running, steps->back().key);
+  running->steps = steps->size();
+  for (size_t i = 0; !is_made && i < steps->size(); ++i) {
+    running->step = i + 1;
+    Status provided = co_await provide(running, *steps, i);
+    if (!provided) co_return std::move(provided).error();
   }
   co_return artifact;
 }
 
-// The manifest's own command. Its output stays in the source folder; a stamp remembers what it was
-// made from.
-loop::Task<Status> Builder::run_user_command(const catalog::FunctionSpec& spec,
-                                             const catalog::RuntimeSpec& runtime) {
-  std::vector<std::string> globs = spec.build->watch;
-  std::string output = spec.build->output;
-  // Named before it is awaited: GCC 12 destroys a capturing temporary of a co_await expression
-  // twice.
-  auto hash = [spec, runtime, globs] { return content_key(spec, runtime, globs); };
-  auto key = co_await around_.blocking.run(around_.loop, hash);
-  if (!key) co_return std::move(key).error();
-  std::error_code ec;
-  fs::path stamp = cache_ / "stamps" / (spec.name + ".stamp");
-  bool present = output.empty() || fs::exists(spec.dir / output, ec);
-  if (present && first_line(stamp) == *key) co_return Status{};
-
-  fs::path command = spec.build->command;
-  if (command.has_parent_path()) command = spec.dir / command;  // "./make.sh" is the function's own
-  std::string program = find_program(command.string());
-  if (program.empty())
-    co_return Error{
-        ErrorCode::kBuildFailed,
-        "build command \"" + spec.build->command + "\" of " + spec.name + " is not on PATH",
-        "install it, or give an absolute path"};
-  std::vector<std::string> argv{program};
-  argv.insert(argv.end(), spec.build->args.begin(), spec.build->args.end());
-  fs::remove(stamp, ec);  // what it vouched for is about to be overwritten
-  Status ran = co_await run_step(spec, spec.build->command, std::move(argv));
-  if (!ran) co_return ran;
-  if (!output.empty() && !fs::exists(spec.dir / output, ec))
-    co_return Error{ErrorCode::kBuildFailed, "the build of " + spec.name + " made no " + output,
-                    "check build.output"};
-
-  // Without globs the output itself is part of what is hashed: the stamp is taken after the build.
-  auto built = co_await around_.blocking.run(around_.loop, hash);
-  if (!built) co_return std::move(built).error();
-  fs::create_directories(stamp.parent_path(), ec);
-  if (ec) co_return disk_error("cannot make " + stamp.parent_path().string(), ec);
-  std::ofstream out(stamp);
-  out << *built << "\n";
-  out.close();
-  if (!out)
-    co_return disk_error("cannot write " + stamp.string(), {errno, std::generic_category()});
-  co_return Status{};
+loop::Task<bool> Builder::is_there(RunningPtr running, std::string key) {
+  auto damage = std::make_shared<std::string>();
+  auto look = [store = store_, key, damage] { return store->use(key, *damage); };
+  bool found = co_await around_.blocking.run(around_.loop, look);
+  if (!damage->empty())
+    say(*running, LogLevel::kWarn,
+        "build: the artifact " + key + " was damaged and is made again: " + *damage);
+  co_return found;
 }
 
-loop::Task<Result<fs::path>> Builder::run_steps(const catalog::FunctionSpec& spec,
-                                                const catalog::RuntimeSpec& runtime,
-                                                const std::string& entrypoint) {
-  auto hash = [spec, runtime] { return content_key(spec, runtime, runtime.build_inputs); };
-  auto key = co_await around_.blocking.run(around_.loop, hash);
-  if (!key) co_return std::move(key).error();
-  fs::path output = cache_ / "artifacts" / *key;
-  std::error_code ec;
-  if (fs::exists(output, ec)) co_return output;
-
-  // Another function, version or process may be making the same: each in a folder of its own.
-  std::string maker = spec.name + "." + spec.version + "." + std::to_string(getpid());
-  Making making{cache_ / "artifacts" / (*key + "." + maker + ".making")};
-  fs::create_directories(making.dir, ec);
-  if (ec) co_return disk_error("cannot make " + making.dir.string(), ec);
-  catalog::Words words{runtime.binary, runtime.dir.string(), runtime.dir.parent_path().string(),
-                       entrypoint,     spec.dir.string(),    making.dir.string(),
-                       spec.handler,   spec.interface,       spec.lone ? "yes" : "no"};
-  for (const auto& step : runtime.build_steps) {
-    std::vector<std::string> argv = catalog::expand(step.command, words);
-    Status ran = co_await run_step(spec, step.name, std::move(argv));
-    if (!ran) co_return std::move(ran).error();
+// From the cache, from another build that is just making it, or made here.
+loop::Task<Status> Builder::provide(RunningPtr running, std::vector<Step> steps, size_t index) {
+  const std::string& key = steps[index].key;
+  for (;;) {
+    bool found = co_await is_there(running, key);
+    if (found) co_return Status{};
+    auto other = making_.find(key);
+    if (other == making_.end()) break;
+    auto over = other->second;
+    co_await over->wait();
   }
-  fs::rename(making.dir, output, ec);
-  std::error_code none;
-  if (ec && fs::exists(output, none)) co_return output;  // another was faster
-  if (ec) co_return disk_error("cannot keep " + output.string(), ec);
-  co_return output;
+  MakingOf ours{*this, key};
+  co_return co_await make(std::move(running), std::move(steps), index);
 }
 
-loop::Task<Status> Builder::run_step(const catalog::FunctionSpec& spec, std::string name,
-                                     std::vector<std::string> argv) {
-  loop::Event ended{around_.loop};
-  worker::Process::Plan plan;
-  plan.function = spec.name;
-  plan.merge_output = true;
-  plan.launch.spawn = {std::move(argv), base_environment({}), spec.dir.string(), {}};
-  worker::Process::Surroundings around{around_.loop, around_.clock, around_.logs, around_.launcher};
-  auto process =
-      worker::Process::start(around, std::move(plan), [&ended](worker::Process&) { ended.set(); });
-  if (!process) co_return std::move(process).error();
-  bool in_time = co_await ended.wait(after(around_.loop.now(), kBuildTimeout));
-  if (!in_time) {
-    (*process)->kill();
-    co_return Error{ErrorCode::kBuildFailed,
-                    "build step \"" + name + "\" of " + spec.name + " took more than 10 minutes"};
+loop::Task<Slots::Held> Builder::take_slot(RunningPtr running) {
+  if (slots_.is_full())
+    say(*running, LogLevel::kInfo,
+        "build: waits for others, " + std::to_string(slots_.waiting()) + " before it");
+  auto slot = co_await slots_.take();
+  running->has_begun = true;
+  co_return slot;
+}
+
+loop::Task<Status> Builder::make(RunningPtr running, std::vector<Step> steps, size_t index) {
+  const Step& step = steps[index];
+  auto slot = co_await take_slot(running);
+  auto begin = [store = store_, key = step.key, before = index ? steps[index - 1].key : ""] {
+    return store->begin(key, before);
+  };
+  auto folder = co_await around_.blocking.run(around_.loop, begin);
+  if (!folder) co_return std::move(folder).error();
+  Making making{*this, std::move(*folder)};
+
+  const auto& spec = *running->spec;
+  const auto& runtime = *running->runtime;
+  catalog::Words words = catalog::folders_of(runtime);
+  words.binary = runtime.binary;
+  words.entrypoint =
+      spec.build && !spec.build->output.empty() ? spec.build->output : spec.entrypoint;
+  words.source = spec.dir.string();
+  words.output = (making.dir / "files").string();
+  words.handler = spec.handler;
+  words.interface = spec.interface;
+  words.lone = spec.lone ? "yes" : "no";
+  words.cache = (cache_ / "packages").string();
+  std::error_code ec;
+  fs::create_directories(words.cache, ec);  // whoever cannot use it says so
+
+  std::vector<std::string> argv = catalog::expand(step.command, words);
+  Status ran = co_await run_step(running, step.name, std::move(argv), making.dir);
+  if (!ran) {
+    co_await remove(std::exchange(making.dir, fs::path{}));
+    co_return ran;
   }
-  const auto& obituary = (*process)->obituary();
-  if (!obituary.exit.not_started.empty())
-    co_return Error{ErrorCode::kBuildFailed, "build step \"" + name + "\" of " + spec.name +
-                                                 " did not start: " + obituary.exit.not_started};
-  const os::ExitStatus& status = obituary.status;
-  if (status.code == 0) co_return Status{};
-  Error error{ErrorCode::kBuildFailed,
-              "build step \"" + name + "\" of " + spec.name + " ended with " + status.text(),
-              "its last lines are in `output`"};
-  error.details.emplace_back("step", name);
-  if (status.signal > 0)
-    error.details.emplace_back("signal", os::signal_name(status.signal));
+  auto keep = [store = store_, dir = making.dir, key = step.key] { return store->keep(dir, key); };
+  co_return co_await around_.blocking.run(around_.loop, keep);
+}
+
+void Builder::say(const Running& running, LogLevel level, std::string text) {
+  LogLine line;
+  line.time_ms = around_.clock.unix_ms();
+  line.function = running.spec->name;
+  line.level = level;
+  line.stream = LogStream::kHost;
+  line.message = std::move(text);
+  around_.logs.write(std::move(line));
+}
+
+// Large folders take long to remove: not on the loop, unless it ends.
+void Builder::discard(fs::path dir) {
+  if (is_closing_)
+    store_->remove(dir);
   else
-    error.details.emplace_back("exit_code", std::to_string(status.code));
-  error.details.emplace_back("output", obituary.stderr_tail);
-  co_return error;
+    scope_.spawn(remove(std::move(dir)));
+}
+
+loop::Task<> Builder::remove(fs::path dir) {
+  auto work = [store = store_, dir = std::move(dir)] { return store->remove(dir), true; };
+  co_await around_.blocking.run(around_.loop, work);
 }
 
 }  // namespace trivet::builder

@@ -1,10 +1,11 @@
 #pragma once
 // Builder: from a function's source to what its worker runs.
 //
-// A build is the manifest's `build` command, in the source folder, then the runtime's own steps,
-// into an artifact folder that is kept under a hash of everything that went in. The same content is
-// never built twice, callers of the same content share one build, and a build that fails leaves
-// nothing behind: an artifact appears by rename, whole.
+// A build is the manifest's `build` command, in the source folder, then those of the runtime's
+// steps that apply. The output of each step is kept under a hash of everything that went in
+// (steps.h, store.h): the same is never made twice, also not by different functions. Callers of the
+// same version share one build. At most `max_builds` run, the others wait in line. A build that
+// fails leaves nothing behind.
 
 #include <filesystem>
 #include <map>
@@ -13,6 +14,9 @@
 #include <vector>
 
 #include "base/log.h"
+#include "builder/slots.h"
+#include "builder/steps.h"
+#include "builder/store.h"
 #include "catalog/snapshot.h"
 #include "loop/blocking.h"
 #include "loop/loop.h"
@@ -22,7 +26,7 @@
 namespace trivet::builder {
 
 struct Artifact {
-  std::filesystem::path output;  // of the runtime's steps; empty when it has none
+  std::filesystem::path output;  // of the runtime's steps; empty when none applies
   std::string
       entrypoint;  // relative to the function's folder: the manifest's build.output when it has one
 };
@@ -48,35 +52,65 @@ class Builder final : public Artifacts {
     loop::BlockingPool& blocking;
     launcher::Launcher& launcher;
   };
+  struct Settings {
+    int max_builds = 0;                          // that run at once; 0 = as many as there are CPUs
+    Duration unwanted = limits::kBuildUnwanted;  // a build that nobody waits for goes on that long
+  };
+  Builder(Surroundings around, std::filesystem::path cache_dir, Settings settings);
   Builder(Surroundings around, std::filesystem::path cache_dir)
-      : around_(around), cache_(std::move(cache_dir)), scope_(around.loop) {}
+      : Builder(around, std::move(cache_dir), Settings{}) {}
+  ~Builder();
 
   // True when nothing has to be done: build() would return at once.
   static bool is_trivial(const catalog::FunctionSpec& spec, const catalog::RuntimeSpec& runtime);
+  // Who drops the task no longer waits for the build: when all have, it is ended, at once while it
+  // is in line.
   loop::Task<Result<Artifact>> build(catalog::FunctionPtr spec,
                                      catalog::RuntimePtr runtime) override;
 
  private:
   struct Running;
-  loop::Task<> run(std::shared_ptr<Running> running, std::string key);
-  loop::Task<Result<Artifact>> build_now(catalog::FunctionPtr spec, catalog::RuntimePtr runtime);
-  loop::Task<Status> run_user_command(const catalog::FunctionSpec& spec,
-                                      const catalog::RuntimeSpec& runtime);
-  loop::Task<Result<std::filesystem::path>> run_steps(const catalog::FunctionSpec& spec,
-                                                      const catalog::RuntimeSpec& runtime,
-                                                      const std::string& entrypoint);
-  loop::Task<Status> run_step(const catalog::FunctionSpec& spec, std::string name,
-                              std::vector<std::string> argv);
+  struct Interest;
+  struct Making;
+  struct MakingOf;
+  using RunningPtr = std::shared_ptr<Running>;
+
+  loop::Task<> supervise(RunningPtr running, std::string key);
+  loop::Task<> run(RunningPtr running);
+  loop::Task<Result<Artifact>> build_now(RunningPtr running);
+  loop::Task<Status> run_user_command(RunningPtr running);
+  loop::Task<Status> provide(RunningPtr running, std::vector<Step> steps, size_t index);
+  loop::Task<Status> make(RunningPtr running, std::vector<Step> steps, size_t index);
+  loop::Task<bool> is_there(RunningPtr running, std::string key);
+  loop::Task<Slots::Held> take_slot(RunningPtr running);
+  // `output`: the folder whose size is watched, or empty.
+  loop::Task<Status> run_step(RunningPtr running, std::string name, std::vector<std::string> argv,
+                              std::filesystem::path output);
+  loop::Task<bool> await_end(Running& running, loop::Event& ended, std::filesystem::path output,
+                             Error& too_much);
+  Error failure(const Running& running, const std::string& name,
+                const worker::Obituary& obituary) const;
+  void say(const Running& running, LogLevel level, std::string text);
+  void discard(std::filesystem::path dir);
+  loop::Task<> remove(std::filesystem::path dir);
 
   Surroundings around_;
   std::filesystem::path cache_;
-  std::map<std::string, std::shared_ptr<Running>> running_;  // by function version
+  Settings settings_;
+  std::shared_ptr<Store> store_;  // shared with work on blocking threads
+  Slots slots_;
+  std::map<std::string, RunningPtr> running_;                   // by function version
+  std::map<std::string, std::shared_ptr<loop::Event>> making_;  // by key: set when it is over
+  bool is_closing_ = false;
   loop::Scope scope_;
 };
 
 // The environment of builds and workers: what programs need to find their way, nothing of the
 // host's secrets.
 std::vector<std::string> base_environment(const std::map<std::string, std::string>& added);
+// That of builds: they may also need to know the way to the world, and what the runtime's tools are
+// told by variables that begin with one of `passed`.
+std::vector<std::string> build_environment(const std::vector<std::string>& passed);
 // An absolute path for a program named as in a shell, empty when PATH has none.
 std::string find_program(const std::string& name);
 

@@ -1,135 +1,9 @@
 #include "builder/builder.h"
 
-#include <gtest/gtest.h>
-
-#include <cstdlib>
-#include <fstream>
-#include <sstream>
+#include "builder/builder_fixture_test.h"
 
 namespace trivet::builder {
 namespace {
-
-namespace fs = std::filesystem;
-
-struct Lines final : LogSink {
-  std::vector<LogLine> all;
-  void write(LogLine line) override { all.push_back(std::move(line)); }
-};
-
-// Builds are lines of /bin/sh. Each run of one writes a letter into `runs`, outside of what is
-// hashed.
-class BuilderTest : public ::testing::Test {
- protected:
-  void SetUp() override {
-    ASSERT_TRUE(launcher.open().ok());
-    std::string name = (fs::temp_directory_path() / "trivet-builder-XXXXXX").string();
-    ASSERT_NE(mkdtemp(name.data()), nullptr);
-    root = name;
-    fs::create_directories(root / "runtime");
-    put("f/main.x", "main");
-    put("f/trivet.yaml", "name: f");
-    fresh_builder();
-  }
-  void TearDown() override {
-    builder.reset();
-    fs::remove_all(root);
-  }
-
-  void put(const std::string& name, std::string_view bytes) {
-    fs::create_directories((root / name).parent_path());
-    std::ofstream(root / name, std::ios::binary) << bytes;
-  }
-  std::string read(const fs::path& file) {
-    std::stringstream out;
-    out << std::ifstream(file).rdbuf();
-    return out.str();
-  }
-  std::string runs() { return read(root / "runs"); }
-  std::string run_mark(const std::string& letter = "r") {
-    return "printf " + letter + " >>" + (root / "runs").string() + "; ";
-  }
-  // How many there are in the cache, whole or being made.
-  size_t artifacts() {
-    std::error_code ec;
-    auto entries = fs::directory_iterator(root / "cache/artifacts", ec);
-    return ec ? 0 : static_cast<size_t>(std::distance(begin(entries), end(entries)));
-  }
-  void fresh_builder() {
-    Builder::Surroundings around{loop, clock, logs, blocking, launcher};
-    builder = std::make_unique<Builder>(around, root / "cache");
-  }
-
-  catalog::FunctionSpec function(const std::string& name = "f") {
-    catalog::FunctionSpec spec;
-    spec.name = name;
-    spec.version = "v1";
-    spec.dir = root / name;
-    spec.entrypoint = "main.x";
-    spec.interface = "json";
-    spec.manifest = spec.dir / "trivet.yaml";
-    return spec;
-  }
-  // A manifest's own command.
-  catalog::FunctionSpec function_built_by(const std::string& script,
-                                          std::vector<std::string> watch = {"*.x"}) {
-    auto spec = function();
-    spec.build = catalog::Build{"/bin/sh", {"-c", script}, "out.bin", std::move(watch)};
-    return spec;
-  }
-  catalog::RuntimeSpec plain_runtime() {
-    catalog::RuntimeSpec runtime;
-    runtime.name = "x";
-    runtime.version = "1.0";
-    runtime.dir = root / "runtime";
-    return runtime;
-  }
-  catalog::RuntimeSpec runtime_with_step(const std::string& script) {
-    auto runtime = plain_runtime();
-    runtime.build_steps.push_back({"compile", {"/bin/sh", "-c", script}});
-    return runtime;
-  }
-
-  struct Caller {
-    std::optional<Result<Artifact>> outcome;
-    std::unique_ptr<loop::Scope> scope;
-  };
-  static loop::Task<> keep(loop::Task<Result<Artifact>> task,
-                           std::optional<Result<Artifact>>& out) {
-    out.emplace(co_await std::move(task));
-  }
-  void call(Caller& caller, const catalog::FunctionSpec& spec,
-            const catalog::RuntimeSpec& runtime) {
-    caller.scope = std::make_unique<loop::Scope>(loop);
-    auto task = builder->build(std::make_shared<catalog::FunctionSpec>(spec),
-                               std::make_shared<catalog::RuntimeSpec>(runtime));
-    caller.scope->spawn(keep(std::move(task), caller.outcome));
-  }
-  Result<Artifact> build(const catalog::FunctionSpec& spec, const catalog::RuntimeSpec& runtime) {
-    Caller caller;
-    call(caller, spec, runtime);
-    while (!caller.outcome) loop.run_once();
-    return std::move(*caller.outcome);
-  }
-  // Goes on until there is such a file: what made it has come that far.
-  void await_file(const fs::path& file) {
-    for (Instant end = loop.now() + 20s; !fs::exists(file) && loop.now() < end;)
-      loop.run_once(loop.now() + 1ms);
-  }
-
-  loop::Loop loop;
-  launcher::Launcher launcher{loop};
-  RealClock clock;
-  Lines logs;
-  loop::BlockingPool blocking{2};
-  fs::path root;
-  std::unique_ptr<Builder> builder;
-};
-
-std::string detail(const Error& error, std::string_view key) {
-  for (const auto& [name, value] : error.details)
-    if (name == key) return value;
-  return "(none)";
-}
 
 TEST_F(BuilderTest, source_that_runs_as_it_is_needs_no_build_and_no_cache) {
   auto spec = function();
@@ -148,13 +22,13 @@ TEST_F(BuilderTest, a_step_or_a_command_is_a_build) {
 
 TEST_F(BuilderTest, steps_make_an_artifact_from_the_source_folder) {
   auto runtime = runtime_with_step("cat main.x >${output}/made; pwd >${output}/where");
-  runtime.build_steps.push_back({"link", {"/bin/sh", "-c", "cat ${output}/made >${output}/app"}});
+  runtime.build_steps.push_back(step("link", "cat ${output}/made >${output}/app"));
   auto artifact = build(function(), runtime);
   ASSERT_TRUE(artifact.ok()) << artifact.error().text();
   EXPECT_EQ(read(artifact->output / "app"), "main");
   EXPECT_EQ(read(artifact->output / "where"), (root / "f").string() + "\n");
   EXPECT_EQ(artifact->entrypoint, "main.x");
-  EXPECT_EQ(artifacts(), 1u);
+  EXPECT_EQ(artifacts(), 2u) << "one of each step";
 }
 
 TEST_F(BuilderTest, the_same_content_is_built_once) {
@@ -170,7 +44,7 @@ TEST_F(BuilderTest, the_same_content_is_built_once) {
 }
 
 TEST_F(BuilderTest, whatever_goes_in_makes_another_artifact) {
-  auto script = run_mark() + "cat main.x >${output}/app";
+  auto script = run_mark() + "cat main.x >${output}/app # ${handler}";
   auto first = build(function(), runtime_with_step(script));
   put("f/main.x", "changed");
   auto second = build(function(), runtime_with_step(script));
@@ -228,7 +102,7 @@ TEST_F(BuilderTest, a_lone_file_of_a_module_is_built_with_its_neighbours) {
 
 TEST_F(BuilderTest, a_step_that_fails_says_which_and_how_and_leaves_nothing_behind) {
   auto runtime = runtime_with_step("touch ${output}/half; echo to stdout; echo oh no >&2; exit 3");
-  runtime.build_steps.push_back({"never", {"/bin/sh", "-c", run_mark()}});
+  runtime.build_steps.push_back(step("never", run_mark()));
   auto artifact = build(function(), runtime);
   ASSERT_FALSE(artifact.ok());
   const Error& error = artifact.error();
@@ -272,7 +146,8 @@ TEST_F(BuilderTest, what_an_interrupted_build_left_does_not_get_into_the_artifac
 
 TEST_F(BuilderTest, a_program_of_a_step_that_does_not_exist_is_named_and_leaves_nothing_behind) {
   auto runtime = plain_runtime();
-  runtime.build_steps.push_back({"compile", {"/nowhere/compiler"}});
+  runtime.build_steps.push_back(step("compile", ""));
+  runtime.build_steps.back().command = {"/nowhere/compiler"};
   auto artifact = build(function(), runtime);
   ASSERT_FALSE(artifact.ok());
   EXPECT_NE(artifact.error().message.find("/nowhere/compiler"), std::string::npos);
@@ -328,24 +203,21 @@ TEST_F(BuilderTest, functions_of_the_same_content_end_with_one_artifact) {
   EXPECT_EQ(artifacts(), 1u);
 }
 
-TEST_F(BuilderTest, two_versions_of_the_same_content_do_not_disturb_each_other) {
-  // The first waits in the middle of its build until the second has begun or ended its own.
-  auto runtime = runtime_with_step(
-      "touch ${output}/half; " + run_mark() + "while test ! -e " + (root / "go").string() +
-      "; do sleep 0.01; done; test -e ${output}/half && touch ${output}/app");
+TEST_F(BuilderTest, what_is_just_being_made_is_waited_for) {
+  auto runtime = runtime_with_step(run_mark() + "while test ! -e " + (root / "go").string() +
+                                   "; do sleep 0.01; done; touch ${output}/app");
   auto newer = function();
   newer.version = "v2";  // its time limit was changed: nothing that goes into the build
   Caller first, second;
   call(first, function(), runtime);
   await_file(root / "runs");
   call(second, newer, runtime);
-  for (Instant end = loop.now() + 20s; runs() != "rr" && loop.now() < end;)
-    loop.run_once(loop.now() + 1ms);
   put("go", "");
   while (!first.outcome || !second.outcome) loop.run_once();
   ASSERT_TRUE(first.outcome->ok()) << first.outcome->error().text();
   ASSERT_TRUE(second.outcome->ok()) << second.outcome->error().text();
   EXPECT_EQ((*first.outcome)->output, (*second.outcome)->output);
+  EXPECT_EQ(runs(), "r");
   EXPECT_EQ(artifacts(), 1u);
 }
 
@@ -370,11 +242,15 @@ TEST_F(BuilderTest, a_source_folder_that_is_gone_is_said) {
 
 TEST_F(BuilderTest, what_a_build_prints_is_logged_under_its_function) {
   ASSERT_TRUE(build(function(), runtime_with_step("echo one; echo two >&2")).ok());
-  ASSERT_EQ(logs.all.size(), 2u);
-  EXPECT_EQ(logs.all[0].message, "one");
-  EXPECT_EQ(logs.all[1].message, "two");
-  EXPECT_EQ(logs.all[0].function, "f");
-  EXPECT_TRUE(logs.all[0].call_id.empty());
+  ASSERT_EQ(logs.all.size(), 4u);
+  EXPECT_EQ(logs.all[0].message, "build: compile");
+  EXPECT_EQ(logs.all[1].message, "one");
+  EXPECT_EQ(logs.all[2].message, "two");
+  EXPECT_EQ(logs.all[3].message.find("build: compile: took "), 0u) << logs.all[3].message;
+  for (const auto& line : logs.all) {
+    EXPECT_EQ(line.function, "f");
+    EXPECT_TRUE(line.call_id.empty());
+  }
 }
 
 TEST_F(BuilderTest, the_manifests_command_runs_in_the_source_folder_and_its_output_is_what_runs) {

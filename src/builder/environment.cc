@@ -1,5 +1,7 @@
+#include <strings.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <cstdlib>
 #include <filesystem>
@@ -13,6 +15,10 @@ namespace {
 constexpr const char* kDefaultPath = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 // Passed on from the host's environment; everything else stays with the host.
 constexpr std::array kPassedOn{"PATH", "HOME", "LANG", "LC_ALL", "TZ", "TMPDIR", "USER"};
+
+// Passed on to builds, in either case.
+constexpr std::array<std::string_view, 6> kOfTheWay{"HTTP_PROXY", "HTTPS_PROXY",   "ALL_PROXY",
+                                                    "NO_PROXY",   "SSL_CERT_FILE", "SSL_CERT_DIR"};
 
 bool can_be_run(const std::string& file) {
   std::error_code ec;  // a folder may be executable too: that is leave to enter it
@@ -31,6 +37,25 @@ std::vector<std::string> base_environment(const std::map<std::string, std::strin
   }
   for (const auto& [name, value] : added) env.push_back(name + "=" + value);
   return env;
+}
+
+std::vector<std::string> build_environment(const std::vector<std::string>& passed) {
+  std::map<std::string, std::string> added;
+  auto begins_as = [](const std::string& pair, std::string_view name) {
+    return pair.size() > name.size() && strncasecmp(pair.c_str(), name.data(), name.size()) == 0;
+  };
+  for (char** e = environ; *e; ++e) {
+    std::string pair = *e;
+    size_t equals = std::min(pair.find('='), pair.size() - 1);
+    bool is_wanted = std::any_of(kOfTheWay.begin(), kOfTheWay.end(),
+                                 [&](std::string_view name) {
+                                   return equals == name.size() && begins_as(pair, name);
+                                 }) ||
+                     std::any_of(passed.begin(), passed.end(),
+                                 [&](const auto& begin) { return begins_as(pair, begin); });
+    if (is_wanted) added.emplace(pair.substr(0, equals), pair.substr(equals + 1));
+  }
+  return base_environment(added);
 }
 
 std::string find_program(const std::string& name) {

@@ -66,6 +66,21 @@ TEST(BaseEnvironment, has_a_path_even_when_we_have_none) {
   EXPECT_FALSE(names(env, "TZ"));
 }
 
+TEST(BuildEnvironment, has_the_way_to_the_world_and_what_the_runtime_asks_for) {
+  setenv("https_proxy", "http://127.0.0.1:1", 1);
+  setenv("HTTPS_PROXY_SECRET", "no", 1);
+  setenv("TOYPM_REGISTRY", "elsewhere", 1);
+  auto has = [](const std::vector<std::string>& env, const std::string& pair) {
+    return std::find(env.begin(), env.end(), pair) != env.end();
+  };
+  auto env = build_environment({"toypm_"});
+  EXPECT_TRUE(has(env, "https_proxy=http://127.0.0.1:1"));
+  EXPECT_TRUE(has(env, "TOYPM_REGISTRY=elsewhere"));
+  EXPECT_FALSE(has(env, "HTTPS_PROXY_SECRET=no"));
+  EXPECT_FALSE(has(build_environment({}), "TOYPM_REGISTRY=elsewhere"));
+  for (const char* name : {"https_proxy", "HTTPS_PROXY_SECRET", "TOYPM_REGISTRY"}) unsetenv(name);
+}
+
 class FindProgramTest : public ::testing::Test {
  protected:
   void SetUp() override {

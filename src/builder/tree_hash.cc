@@ -13,6 +13,8 @@ namespace {
 
 namespace fs = std::filesystem;
 
+bool is_name(const std::string& glob) { return glob.find_first_of("*?[{") == std::string::npos; }
+
 }  // namespace
 
 ContentHash::ContentHash() : state_(XXH3_createState()) {
@@ -28,6 +30,10 @@ void ContentHash::add(std::string_view name, std::string_view bytes) {
     XXH3_128bits_update(state, &size, sizeof size);
     XXH3_128bits_update(state, part.data(), part.size());
   }
+}
+
+void ContentHash::add_bytes(std::string_view bytes) {
+  XXH3_128bits_update(static_cast<XXH3_state_t*>(state_), bytes.data(), bytes.size());
 }
 
 Status ContentHash::add_file(const fs::path& file) {
@@ -56,7 +62,10 @@ Status ContentHash::add_tree(const fs::path& dir, const std::vector<std::string>
     if (wanted) files.push_back(std::move(name));
   }
   if (ec) return Error{ErrorCode::kIo, "cannot list " + dir.string() + ": " + ec.message()};
+  for (const auto& glob : globs)
+    if (is_name(glob) && fs::is_regular_file(dir / glob, ec)) files.push_back(glob);
   std::sort(files.begin(), files.end());
+  files.erase(std::unique(files.begin(), files.end()), files.end());
   for (const auto& name : files) {
     std::ifstream in(dir / name, std::ios::binary);
     if (!in) return Error{ErrorCode::kIo, "cannot read " + (dir / name).string()};

@@ -18,10 +18,12 @@ class ContentHash {
   ContentHash(const ContentHash&) = delete;
   ContentHash& operator=(const ContentHash&) = delete;
   void add(std::string_view name, std::string_view bytes);
+  // More of one stream of bytes; how they are cut does not matter.
+  void add_bytes(std::string_view bytes);
   // Every regular file below `dir` whose relative path matches a glob (all when there are none), in
   // order of name. What is nobody's source (wire::is_no_source: hidden, fetched, cached, an
-  // editor's) is left out, as it is from a function's version. kIo with the path when a file cannot
-  // be read.
+  // editor's) is left out, as it is from a function's version, unless a glob is its name. kIo with
+  // the path when a file cannot be read.
   Status add_tree(const std::filesystem::path& dir, const std::vector<std::string>& globs);
   Status add_file(const std::filesystem::path& file);
   std::string hex() const;  // 32 digits

@@ -1,8 +1,8 @@
 #include "catalog/catalog.h"
 
 #include <algorithm>
+#include <set>
 
-#include "catalog/discovery.h"
 #include "catalog/resolve.h"
 #include "catalog/runtimes.h"
 
@@ -18,6 +18,20 @@ RuntimePtr with_toolchain_of(const RuntimeSpec& before, const RuntimeSpec& now) 
   out->version = before.version;
   out->reason = before.reason;
   return out;
+}
+
+RuntimePtr with_version(const RuntimeSpec& runtime, const Toolchain& toolchain) {
+  auto out = std::make_shared<RuntimeSpec>(runtime);
+  out->name += "@" + toolchain.version;
+  out->binary = toolchain.binary;
+  out->version = toolchain.version;
+  out->reason.clear();
+  return out;
+}
+
+// Specs that did not change are the same objects.
+RuntimePtr kept(const RuntimePtr& before, const RuntimePtr& now) {
+  return before && *before == *now ? before : now;
 }
 
 Changes compare(const Snapshot& before, const Snapshot& now) {
@@ -109,15 +123,56 @@ RuntimePtr Catalog::probed(const RuntimePtr& runtime) {
   return slot;
 }
 
+std::vector<RuntimePtr> Catalog::others(const RuntimePtr& first, bool again) {
+  auto [slot, is_new] = others_.try_emplace(first->name);
+  bool look_again = again && again_.insert(first->name).second;
+  if (!is_new && !look_again) return slot->second;
+  slot->second.clear();
+  auto failed = look_again ? Prober::Failed::kAgain : Prober::Failed::kLeftOut;
+  for (const auto& toolchain : prober_.others(*first, failed))
+    slot->second.push_back(with_version(*first, toolchain));
+  return slot->second;
+}
+
+void Catalog::begin_look() {
+  probed_.clear();
+  others_.clear();
+  again_.clear();
+}
+
+// Versions: what was looked for now takes the place of what was known, the rest is carried over.
+// What a function of `next` runs with stays in any case.
+void Catalog::put_versions(const Snapshot& before, Snapshot& next) const {
+  std::set<std::string, std::less<>> used;
+  for (const auto& [name, spec] : next.functions) used.insert(spec->runtime_key);
+  next.versions.clear();
+  for (const auto& [name, old] : before.versions) {
+    auto base = next.runtime(old->family());
+    bool is_default = base && base->version == old->version;
+    if (!base || base->dir != old->dir) continue;
+    if (!used.contains(name) && (is_default || others_.contains(base->name))) continue;
+    next.versions[name] = kept(old, with_version(*base, {old->binary, old->version}));
+  }
+  for (const auto& [family, found] : others_)
+    for (const auto& now : found) next.versions[now->name] = kept(before.runtime(now->name), now);
+}
+
+DiscoveryInput Catalog::input_of(std::function<RuntimePtr(const RuntimePtr&)> probed) {
+  begin_look();
+  return {config_.root,
+          {},
+          config_.environment,
+          {},
+          std::move(probed),
+          [this](const RuntimePtr& first, bool again) { return others(first, again); }};
+}
+
 std::shared_ptr<Snapshot> Catalog::scan(const Snapshot& before) {
   auto next = std::make_shared<Snapshot>();
   RuntimeSet set = read_runtimes(config_.runtime_dirs);
   next->problems = std::move(set.problems);
-  probed_.clear();
-  DiscoveryInput input{
-      config_.root, {}, config_.environment, config_.overrides, [this](const RuntimePtr& r) {
-        return probed(r);
-      }};
+  auto input = input_of([this](const RuntimePtr& r) { return probed(r); });
+  input.overrides = config_.overrides;
   for (auto& runtime : set.runtimes) {
     if (runtime.reason.empty()) runtime.reason = "not looked for yet";
     std::string name = runtime.name;
@@ -142,7 +197,7 @@ std::shared_ptr<Snapshot> Catalog::scan(const Snapshot& before) {
     if (old && looked == probed_.end() && old->reason != "not looked for yet" &&
         old->dir == now->dir)
       now = with_toolchain_of(*old, *now);
-    next->runtimes[name] = old && *old == *now ? old : now;
+    next->runtimes[name] = kept(old, now);
   }
   for (auto& spec : found.functions) {
     auto old = before.find(spec.name);
@@ -151,6 +206,7 @@ std::shared_ptr<Snapshot> Catalog::scan(const Snapshot& before) {
     next->functions[name] = same ? old : std::make_shared<FunctionSpec>(std::move(spec));
   }
   for (const auto& [name, spec] : added_) next->functions[name] = spec;
+  put_versions(before, *next);
   std::move(found.problems.begin(), found.problems.end(), std::back_inserter(next->problems));
   file_under_old_names(before, *next);
   return next;
@@ -170,16 +226,14 @@ Status Catalog::add(FunctionSpec spec) {
   auto next = std::make_shared<Snapshot>(*current());
   if (next->find(spec.name))
     return Error{ErrorCode::kInvalidRequest, "there is a function \"" + spec.name + "\" already"};
-  probed_.clear();
-  DiscoveryInput input{
-      config_.root, next->runtimes, config_.environment, {}, [this](const auto& r) {
-        return r->available() ? r : probed(r);
-      }};
+  auto input = input_of([this](const auto& r) { return r->available() ? r : probed(r); });
+  input.runtimes = next->runtimes;
   if (auto error = resolve_function(spec, {}, input)) return *std::move(error);
   for (const auto& [name, runtime] : probed_) next->runtimes[name] = runtime;
   auto made = std::make_shared<FunctionSpec>(std::move(spec));
   added_[made->name] = made;
   next->functions[made->name] = made;
+  put_versions(*current(), *next);
   publish(std::move(next));
   return {};
 }
@@ -197,13 +251,12 @@ void Catalog::probe_all() {
   std::lock_guard lock(scanning_);
   SnapshotPtr before = current();
   auto next = std::make_shared<Snapshot>(*before);
+  begin_look();
   for (auto& [name, runtime] : next->runtimes) {
-    if (runtime->available() || runtime->reason != "not looked for yet") continue;
-    auto copy = std::make_shared<RuntimeSpec>(*runtime);
-    copy->reason.clear();
-    prober_.probe(*copy);
-    runtime = std::move(copy);
+    if (!runtime->available() && runtime->reason == "not looked for yet") runtime = probed(runtime);
+    others(runtime, false);
   }
+  put_versions(*before, *next);
   publish(std::move(next));
 }
 

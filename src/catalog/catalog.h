@@ -3,12 +3,15 @@
 // again.
 
 #include <filesystem>
+#include <functional>
 #include <map>
 #include <memory>
 #include <mutex>
+#include <set>
 #include <string>
 #include <vector>
 
+#include "catalog/discovery.h"
 #include "catalog/prober.h"
 #include "catalog/snapshot.h"
 
@@ -42,7 +45,7 @@ class Catalog {
   Status add(FunctionSpec spec);
   // False when there is no such function that add() gave. Any thread.
   bool remove(const std::string& name);
-  // Looks for the toolchains of runtimes that no function uses.
+  // Looks for the toolchains of runtimes that no function uses, and for all their versions.
   void probe_all();
 
  private:
@@ -50,12 +53,18 @@ class Catalog {
   std::shared_ptr<Snapshot> scan(const Snapshot& before);
   void publish(std::shared_ptr<Snapshot> next);
   RuntimePtr probed(const RuntimePtr& runtime);
+  std::vector<RuntimePtr> others(const RuntimePtr& first, bool again);
+  void begin_look();
+  DiscoveryInput input_of(std::function<RuntimePtr(const RuntimePtr&)> probed);
+  void put_versions(const Snapshot& before, Snapshot& next) const;
 
   Config config_;
   Prober& prober_;
-  std::mutex scanning_;                       // one scan at a time
-  std::map<std::string, RuntimePtr> probed_;  // of this scan; guarded by scanning_
-  std::map<std::string, FunctionPtr> added_;  // guarded by scanning_
+  std::mutex scanning_;                                    // one scan at a time
+  std::map<std::string, RuntimePtr> probed_;               // of this scan; guarded by scanning_
+  std::map<std::string, std::vector<RuntimePtr>> others_;  // likewise, beside the default
+  std::set<std::string> again_;                            // likewise, those tried again
+  std::map<std::string, FunctionPtr> added_;               // guarded by scanning_
   mutable std::mutex mutex_;
   SnapshotPtr current_;  // guarded by mutex_
 };

@@ -13,13 +13,14 @@ namespace {
 namespace fs = std::filesystem;
 using Names = std::vector<std::string>;
 
-// Every toolchain says that it is this version.
+// Every toolchain says that it is this version, toy-VERSION that one.
 struct FakeRunner final : CommandRunner {
   std::atomic<int> runs{0};
   std::string version = "3.11.2";
-  Result<std::string> run(const std::vector<std::string>&) override {
+  Result<std::string> run(const std::vector<std::string>& argv) override {
     ++runs;
-    return "toy " + version;
+    size_t dash = argv[0].rfind("/toy-");
+    return "toy " + (dash == std::string::npos ? version : argv[0].substr(dash + 5));
   }
 };
 
@@ -36,6 +37,25 @@ class CatalogTest : public ::testing::Test {
                       "]\ntoolchain:\n  binary: [/bin/sh]\n  version: {args: [-v], pattern: \"toy "
                       "([0-9.]+)\"}\ninterfaces: [json]\npool: {command: [\"${binary}\"]}\n" +
                       more);
+  }
+  void install(const std::string& name) {
+    auto file = scratch.write("bin/" + name, "x");
+    fs::permissions(file, fs::perms::owner_all);
+  }
+  // toy takes toy-VERSION of bin/ too.
+  void with_versions() {
+    add_runtime("toy", "");
+    auto file = scratch / "runtimes/toy/runtime.yaml";
+    std::ifstream in(file);
+    std::string text{std::istreambuf_iterator<char>{in}, {}};
+    text.insert(text.find("  version:"),
+                "  versions: [" + (scratch / "bin/toy-*").string() + "]\n");
+    scratch.write("runtimes/toy/runtime.yaml", text);
+  }
+  Names versions() const {
+    Names out;
+    for (const auto& [name, runtime] : catalog->current()->versions) out.push_back(name);
+    return out;
   }
   fs::path root() const { return scratch / "functions"; }
   void write(std::string_view below, std::string_view text = "x") const {
@@ -298,6 +318,87 @@ TEST_F(CatalogTest, a_folder_of_modules_needs_no_entrypoint) {
   ASSERT_TRUE(catalog->current()->problem("none"));
   EXPECT_NE(catalog->current()->problem("none")->error.message.find("ends with .m"),
             std::string::npos);
+}
+
+TEST_F(CatalogTest, versions_are_looked_for_when_somebody_asks_for_one) {
+  with_versions();
+  for (const char* name : {"toy-4.0", "toy-4.1", "toy-3.11.2"}) install(name);
+  write("a.toy");
+  open();
+  EXPECT_EQ(runner.runs, 1);
+  EXPECT_EQ(versions(), Names{});
+  write("b/main.toy");
+  write("b/trivet.yaml", "runtime: toy@4\n");
+  EXPECT_EQ(catalog->reload().added, Names{"b"});
+  EXPECT_EQ(versions(), (Names{"toy@4.0", "toy@4.1"}));  // the default is 3.11.2 already
+  auto now = catalog->current();
+  EXPECT_EQ(now->runtime_of(*now->find("a")), now->runtime("toy"));
+  auto four = now->runtime_of(*now->find("b"));
+  ASSERT_TRUE(four);
+  EXPECT_EQ(four, now->runtime("toy@4.1"));
+  EXPECT_EQ(four->binary, (scratch / "bin/toy-4.1").string());
+  EXPECT_EQ(four->family(), "toy");
+  EXPECT_TRUE(catalog->reload().empty());
+  catalog->probe_all();
+  EXPECT_EQ(catalog->current()->runtime("toy@4.1"), four);  // the same object: its pools stay
+}
+
+TEST_F(CatalogTest, a_function_moves_to_another_version_when_its_range_or_what_is_there_changes) {
+  with_versions();
+  install("toy-4.0");
+  write("b/main.toy");
+  write("b/trivet.yaml", "runtime: toy@3\n");
+  open();
+  auto key = [this] { return catalog->current()->find("b")->runtime_key; };
+  EXPECT_EQ(key(), "toy");
+  write("b/trivet.yaml", "runtime: toy@>=4\n");
+  EXPECT_EQ(catalog->reload().changed, Names{"b"});
+  EXPECT_EQ(key(), "toy@4.0");
+  install("toy-4.1");
+  EXPECT_EQ(catalog->reload().changed, Names{"b"});
+  EXPECT_EQ(key(), "toy@4.1");
+  runner.version = "4.1";  // the default is upgraded to the same
+  auto fresh = Catalog::open({root(), {scratch / "runtimes"}, {}, {}}, prober);
+  EXPECT_EQ(catalog->current()->find("b")->version, (*fresh)->current()->find("b")->version);
+  fs::remove(scratch / "bin/toy-4.0");
+  fs::remove(scratch / "bin/toy-4.1");
+  EXPECT_EQ(catalog->reload().removed, Names{"b"});
+  ASSERT_TRUE(catalog->current()->problem("b"));
+  EXPECT_EQ(catalog->current()->problem("b")->error.code, ErrorCode::kRuntimeNotAvailable);
+}
+
+TEST_F(CatalogTest, a_version_that_a_function_runs_with_stays_known) {
+  with_versions();
+  install("toy-4.0");
+  install("toy-4.1");
+  write("b/main.toy");
+  write("b/trivet.yaml", "runtime: toy@4.0\n");
+  open();
+  auto four = catalog->current()->runtime("toy@4.0");
+  fs::remove(scratch / "bin/toy-4.0");
+  fs::remove(scratch / "bin/toy-4.1");
+  catalog->probe_all();  // looks at toolchains, not at functions
+  EXPECT_EQ(versions(), Names{"toy@4.0"});
+  EXPECT_EQ(catalog->current()->runtime("toy@4.0"), four);
+}
+
+TEST_F(CatalogTest, an_added_function_may_ask_for_a_version) {
+  with_versions();
+  install("toy-4.0");
+  scratch.write("elsewhere/main.toy", "x");
+  open();
+  FunctionSpec added;
+  added.name = "b";
+  added.runtime = "toy";
+  added.runtime_version = "4";
+  added.dir = scratch / "elsewhere";
+  ASSERT_TRUE(catalog->add(added).ok());
+  auto now = catalog->current();
+  auto four = now->runtime_of(*now->find("b"));
+  ASSERT_TRUE(four);
+  EXPECT_EQ(four->name, "toy@4.0");
+  catalog->reload();
+  EXPECT_EQ(catalog->current()->runtime_of(*now->find("b")), four);
 }
 
 TEST_F(CatalogTest, readers_see_whole_snapshots_while_others_reload) {

@@ -22,6 +22,9 @@ struct DiscoveryInput {
       overrides;  // of every function: interface, mode, runtime, timeout
   // The same runtime with its toolchain looked for. Called for runtimes that functions use.
   std::function<RuntimePtr(const RuntimePtr&)> probed;
+  // The others that are there beside such a one, each a runtime of its own. Those that could not be
+  // run before are tried `again`.
+  std::function<std::vector<RuntimePtr>(const RuntimePtr&, bool again)> others;
   // Of this look, by folder and runtime: what the sources beside lone files add to their versions.
   mutable std::map<std::pair<std::filesystem::path, std::string>, std::string> beside{};
   // Likewise, by folder: what a runtime's own files add.
@@ -38,5 +41,6 @@ Discovered discover(const DiscoveryInput& input);
 // Does `version` satisfy what a manifest asks for: "3.11" (a prefix), ">=1.0.0", "^20", "~1.2",
 // "=3.1.0", several with blanks between them.
 bool version_satisfies(std::string_view version, std::string_view wanted);
+bool version_newer(std::string_view version, std::string_view than);
 
 }  // namespace trivet::catalog

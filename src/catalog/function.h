@@ -62,6 +62,12 @@ struct Build {
   std::vector<std::string> watch;  // globs relative to the folder; empty = everything below it
 };
 
+// Of the manifest's command and the runtime's steps together.
+struct BuildLimits {
+  Duration timeout = limits::kBuildTimeout;
+  size_t max_bytes = limits::kBuildSizeDefault;  // of the output of one step
+};
+
 struct HttpRoute {
   std::vector<std::string> methods;  // upper case; empty = any
   std::string path;                  // "/resize/{id}"
@@ -72,6 +78,7 @@ struct FunctionSpec {
   std::string description;
   std::string runtime;          // the runtime folder's name
   std::string runtime_version;  // as asked: "3.11", ">=1.0.0", or empty
+  std::string runtime_key;      // the runtime that runs it, by its name in the snapshot
   std::filesystem::path dir;    // absolute; the worker's current directory
   std::string entrypoint;       // relative to dir
   std::string handler;          // "handle" of `main.py:handle`, or empty
@@ -84,6 +91,7 @@ struct FunctionSpec {
   Restart restart;
   std::map<std::string, std::string> env;
   std::optional<Build> build;
+  BuildLimits build_limits;
   std::vector<HttpRoute> routes;
   std::vector<std::string> notes;  // what the manifest asks for that is not enforced, in words
   std::string sample_input;        // JSON text, or empty (Alyx)

@@ -162,6 +162,12 @@ Result<std::string> expand_variables(std::string_view text,
   return out;
 }
 
+void choose_runtime(std::string_view text, FunctionSpec& spec) {
+  size_t at_sign = text.find('@');
+  spec.runtime = text.substr(0, at_sign);
+  spec.runtime_version = at_sign == std::string_view::npos ? "" : text.substr(at_sign + 1);
+}
+
 void read_runtime_choice(Reader& reader, FunctionSpec& spec) {
   const YamlNode* node = reader.take("runtime");
   if (!node) return;
@@ -175,9 +181,7 @@ void read_runtime_choice(Reader& reader, FunctionSpec& spec) {
   }
   if (!node->is_scalar())
     return reader.fail(*node, "runtime must be a name, not " + std::string{node->kind_text()});
-  size_t at_sign = node->text.find('@');
-  spec.runtime = node->text.substr(0, at_sign);
-  if (at_sign != std::string::npos) spec.runtime_version = node->text.substr(at_sign + 1);
+  choose_runtime(node->text, spec);
 }
 
 void read_env(Reader& reader, const ManifestContext& context, FunctionSpec& spec) {
@@ -202,6 +206,11 @@ void read_build(Reader& reader, FunctionSpec& spec) {
     r.texts("args", build.args);
     r.text("output", build.output);
     r.texts("watch", build.watch);
+    r.duration("timeout", spec.build_limits.timeout, 1ms, limits::kBuildTimeoutMax);
+    r.size("max_size", spec.build_limits.max_bytes, 1, limits::kBuildSizeMax);
+    bool is_limits_only = build.args.empty() && build.output.empty() && build.watch.empty() &&
+                          (r.node().find("timeout") || r.node().find("max_size"));
+    if (build.command.empty() && is_limits_only) return;
     if (!r.failed() && build.command.empty()) r.fail(r.node(), "build.command is missing");
     if (leaves_folder(build.output))
       r.fail(*r.node().find("output"), "build.output must lie in the function's folder");

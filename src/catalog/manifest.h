@@ -29,6 +29,8 @@ std::optional<Error> read_function(const YamlTree& tree, const YamlNode& map,
 
 // A runtime's name, "name@3.11", or {engine: name, version: ">=1.0.0"}.
 void read_runtime_choice(Reader& reader, FunctionSpec& spec);
+// "name" or "name@3.11".
+void choose_runtime(std::string_view text, FunctionSpec& spec);
 void read_env(Reader& reader, const ManifestContext& context, FunctionSpec& spec);
 void read_build(Reader& reader, FunctionSpec& spec);
 

@@ -85,6 +85,7 @@ triggers:
   EXPECT_EQ(spec.build->command, "npm");
   EXPECT_EQ(spec.build->args, (Texts{"run", "build"}));
   EXPECT_EQ(spec.build->output, "dist/main.js");
+  EXPECT_EQ(spec.build_limits.timeout, limits::kBuildTimeout);
   EXPECT_EQ(spec.build->watch, (Texts{"src/**", "*.json"}));
   ASSERT_EQ(spec.routes.size(), 3u);
   EXPECT_EQ(spec.routes[0].methods, Texts{"POST"});
@@ -116,6 +117,18 @@ TEST_F(ManifestTest, empty_manifest_has_every_default) {
   EXPECT_EQ(spec.restart.max_age, Duration{});
   EXPECT_FALSE(spec.build.has_value());
   EXPECT_TRUE(spec.routes.empty());
+}
+
+TEST_F(ManifestTest, a_build_may_have_limits_with_and_without_a_command) {
+  ASSERT_EQ(said("build: {timeout: 30s, max_size: 5MiB}"), "");
+  EXPECT_FALSE(spec.build.has_value());
+  EXPECT_EQ(spec.build_limits.timeout, 30s);
+  EXPECT_EQ(spec.build_limits.max_bytes, 5 * limits::kMiB);
+  ASSERT_EQ(said("build: {command: make, timeout: 30s}"), "");
+  EXPECT_EQ(spec.build->command, "make");
+  EXPECT_EQ(spec.build_limits.timeout, 30s);
+  expect_refused({{"build: {args: [a], timeout: 30s}", "1:8: build.command is missing"},
+                  {"build: {timeout: 0s}", "1:18: build.timeout must be from 1ms to 1d, not 0s"}});
 }
 
 TEST_F(ManifestTest, null_is_the_same_as_leaving_a_field_out) {

@@ -8,9 +8,11 @@
 #include <cerrno>
 #include <fstream>
 #include <regex>
+#include <set>
 #include <sstream>
 
 #include "base/clock.h"
+#include "catalog/candidates.h"
 #include "os/spawn.h"
 
 namespace trivet::catalog {
@@ -19,17 +21,19 @@ namespace {
 namespace fs = std::filesystem;
 constexpr auto kProbeTimeout = 5s;
 constexpr size_t kOutputMost = 64 * 1024;
-
-bool runnable(const std::string& path) {
-  struct stat st {};
-  return stat(path.c_str(), &st) == 0 && S_ISREG(st.st_mode) && access(path.c_str(), X_OK) == 0;
-}
+constexpr const char* kFailed = "!";  // in place of a version
 
 std::string stamp_of(const std::string& binary) {
   struct stat st {};
   if (stat(binary.c_str(), &st) != 0) return {};
-  return binary + "|" + std::to_string(st.st_mtim.tv_sec) + "." +
-         std::to_string(st.st_mtim.tv_nsec) + "|" + std::to_string(st.st_size);
+  return std::to_string(st.st_mtim.tv_sec) + "." + std::to_string(st.st_mtim.tv_nsec) + "|" +
+         std::to_string(st.st_size);
+}
+
+fs::path real(const std::string& file) {
+  std::error_code ec;
+  fs::path path = fs::canonical(file, ec);
+  return ec ? fs::path{file} : path;
 }
 
 std::string trimmed(std::string text) {
@@ -83,16 +87,19 @@ Prober::Prober(CommandRunner& runner, std::string search_path, fs::path cache_di
   load();
 }
 
-// One line per runtime: folder, stamp, binary, version; tabs between them.
+// One line per candidate: runtime folder, candidate, its stamp, binary, its stamp, version; tabs
+// between them. What is gone is not read.
 void Prober::load() {
   std::ifstream in(cache_file_);
   for (std::string line; std::getline(in, line);) {
     std::stringstream fields(line);
-    std::string folder;
+    std::pair<std::string, std::string> key;
     Known known;
-    if (std::getline(fields, folder, '\t') && std::getline(fields, known.stamp, '\t') &&
-        std::getline(fields, known.binary, '\t') && std::getline(fields, known.version, '\t'))
-      known_[folder] = known;
+    bool whole = true;
+    for (std::string* field : {&key.first, &key.second, &known.stamp, &known.binary,
+                               &known.binary_stamp, &known.version})
+      whole = whole && std::getline(fields, *field, '\t');
+    if (whole && stamp_of(key.second) == known.stamp) known_[key] = known;
   }
 }
 
@@ -104,69 +111,92 @@ void Prober::save() {
   making += "." + std::to_string(getpid());
   {
     std::ofstream out(making);
-    for (const auto& [folder, known] : known_)
-      out << folder << '\t' << known.stamp << '\t' << known.binary << '\t' << known.version << '\n';
+    for (const auto& [key, known] : known_)
+      out << key.first << '\t' << key.second << '\t' << known.stamp << '\t' << known.binary << '\t'
+          << known.binary_stamp << '\t' << known.version << '\n';
   }
   fs::rename(making, cache_file_, ec);
 }
 
-std::string Prober::locate(const RuntimeSpec& runtime) const {
-  fs::path installed = runtime.dir.parent_path().parent_path() / ".toolchains" / "bin";
-  for (const auto& candidate : expand(runtime.binary_candidates, folders_of(runtime))) {
-    if (candidate.find('/') != std::string::npos) {
-      if (runnable(candidate)) return candidate;
-      continue;
-    }
-    std::stringstream folders(search_path_);
-    for (std::string folder; std::getline(folders, folder, ':');)
-      if (!folder.empty() && runnable(folder + "/" + candidate)) return folder + "/" + candidate;
-    if (runnable((installed / candidate).string())) return (installed / candidate).string();
+Result<Toolchain> Prober::ask(const RuntimeSpec& runtime, const std::string& candidate,
+                              Order order) {
+  std::string binary = candidate;
+  if (!runtime.resolve_args.empty()) {
+    std::vector<std::string> argv{candidate};
+    argv.insert(argv.end(), runtime.resolve_args.begin(), runtime.resolve_args.end());
+    auto resolved = runner_.run(argv);
+    if (!resolved && order == Order::kOther) return std::move(resolved).error();
+    std::string path = resolved ? trimmed(*resolved) : "";
+    if (runnable(path)) binary = path;
   }
-  return {};
+  std::vector<std::string> argv{binary};
+  argv.insert(argv.end(), runtime.version_args.begin(), runtime.version_args.end());
+  auto printed = runner_.run(argv);
+  if (!printed) return std::move(printed).error();
+  std::smatch match;
+  std::string version = "?";
+  if (std::regex_search(*printed, match, std::regex{runtime.version_pattern}) && match.size() > 1)
+    version = match[1];
+  return Toolchain{std::move(binary), std::move(version)};
+}
+
+Result<Toolchain> Prober::look(const RuntimeSpec& runtime, const std::string& candidate,
+                               Order order) {
+  std::pair key{runtime.dir.string(), candidate};
+  std::string stamp = stamp_of(candidate);
+  {
+    std::lock_guard lock(mutex_);
+    auto known = known_.find(key);
+    if (known != known_.end() && known->second.stamp == stamp && runnable(known->second.binary) &&
+        stamp_of(known->second.binary) == known->second.binary_stamp)
+      return Toolchain{known->second.binary, known->second.version};
+  }
+  auto found = ask(runtime, candidate, order);
+  std::lock_guard lock(mutex_);
+  known_[key] = found ? Known{stamp, found->binary, stamp_of(found->binary), found->version}
+                      : Known{stamp, "-", "-", kFailed};
+  save();
+  return found;
+}
+
+bool Prober::has_failed(const RuntimeSpec& runtime, const std::string& candidate) {
+  std::lock_guard lock(mutex_);
+  auto known = known_.find({runtime.dir.string(), candidate});
+  return known != known_.end() && known->second.version == kFailed &&
+         known->second.stamp == stamp_of(candidate);
 }
 
 void Prober::probe(RuntimeSpec& runtime) {
-  std::string found = locate(runtime);
-  if (found.empty()) {
+  std::string candidate = first_candidate(runtime, search_path_);
+  if (candidate.empty()) {
     runtime.reason = runtime.binary_candidates.empty()
                          ? "its manifest names no binary"
                          : runtime.binary_candidates.back() + " was not found";
     return;
   }
-  std::string key = runtime.dir.string(), stamp = stamp_of(found);
-  {
-    std::lock_guard lock(mutex_);
-    auto known = known_.find(key);
-    if (known != known_.end() && known->second.stamp == stamp && runnable(known->second.binary)) {
-      runtime.binary = known->second.binary;
-      runtime.version = known->second.version;
-      return;
-    }
-  }
-  std::string binary = found;
-  if (!runtime.resolve_args.empty()) {
-    std::vector<std::string> argv{found};
-    argv.insert(argv.end(), runtime.resolve_args.begin(), runtime.resolve_args.end());
-    if (auto resolved = runner_.run(argv)) {
-      std::string path = trimmed(*resolved);
-      if (runnable(path)) binary = path;
-    }
-  }
-  std::vector<std::string> argv{binary};
-  argv.insert(argv.end(), runtime.version_args.begin(), runtime.version_args.end());
-  auto printed = runner_.run(argv);
-  if (!printed) {
-    runtime.reason = printed.error().message;
+  auto found = look(runtime, candidate, Order::kFirst);
+  if (!found) {
+    runtime.reason = found.error().message;
     return;
   }
-  std::smatch match;
-  runtime.version = "?";
-  if (std::regex_search(*printed, match, std::regex{runtime.version_pattern}) && match.size() > 1)
-    runtime.version = match[1];
-  runtime.binary = binary;
-  std::lock_guard lock(mutex_);
-  known_[key] = {stamp, binary, runtime.version};
-  save();
+  runtime.binary = std::move(found->binary);
+  runtime.version = std::move(found->version);
+}
+
+std::vector<Toolchain> Prober::others(const RuntimeSpec& first, Failed failed) {
+  std::set<fs::path> files{real(first.binary)};
+  std::set<std::string> versions{"?", first.version};
+  std::vector<Toolchain> out;
+  for (const auto& candidate : all_candidates(first, search_path_)) {
+    if (!files.insert(real(candidate)).second) continue;
+    if (failed == Failed::kLeftOut && has_failed(first, candidate)) continue;
+    auto found = look(first, candidate, Order::kOther);
+    if (!found) continue;
+    fs::path file = real(found->binary);
+    bool is_new = file == real(candidate) || files.insert(file).second;
+    if (is_new && versions.insert(found->version).second) out.push_back(std::move(*found));
+  }
+  return out;
 }
 
 }  // namespace trivet::catalog

@@ -62,9 +62,7 @@ std::optional<Error> apply_overrides(FunctionSpec& spec, Unresolved& open,
     if (key == "interface") {
       spec.interface = value;
     } else if (key == "runtime") {
-      size_t at_sign = value.find('@');
-      spec.runtime = value.substr(0, at_sign);
-      if (at_sign != std::string::npos) spec.runtime_version = value.substr(at_sign + 1);
+      choose_runtime(value, spec);
     } else if (key == "mode") {
       if (value != "pool" && value != "oneshot")
         return wrong("mode must be pool or oneshot, not \"" + value + "\"");
@@ -80,36 +78,59 @@ std::optional<Error> apply_overrides(FunctionSpec& spec, Unresolved& open,
   return std::nullopt;
 }
 
-std::optional<Error> resolve_runtime(FunctionSpec& spec, const DiscoveryInput& input) {
+// The newest that fits what is asked for; without a range the default. What is missing altogether
+// is said to those who call.
+Result<RuntimePtr> choose_version(const FunctionSpec& spec, const RuntimePtr& first,
+                                  const DiscoveryInput& input) {
+  if (spec.runtime_version.empty()) return first;
+  std::string have;
+  for (bool again : {false, true}) {
+    std::vector<RuntimePtr> there = input.others(first, again);
+    if (first->available()) there.insert(there.begin(), first);
+    have.clear();
+    RuntimePtr best;
+    for (const auto& runtime : there) {
+      have += (have.empty() ? "" : ", ") + runtime->version + " (" + runtime->binary + ")";
+      bool fits = version_satisfies(runtime->version, spec.runtime_version);
+      if (fits && (!best || version_newer(runtime->version, best->version))) best = runtime;
+    }
+    if (best) return best;
+  }
+  if (have.empty()) return first;
+  std::vector<std::string> places = expand(first->binary_candidates, folders_of(*first));
+  for (auto& glob : expand(first->binary_versions, folders_of(*first))) places.push_back(glob);
+  return Error{ErrorCode::kRuntimeNotAvailable,
+               "no " + spec.runtime + " here is " + spec.runtime_version + "; there is " + have,
+               "install one that does, so that it is found as " + joined(places) + " (" +
+                   first->install + " installs the usual one), or ask for another"};
+}
+
+std::optional<Error> resolve_runtime(FunctionSpec& spec, RuntimePtr& runtime,
+                                     const DiscoveryInput& input) {
   if (spec.runtime.empty()) {
     if (spec.entrypoint.empty() && !find_entrypoint(spec, input))
       return wrong("neither runtime nor entrypoint is given, and " + spec.dir.string() +
                        " has no file that says it",
                    "write runtime: and entrypoint:");
-    RuntimePtr runtime =
+    RuntimePtr claimant =
         spec.runtime.empty() ? runtime_for(spec.dir / spec.entrypoint, input) : nullptr;
-    if (spec.runtime.empty() && !runtime)
+    if (spec.runtime.empty() && !claimant)
       return wrong("no runtime runs " + spec.entrypoint,
                    "write runtime:, or rename the file; `trivet runtimes` lists them");
-    if (runtime) spec.runtime = runtime->name;
+    if (claimant) spec.runtime = claimant->name;
   }
   auto found = input.runtimes.find(spec.runtime);
   if (found == input.runtimes.end()) {
     std::vector<std::string> names;
-    for (const auto& [name, runtime] : input.runtimes) names.push_back(name);
+    for (const auto& [name, known] : input.runtimes) names.push_back(name);
     std::string near = wire::nearest(spec.runtime, names);
     return wrong("there is no runtime \"" + spec.runtime + "\"",
                  near.empty() ? "runtimes are " + joined(names) : "did you mean \"" + near + "\"?");
   }
-  RuntimePtr runtime = input.probed(found->second);
-  if (!spec.runtime_version.empty() && runtime->available() &&
-      !version_satisfies(runtime->version, spec.runtime_version)) {
-    Error error = wrong("runtime " + spec.runtime + " is version " + runtime->version +
-                            ", the function asks for " + spec.runtime_version,
-                        "install that version, or change the manifest");
-    error.code = ErrorCode::kRuntimeNotAvailable;
-    return error;
-  }
+  auto chosen = choose_version(spec, input.probed(found->second), input);
+  if (!chosen) return std::move(chosen).error();
+  runtime = std::move(*chosen);
+  spec.runtime_key = runtime->name;
   if (spec.entrypoint.empty()) {
     std::error_code ec;
     for (const auto& name : runtime->entrypoints)
@@ -240,7 +261,7 @@ const std::string& shim_of(const RuntimeSpec& runtime, const DiscoveryInput& inp
 std::string version_of(const FunctionSpec& spec, const RuntimeSpec& runtime,
                        const DiscoveryInput& input) {
   Fingerprint print;
-  for (const std::string* part : {&spec.name, &spec.runtime, &spec.entrypoint, &spec.handler,
+  for (const std::string* part : {&spec.name, &spec.runtime_key, &spec.entrypoint, &spec.handler,
                                   &spec.interface, &runtime.version, &runtime.binary})
     print.add(*part);
   print.add(wire::format_duration(spec.limits.timeout));
@@ -287,8 +308,8 @@ std::optional<Error> resolve_function(FunctionSpec& spec, Unresolved open,
   std::error_code ec;
   if (!fs::is_directory(spec.dir, ec))
     return wrong("the folder " + spec.dir.string() + " does not exist");
-  if (auto error = resolve_runtime(spec, input)) return error;
-  RuntimePtr runtime = input.probed(input.runtimes.find(spec.runtime)->second);
+  RuntimePtr runtime;
+  if (auto error = resolve_runtime(spec, runtime, input)) return error;
   if (auto error = resolve_interface(spec, open, *runtime)) return error;
   bool comes_from_build = spec.build && !spec.build->output.empty();
   if (!fs::is_regular_file(spec.dir / spec.entrypoint, ec) && !comes_from_build)

@@ -105,9 +105,62 @@ TEST_F(ResolveTest, version_that_is_not_there_is_refused) {
   toys.write("f/main.toy");
   EXPECT_EQ(resolve("runtime: toy@3.11"), "");
   EXPECT_EQ(resolve("runtime: {engine: toy, version: \">=3.11 <4\"}"), "");
-  EXPECT_EQ(resolve("runtime: toy@3.12"),
-            "runtime toy is version 3.11.2, the function asks for 3.12");
+  EXPECT_EQ(resolve("runtime: toy@3.12"), "no toy here is 3.12; there is 3.11.2 (/bin/toy)");
   EXPECT_EQ(error->code, ErrorCode::kRuntimeNotAvailable);
+  toys.others = {"4.0.1"};
+  EXPECT_EQ(resolve("runtime: toy@3.12"),
+            "no toy here is 3.12; there is 3.11.2 (/bin/toy), 4.0.1 (/bin/toy-4.0.1)");
+}
+
+TEST_F(ResolveTest, a_version_that_is_missing_says_where_it_would_be_found) {
+  toys.write("f/main.toy");
+  RuntimeSpec runtime = *toys.runtimes["toy"];
+  runtime.binary_candidates = {"toy"};
+  runtime.binary_versions = {"toy-*", "${runtimes}/../toys/*/toy"};
+  runtime.install = "apt-get install toy";
+  toys.runtimes["toy"] = std::make_shared<RuntimeSpec>(runtime);
+  ASSERT_NE(resolve("runtime: toy@9"), "");
+  std::string beside = runtime.dir.parent_path().string() + "/../toys/*/toy";
+  EXPECT_NE(error->hint.find("toy, toy-*, " + beside), std::string::npos) << error->hint;
+  EXPECT_NE(error->hint.find("apt-get install toy"), std::string::npos) << error->hint;
+}
+
+TEST_F(ResolveTest, the_newest_that_fits_is_taken_and_without_a_range_the_default) {
+  toys.write("f/main.toy");
+  toys.others = {"3.9.18", "3.10.1", "4.1.0", "4.0.7"};
+  for (const auto& [asked, key] :
+       std::map<std::string, std::string>{{"toy", "toy"},
+                                          {"toy@3", "toy"},
+                                          {"toy@*", "toy@4.1.0"},
+                                          {"toy@3.9", "toy@3.9.18"},
+                                          {"\"toy@<3.11\"", "toy@3.10.1"},
+                                          {"\"toy@>=3.11 <4.1\"", "toy@4.0.7"},
+                                          {"{engine: toy, version: ~4.0}", "toy@4.0.7"}}) {
+    ASSERT_EQ(resolve("runtime: " + asked), "") << asked;
+    EXPECT_EQ(spec.runtime_key, key) << asked;
+    EXPECT_EQ(spec.runtime, "toy");
+  }
+  EXPECT_FALSE(toys.looked_again);
+  EXPECT_NE(resolve("runtime: toy@5"), "");
+  EXPECT_TRUE(toys.looked_again);
+}
+
+TEST_F(ResolveTest, a_version_runs_where_the_default_is_missing) {
+  toys.write("f/main.tin");
+  toys.others = {"4.1.0"};
+  ASSERT_EQ(resolve("runtime: tin@4"), "");
+  EXPECT_EQ(spec.runtime_key, "tin@4.1.0");
+  EXPECT_EQ(resolve("runtime: tin@3"), "no tin here is 3; there is 4.1.0 (/bin/tin-4.1.0)");
+  ASSERT_EQ(resolve("runtime: tin"), "");  // those who call are told
+  EXPECT_EQ(spec.runtime_key, "tin");
+}
+
+TEST_F(ResolveTest, another_version_of_the_runtime_is_another_version_of_the_function) {
+  toys.write("f/main.toy");
+  toys.others = {"4.1.0"};
+  std::string first = version_now("runtime: toy@3.11");
+  EXPECT_EQ(version_now("runtime: toy"), first);
+  EXPECT_NE(version_now("runtime: toy@4"), first);
 }
 
 TEST_F(ResolveTest, runtimes_are_suggested_or_listed) {
@@ -146,6 +199,9 @@ TEST_F(ResolveTest, overrides_win_over_the_manifest) {
   EXPECT_EQ(spec.interface, "stdio");
   EXPECT_EQ(spec.limits.timeout, Duration{3s});
   EXPECT_EQ(spec.runtime_version, "3");
+  toys.overrides["runtime"] = "toy";
+  ASSERT_EQ(resolve("runtime: toy@99"), "");
+  EXPECT_EQ(spec.runtime_version, "");
   toys.overrides = {{"timeout", "soon"}};
   EXPECT_EQ(resolve(), "timeout: \"soon\" is not a duration");
   toys.overrides = {{"mode", "thread"}};

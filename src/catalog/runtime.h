@@ -15,6 +15,12 @@ namespace trivet::catalog {
 struct BuildStep {
   std::string name;
   std::vector<std::string> command;  // with ${words}
+  std::string group;                 // of the steps with one name here, the first that applies runs
+  // It applies when all these files are in the function's folder, none of those is, and each of
+  // the files named last contains its text.
+  std::vector<std::string> when, unless;
+  std::map<std::string, std::string> mentions;
+  std::vector<std::string> inputs;  // globs: what its key is made of; empty = the build's
   bool operator==(const BuildStep&) const = default;
 };
 
@@ -27,7 +33,7 @@ enum class Start {
 std::string_view name(Start start);  // "zygote"
 
 struct RuntimeSpec {
-  std::string name;
+  std::string name;  // the folder's; "NAME@VERSION" for a version that is not the default
   std::string title;
   std::filesystem::path dir;        // absolute
   std::vector<std::string> shares;  // folders beside it whose files belong to it too
@@ -44,9 +50,13 @@ struct RuntimeSpec {
   std::vector<std::string> not_warm_with;  // beginnings of variables that matter at the start only
   std::map<std::string, std::string> env;
   std::vector<std::string> build_inputs;  // globs
-  std::vector<BuildStep> build_steps;     // empty = the source runs as it is
+  std::vector<BuildStep> build_steps;     // none that applies = the source runs as it is
+  std::vector<std::string> build_passes;  // beginnings of the host's variables that steps get
+  std::string run_in;  // with ${words}: where workers of what was built run; empty = the source
+  std::map<std::string, std::string> build_env;  // with ${words}: added to theirs
   std::vector<std::string> binary_candidates;
-  std::vector<std::string> resolve_args;  // run once to find the real path; empty = none
+  std::vector<std::string> binary_versions;  // globs: where other versions may be
+  std::vector<std::string> resolve_args;     // run once to find the real path; empty = none
   std::vector<std::string> version_args;
   std::string version_pattern;  // first group is the version
   std::string untested;         // why nobody has run it; empty = it is tested
@@ -58,6 +68,7 @@ struct RuntimeSpec {
   std::string version;
   std::string reason;
 
+  std::string family() const { return name.substr(0, name.find('@')); }  // the folder's name
   bool available() const { return !binary.empty(); }
   bool offers(std::string_view interface) const;
   // How a worker of that interface starts; empty = it cannot. `stdio` and the protocols of
@@ -74,6 +85,7 @@ struct RuntimeSpec {
 struct Words {
   std::string binary, runtime, runtimes, entrypoint, source, output, handler, interface;
   std::string lone = "no";  // "yes": the entrypoint is all there is, its folder is not the function
+  std::string cache{};      // of package managers, for all functions; while something is built
 };
 // Of what is known without a function.
 Words folders_of(const RuntimeSpec& runtime);

@@ -15,16 +15,16 @@ namespace fs = std::filesystem;
 constexpr std::string_view kStdio = "stdio";
 
 const std::vector<std::string>& word_names() {
-  static const std::vector<std::string> kNames{"binary",     "runtime",   "runtimes",
-                                               "entrypoint", "source",    "output",
-                                               "handler",    "interface", "lone"};
+  static const std::vector<std::string> kNames{"binary", "runtime", "runtimes", "entrypoint",
+                                               "source", "output",  "handler",  "interface",
+                                               "lone",   "cache"};
   return kNames;
 }
 
 const std::string& word(const Words& words, size_t index) {
-  const std::string* values[] = {&words.binary,     &words.runtime,   &words.runtimes,
-                                 &words.entrypoint, &words.source,    &words.output,
-                                 &words.handler,    &words.interface, &words.lone};
+  const std::string* values[] = {&words.binary, &words.runtime, &words.runtimes, &words.entrypoint,
+                                 &words.source, &words.output,  &words.handler,  &words.interface,
+                                 &words.lone,   &words.cache};
   return *values[index];
 }
 
@@ -47,6 +47,32 @@ void read_command(Reader& reader, std::vector<std::string>& target) {
     reader.fail(reader.node(), "unknown word ${" + name + "}");
 }
 
+void check_words(Reader& reader, const std::string& text) {
+  if (auto name = unknown_word({text}); !name.empty())
+    reader.fail(reader.node(), "unknown word ${" + name + "}");
+}
+
+void read_step(Reader& reader, BuildStep& step) {
+  reader.text("name", step.name);
+  read_command(reader, step.command);
+  reader.text("group", step.group);
+  reader.texts("when", step.when);
+  reader.texts("unless", step.unless);
+  reader.text_map("mentions", step.mentions);
+  reader.texts("inputs", step.inputs);
+}
+
+void read_build(Reader& reader, RuntimeSpec& spec) {
+  reader.texts("inputs", spec.build_inputs);
+  reader.maps("steps",
+              [&spec](Reader& r) { read_step(r, spec.build_steps.emplace_back(BuildStep{})); });
+  reader.texts("pass", spec.build_passes);
+  reader.text("run_in", spec.run_in);
+  check_words(reader, spec.run_in);
+  reader.text_map("env", spec.build_env);
+  for (const auto& variable : spec.build_env) check_words(reader, variable.second);
+}
+
 constexpr std::array<std::string_view, 3> kStarts{"exec", "spare", "zygote"};
 
 // A worker that knows nothing of its function yet cannot have it in its command.
@@ -65,6 +91,7 @@ void read_start(Reader& reader, RuntimeSpec& spec) {
 
 void read_toolchain(Reader& r, RuntimeSpec& spec) {
   r.texts("binary", spec.binary_candidates);
+  r.texts("versions", spec.binary_versions);
   r.texts("resolve", spec.resolve_args);
   r.map("version", [&spec](Reader& v) {
     v.texts("args", spec.version_args);
@@ -187,15 +214,7 @@ Result<RuntimeSpec> read_runtime(const fs::path& dir) {
     r.texts("not_warm_with", spec.not_warm_with);
   });
   reader.text_map("env", spec.env);
-  reader.map("build", [&spec](Reader& r) {
-    r.texts("inputs", spec.build_inputs);
-    r.maps("steps", [&spec](Reader& s) {
-      BuildStep step;
-      s.text("name", step.name);
-      read_command(s, step.command);
-      spec.build_steps.push_back(std::move(step));
-    });
-  });
+  reader.map("build", [&spec](Reader& r) { read_build(r, spec); });
   reader.take("conformance");  // the conformance suite's business
   if (!reader.failed() && spec.name != dir.filename().string())
     reader.fail(

@@ -55,5 +55,32 @@ TEST(Runtimes, packages_say_how_a_toolchain_is_installed_unless_the_folder_says_
   EXPECT_EQ(own.untested, "nobody has it");
 }
 
+TEST(Runtimes, a_step_says_when_it_runs_and_what_it_reads) {
+  RuntimeSpec spec = read("[json]", R"(pool: {command: [shim]}
+build:
+  inputs: ["**"]
+  run_in: "${output}/app"
+  env: {LIB: "${output}/lib"}
+  pass: [TOY_]
+  steps:
+    - {name: fetch, group: manager, when: [a.lock], unless: [lib], mentions: {a.lock: needs}, inputs: [a.lock], command: [get, "${cache}"]}
+    - {name: compile, command: [make]}
+)");
+  ASSERT_EQ(spec.build_steps.size(), 2u);
+  const BuildStep& step = spec.build_steps[0];
+  EXPECT_EQ(step.group, "manager");
+  EXPECT_EQ(step.when, std::vector<std::string>{"a.lock"});
+  EXPECT_EQ(step.unless, std::vector<std::string>{"lib"});
+  EXPECT_EQ(step.mentions.at("a.lock"), "needs");
+  EXPECT_EQ(step.inputs, std::vector<std::string>{"a.lock"});
+  EXPECT_TRUE(spec.build_steps[1].when.empty());
+  EXPECT_EQ(spec.run_in, "${output}/app");
+  EXPECT_EQ(spec.build_env.at("LIB"), "${output}/lib");
+  EXPECT_EQ(spec.build_passes, std::vector<std::string>{"TOY_"});
+  Words words;
+  words.cache = "/packages";
+  EXPECT_EQ(expand(step.command, words).back(), "/packages");
+}
+
 }  // namespace
 }  // namespace trivet::catalog

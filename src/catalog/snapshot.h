@@ -35,7 +35,9 @@ struct TransparentHash {
 
 struct Snapshot {
   uint64_t generation = 0;
-  std::map<std::string, RuntimePtr, std::less<>> runtimes;
+  std::map<std::string, RuntimePtr, std::less<>> runtimes;  // each with its default toolchain
+  // The others that were found, by "NAME@VERSION": runtimes of their own.
+  std::map<std::string, RuntimePtr, std::less<>> versions;
   std::unordered_map<std::string, FunctionPtr, TransparentHash, std::equal_to<>> functions;
   std::vector<Problem> problems;
 
@@ -45,8 +47,13 @@ struct Snapshot {
     return it == functions.end() ? nullptr : it->second;
   }
   RuntimePtr runtime(std::string_view name) const {
-    auto it = runtimes.find(name);
-    return it == runtimes.end() ? nullptr : it->second;
+    const auto& named = name.find('@') == name.npos ? runtimes : versions;
+    auto it = named.find(name);
+    return it == named.end() ? nullptr : it->second;
+  }
+  // The one that runs that function.
+  RuntimePtr runtime_of(const FunctionSpec& spec) const {
+    return runtime(spec.runtime_key.empty() ? spec.runtime : spec.runtime_key);
   }
   // The problem recorded for that function, nullptr when there is none.
   const Problem* problem(std::string_view function) const {

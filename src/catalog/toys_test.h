@@ -33,7 +33,10 @@ struct Toys {
     return scratch.write("functions/" + std::string{below}, text);
   }
   DiscoveryInput input() {
-    return {root.empty() ? functions() : root, runtimes, environment, overrides,
+    return {root.empty() ? functions() : root,
+            runtimes,
+            environment,
+            overrides,
             [this](const RuntimePtr& runtime) {
               probed.push_back(runtime->name);
               auto copy = std::make_shared<RuntimeSpec>(*runtime);
@@ -43,6 +46,18 @@ struct Toys {
               else
                 copy->binary = "/bin/" + runtime->name;
               return copy;
+            },
+            [this](const RuntimePtr& first, bool again) {
+              looked_again = looked_again || again;
+              std::vector<RuntimePtr> out;
+              for (const auto& version : others) {
+                auto copy = std::make_shared<RuntimeSpec>(*first);
+                copy->name += "@" + version;
+                copy->version = version;
+                copy->binary = "/bin/" + first->name + "-" + version;
+                out.push_back(std::move(copy));
+              }
+              return out;
             }};
   }
 
@@ -50,6 +65,8 @@ struct Toys {
   std::filesystem::path root;  // empty = functions()
   std::map<std::string, RuntimePtr, std::less<>> runtimes;
   std::map<std::string, std::string> environment, overrides;
+  std::vector<std::string> others;  // versions of every runtime beside 3.11.2
+  bool looked_again = false;
   std::string missing;  // the runtime whose toolchain is not there
   std::vector<std::string> probed;
 };

@@ -48,6 +48,10 @@ bool satisfies_one(const Numbers& have, std::string_view wanted) {
 
 }  // namespace
 
+bool version_newer(std::string_view version, std::string_view than) {
+  return numbers(version).part > numbers(than).part;
+}
+
 bool version_satisfies(std::string_view version, std::string_view wanted) {
   Numbers have = numbers(version);
   std::istringstream parts{std::string{wanted}};

@@ -53,6 +53,14 @@ TEST(VersionSatisfies, unknown_version_satisfies_no_number) {
     EXPECT_FALSE(version_satisfies("?", wanted)) << wanted;
 }
 
+TEST(VersionNewer, numbers_are_compared_not_letters) {
+  EXPECT_TRUE(version_newer("3.10.1", "3.9.18"));
+  EXPECT_TRUE(version_newer("22.1", "22.0.9"));
+  EXPECT_TRUE(version_newer("1", "?"));
+  for (const char* version : {"3.9.18", "3.10.1", "3.10", "?"})
+    EXPECT_FALSE(version_newer(version, "3.10.1")) << version;
+}
+
 TEST(VersionSatisfies, nonsense_is_never_satisfied) {
   for (std::string_view wanted :
        {"newest", "=>1", "!1", ">", "^", ">=x", "99999999999999999999", ">=1 nonsense"})

@@ -32,6 +32,7 @@ struct Common {
   std::vector<std::string> listen{"127.0.0.1:7007"};  // of serve and dev
   int shards = 0;                                     // of serve and dev: 0 = half of the CPUs
   int max_workers = 1'000;                            // of serve and dev: over all functions
+  int max_builds = 0;                                 // at once; 0 = one for each CPU
   uint64_t max_memory = 0;                            // likewise, bytes; 0 = any
   uint64_t spare_memory = 256ULL << 20;               // of a runtime's spares, bytes; 0 = none
   bool quiet = false;
@@ -54,6 +55,7 @@ void add_bench(CLI::App& app, Common& common, Action& action);
 void add_debug(CLI::App& app, Common& common, Action& action);
 void add_port(CLI::App& app, Common& common, Action& action);
 void add_shell(CLI::App& app, Common& common, Action& action);
+void add_cache(CLI::App& app, Common& common, Action& action);
 
 // Fills `common` from the settings files (settings.cc says which). kInvalidInput with the file's
 // name.

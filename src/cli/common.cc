@@ -122,6 +122,7 @@ HostConfig host_config(const Common& common, std::string root) {
   HostConfig config;
   config.root = std::move(root);
   config.data_dir = common.data;
+  config.max_builds = common.max_builds;
   config.runtime_dirs = common.runtimes;
   config.access_token = common.token;
   return config;

@@ -142,7 +142,7 @@ int main(int argc, char** argv) {
   for (auto add : {trivet::cli::add_run, trivet::cli::add_serve, trivet::cli::add_invoke,
                    trivet::cli::add_make, trivet::cli::add_show, trivet::cli::add_logs,
                    trivet::cli::add_runtimes, trivet::cli::add_bench, trivet::cli::add_debug,
-                   trivet::cli::add_port, trivet::cli::add_shell})
+                   trivet::cli::add_port, trivet::cli::add_shell, trivet::cli::add_cache})
     add(app, common, action);
   app.footer("`trivet help VERB` explains a verb.");
   try {

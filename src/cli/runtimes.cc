@@ -1,8 +1,8 @@
 // trivet runtimes, trivet doctor: every runtime with its toolchain; what is missing and what
 // installs it.
-#include <sys/wait.h>
 #include <unistd.h>
 
+#include <sys/wait.h>
 #include <cstdlib>
 #include <iostream>
 #include <map>
@@ -20,8 +20,7 @@ std::string joined(const json::value& list) {
   return out;
 }
 
-std::string version_of(const json::object& row) {
-  std::string version = row.at("available").as_bool() ? cell(row, "version") : "missing";
+std::string tested(const json::object& row, const std::string& version) {
   return row.at("untested").as_string().empty() ? version : version + ", untested";
 }
 
@@ -35,21 +34,36 @@ int runtimes(const Common& common) {
   Table table({"RUNTIME", "VERSION", "MODES", "INTERFACES", "BINARY"});
   for (const auto& item : value->as_array()) {
     const auto& row = item.as_object();
-    bool there = row.at("available").as_bool();
-    table.add({cell(row, "name"), version_of(row), joined(row.at("modes")),
-               joined(row.at("interfaces")), there ? cell(row, "binary") : cell(row, "install")});
+    std::string modes = joined(row.at("modes")), interfaces = joined(row.at("interfaces"));
+    if (!row.at("available").as_bool())
+      table.add(
+          {cell(row, "name"), tested(row, "missing"), modes, interfaces, cell(row, "install")});
+    for (const auto& each : row.at("versions").as_array()) {
+      const auto& version = each.as_object();
+      table.add({cell(version, "name"), tested(row, cell(version, "version")), modes, interfaces,
+                 cell(version, "binary")});
+    }
   }
   table.print();
   return 0;
 }
 
-// Runtimes of functions that are here and whose toolchain is not.
-Result<std::set<std::string>> needed(const Common& common) {
+// What functions that are here lack.
+struct Needed {
+  std::set<std::string> runtimes;  // whose toolchain is missing
+  json::array versions;            // problems: no version that is here fits
+};
+
+Result<Needed> needed(const Common& common) {
   auto value = fetch(common, "/v1/functions", ".");
   if (!value) return std::move(value).error();
-  std::set<std::string> out;
+  Needed out;
   for (const auto& item : value->as_object().at("functions").as_array())
-    if (!item.as_object().at("available").as_bool()) out.insert(cell(item.as_object(), "runtime"));
+    if (!item.as_object().at("available").as_bool())
+      out.runtimes.insert(cell(item.as_object(), "runtime"));
+  for (const auto& problem : value->as_object().at("problems").as_array())
+    if (cell(problem.as_object(), "code") == traits(ErrorCode::kRuntimeNotAvailable).name)
+      out.versions.push_back(problem);
   return out;
 }
 
@@ -117,36 +131,46 @@ Result<int> install_missing(const Common& common, const std::vector<std::string>
   return failed;
 }
 
-json::value as_json(const json::array& rows, const std::set<std::string>& harmful) {
+json::value as_json(const json::array& rows, const std::set<std::string>& harmful,
+                    const json::array& versions) {
   json::array missing;
   for (const auto& name : harmful) missing.emplace_back(name);
   return json::object{
       {"runtimes", rows},
       {"missing_needed", std::move(missing)},
+      {"missing_versions", versions},
       {"sandbox", json::object{{"level", "trusted"},
                                {"active", json::array{}},
                                {"note", "functions run unconfined in this version"}}}};
 }
 
 void print_row(const json::object& row, bool is_needed) {
-  const std::string untested = cell(row, "untested");
+  const std::string untested{row.at("untested").as_string()};
   const std::string mark = untested.empty() ? "" : "; untested: " + untested;
-  if (row.at("available").as_bool()) {
-    std::cout << "ok       " << cell(row, "name") << " " << cell(row, "version") << " ("
-              << cell(row, "binary") << ")" << mark << "\n";
-    return;
+  for (const auto& each : row.at("versions").as_array()) {
+    const auto& version = each.as_object();
+    bool is_default = version.at("default").as_bool();
+    std::cout << (is_default ? "ok       " : "also     ") << cell(row, "name") << " "
+              << cell(version, "version") << " (" << cell(version, "binary") << ")" << mark << "\n";
   }
+  if (row.at("available").as_bool()) return;
   std::cout << "missing  " << cell(row, "name") << ": " << cell(row, "reason")
             << (is_needed ? "; functions here need it" : "") << mark
             << "\n         install: " << cell(row, "install") << "\n";
 }
 
-void print_report(const json::array& rows, const std::set<std::string>& wanted, size_t harmful) {
+void print_report(const json::array& rows, const Needed& wanted, size_t harmful) {
   int missing = 0;
   for (const auto& item : rows) {
     const auto& row = item.as_object();
-    print_row(row, wanted.contains(cell(row, "name")));
+    print_row(row, wanted.runtimes.contains(cell(row, "name")));
     if (!row.at("available").as_bool()) ++missing;
+  }
+  for (const auto& problem : wanted.versions) {
+    std::cout << "missing  " << printable(cell(problem.as_object(), "message")) << "\n         "
+              << printable(cell(problem.as_object(), "hint")) << "\n";
+    ++missing;
+    ++harmful;
   }
   std::cout << "sandbox  none: functions run unconfined in this version\n";
   if (missing > 0)
@@ -168,13 +192,15 @@ int doctor(const Common& common, const std::vector<std::string>& names, bool fix
   std::set<std::string> harmful;
   for (const auto& row : *rows)
     if (std::string name = cell(row.as_object(), "name");
-        !row.at("available").as_bool() && (wanted->contains(name) || !names.empty()))
+        !row.at("available").as_bool() && (wanted->runtimes.contains(name) || !names.empty()))
       harmful.insert(name);
   if (common.as_json())
-    std::cout << json::serialize(as_json(*rows, harmful)) << "\n";
+    std::cout << json::serialize(as_json(*rows, harmful, wanted->versions)) << "\n";
   else
     print_report(*rows, *wanted, harmful.size());
-  return harmful.empty() && *failed == 0 ? 0 : traits(ErrorCode::kRuntimeNotAvailable).exit_code;
+  return harmful.empty() && wanted->versions.empty() && *failed == 0
+             ? 0
+             : traits(ErrorCode::kRuntimeNotAvailable).exit_code;
 }
 
 }  // namespace

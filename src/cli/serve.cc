@@ -152,6 +152,11 @@ void add_budget(CLI::App& verb, Common& common) {
       ->envname("TRIVET_MAX_MEMORY")
       ->transform(CLI::AsSizeValue(true))
       ->capture_default_str();
+  verb.add_option("--max-builds", common.max_builds,
+                  "of all functions at once, the others wait; 0: one for each CPU")
+      ->envname("TRIVET_MAX_BUILDS")
+      ->check(CLI::Range(0, 1'000))
+      ->capture_default_str();
   verb.add_option("--spare-memory", common.spare_memory,
                   "of the spares of one runtime; 0: no spares and no zygotes")
       ->envname("TRIVET_SPARE_MEMORY")

@@ -29,7 +29,8 @@ std::vector<fs::path> settings_files() {
 // A project comes from others: it may not say where to send our calls, nor as whom.
 bool is_project_key(const std::string& key) {
   return key == "listen" || key == "data" || key == "output" || key == "runtimes" ||
-         key == "max_workers" || key == "shards" || key == "max_memory" || key == "spare_memory";
+         key == "max_workers" || key == "shards" || key == "max_memory" || key == "spare_memory" ||
+         key == "max_builds";
 }
 
 template <class T>
@@ -62,10 +63,10 @@ Status take(Common& common, const std::string& key, const std::vector<std::strin
   } else if (key == "max_memory" || key == "spare_memory") {
     if (!to_bytes(value, key == "max_memory" ? common.max_memory : common.spare_memory))
       return Error{ErrorCode::kInvalidInput, key + " is \"" + value + "\"", "like 8GiB"};
-  } else if (key == "max_workers") {
-    if (!to_number(value, common.max_workers) || common.max_workers < 1)
-      return Error{ErrorCode::kInvalidInput, "max_workers is \"" + value + "\"",
-                   "a number, at least 1"};
+  } else if (key == "max_workers" || key == "max_builds") {
+    int& number = key == "max_workers" ? common.max_workers : common.max_builds;
+    if (!to_number(value, number) || number < 1)
+      return Error{ErrorCode::kInvalidInput, key + " is \"" + value + "\"", "a number, at least 1"};
   } else if (key == "shards") {
     if (!to_number(value, common.shards) || common.shards < 0 || common.shards > kShardsMost)
       return Error{ErrorCode::kInvalidInput, "shards is \"" + value + "\"",
@@ -73,7 +74,7 @@ Status take(Common& common, const std::string& key, const std::vector<std::strin
   } else if (key != "output") {
     return Error{ErrorCode::kInvalidInput, "unknown setting \"" + key + "\"",
                  "there are server, listen, data, output, token, runtimes, max_workers, shards, "
-                 "max_memory and spare_memory"};
+                 "max_memory, max_builds and spare_memory"};
   } else if (value != "table" && value != "json") {
     return Error{ErrorCode::kInvalidInput, "output is \"" + value + "\"", "table or json"};
   } else {

@@ -20,6 +20,13 @@ int say_how_many(size_t problems) {
   return 0;
 }
 
+// "toy", "toy@3", "toy (missing)"
+std::string runtime_text(const json::object& row) {
+  std::string asked{row.at("runtime_asked").as_string()};
+  return cell(row, "runtime") + (asked.empty() ? "" : "@" + asked) +
+         (row.at("available").as_bool() ? "" : " (missing)");
+}
+
 int ls(const Common& common, const std::string& root) {
   auto value = root.empty() ? fetch(common, "/v1/functions", ".")
                             : view_folder(common, "/v1/functions", root);
@@ -32,10 +39,8 @@ int ls(const Common& common, const std::string& root) {
   Table table({"NAME", "RUNTIME", "INTERFACE", "MODE", "TIMEOUT", "ENTRYPOINT"});
   for (const auto& item : value->as_object().at("functions").as_array()) {
     const auto& row = item.as_object();
-    table.add({cell(row, "name"),
-               cell(row, "runtime") + (row.at("available").as_bool() ? "" : " (missing)"),
-               cell(row, "interface"), cell(row, "mode"), cell(row, "timeout_ms") + " ms",
-               cell(row, "path") + "/" + cell(row, "entrypoint")});
+    table.add({cell(row, "name"), runtime_text(row), cell(row, "interface"), cell(row, "mode"),
+               cell(row, "timeout_ms") + " ms", cell(row, "path") + "/" + cell(row, "entrypoint")});
   }
   table.print();
   for (const auto& item : problems) {
@@ -149,6 +154,7 @@ int config(const Common& common, const std::vector<std::string>& listen, bool or
       {"--max-workers", "TRIVET_MAX_WORKERS", std::to_string(common.max_workers)},
       {"--shards", "TRIVET_SHARDS", std::to_string(common.shards)},
       {"--max-memory", "TRIVET_MAX_MEMORY", std::to_string(common.max_memory)},
+      {"--max-builds", "TRIVET_MAX_BUILDS", std::to_string(common.max_builds)},
       {"--spare-memory", "TRIVET_SPARE_MEMORY", std::to_string(common.spare_memory)},
       {"--runtimes", "TRIVET_RUNTIMES", listed(common.runtimes)},
       {"--token", "TRIVET_TOKEN", common.token.empty() ? "" : "(set)"}};

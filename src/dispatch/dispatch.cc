@@ -216,7 +216,7 @@ Result<ServedPtr> Dispatcher::resolve(const std::string& function) {
   if (serving != serving_.end()) return serving->second;
   catalog::FunctionPtr spec = snapshot_->find(function);
   if (!spec) return not_found(function);
-  catalog::RuntimePtr runtime = snapshot_->runtime(spec->runtime);
+  catalog::RuntimePtr runtime = snapshot_->runtime_of(*spec);
   if (!runtime)
     return Error{ErrorCode::kRuntimeNotAvailable, "there is no runtime " + spec->runtime};
   return serving_.emplace(function, make_served(std::move(spec), std::move(runtime))).first->second;

@@ -23,8 +23,15 @@ worker::LaunchPlan plan_launch(const catalog::FunctionSpec& spec,
   plan.argv = catalog::expand(runtime.command_of(spec.interface), words);
   plan.env = builder::base_environment(runtime.env);
   plan.dir = spec.dir.string();
-  plan.entrypoint = artifact.entrypoint;
   plan.output = artifact.output.string();
+  if (!plan.output.empty()) {
+    if (!runtime.run_in.empty()) plan.dir = catalog::expand({runtime.run_in}, words).front();
+    auto env = runtime.env;
+    for (const auto& [key, value] : runtime.build_env)
+      env[key] = catalog::expand({value}, words).front();
+    plan.env = builder::base_environment(env);
+  }
+  plan.entrypoint = artifact.entrypoint;
   plan.handler = spec.handler;
   plan.interface = spec.interface;
   plan.function_env = spec.env;

@@ -41,7 +41,7 @@ void Dispatcher::adopt(catalog::SnapshotPtr snapshot) {
 // Begins what has to happen to a version that is being served; false: it ends now.
 bool Dispatcher::replace(const std::string& name, const ServedPtr& old) {
   auto spec = snapshot_->find(name);
-  auto runtime = spec ? snapshot_->runtime(spec->runtime) : nullptr;
+  auto runtime = spec ? snapshot_->runtime_of(*spec) : nullptr;
   auto is_current = [&](const Served& served) {
     if (!spec || runtime.get() != &served.runtime()) return false;
     const auto& its = served.spec();  // a change that was taken back is none

@@ -1,7 +1,9 @@
 #include "gateway/views.h"
 
+#include <algorithm>
 #include <boost/json.hpp>
 
+#include "catalog/discovery.h"
 #include "catalog/route_shape.h"
 #include "os/spawn.h"
 #include "wire/text.h"
@@ -53,10 +55,11 @@ json::object reasons(const std::array<int64_t, worker::kEndReasonCount>& ends) {
 }  // namespace
 
 json::object function_row(const catalog::FunctionSpec& spec, const catalog::Snapshot& snapshot) {
-  auto runtime = snapshot.runtime(spec.runtime);
+  auto runtime = snapshot.runtime_of(spec);
   json::object row{{"name", spec.name},
                    {"runtime", spec.runtime},
                    {"runtime_version", runtime ? runtime->version : ""},
+                   {"runtime_asked", spec.runtime_version},
                    {"available", runtime && runtime->available()},
                    {"interface", spec.interface},
                    {"mode", spec.mode == catalog::Mode::kPool ? "pool" : "oneshot"},
@@ -90,6 +93,8 @@ Result<json::value> function_view(const ViewSources& from, const Census& census,
                  "`trivet ls` lists the functions"};
   }
   json::object row = function_row(*spec, snapshot);
+  auto runtime = snapshot.runtime_of(*spec);
+  row["binary"] = runtime ? runtime->binary : "";
   row["handler"] = spec->handler;
   row["manifest"] = spec->manifest.string();
   row["pristine"] = spec->pristine;
@@ -126,11 +131,12 @@ Result<json::value> function_view(const ViewSources& from, const Census& census,
 
 // Of the starts that calls of this runtime's functions have waited for; null before the first.
 json::value mean_start_ms(const ViewSources& from, const Census& census,
-                          const std::string& runtime) {
+                          const catalog::RuntimePtr& runtime) {
   double sum_s = 0;
   int64_t count = 0;
-  for (const auto& [name, spec] : from.dispatcher.snapshot()->functions) {
-    if (spec->runtime != runtime) continue;
+  const auto& snapshot = *from.dispatcher.snapshot();
+  for (const auto& [name, spec] : snapshot.functions) {
+    if (snapshot.runtime_of(*spec) != runtime) continue;
     auto found = census.stats.functions().find(name);
     if (found == census.stats.functions().end()) continue;
     sum_s += found->second.start.sum_s;
@@ -138,6 +144,26 @@ json::value mean_start_ms(const ViewSources& from, const Census& census,
   }
   if (count == 0) return nullptr;
   return sum_s * 1000 / static_cast<double>(count);
+}
+
+// Of one runtime: the default first, then the others, newest first.
+json::array versions_of(const ViewSources& from, const Census& census,
+                        const catalog::RuntimePtr& runtime) {
+  std::vector<catalog::RuntimePtr> found;
+  for (const auto& [name, version] : from.dispatcher.snapshot()->versions)
+    if (version->family() == runtime->name) found.push_back(version);
+  std::sort(found.begin(), found.end(), [](const auto& a, const auto& b) {
+    return catalog::version_newer(a->version, b->version);
+  });
+  if (runtime->available()) found.insert(found.begin(), runtime);
+  json::array out;
+  for (const auto& version : found)
+    out.push_back(json::object{{"name", version->name},
+                               {"version", version->version},
+                               {"binary", version->binary},
+                               {"default", version == runtime},
+                               {"cold_ms", mean_start_ms(from, census, version)}});
+  return out;
 }
 
 json::value runtimes_view(const ViewSources& from, const Census& census) {
@@ -159,7 +185,8 @@ json::value runtimes_view(const ViewSources& from, const Census& census) {
                                {"extensions", texts(runtime->extensions)},
                                {"start", catalog::name(runtime->start)},
                                {"untested", runtime->untested},
-                               {"cold_ms", mean_start_ms(from, census, name)}});
+                               {"cold_ms", mean_start_ms(from, census, runtime)},
+                               {"versions", versions_of(from, census, runtime)}});
   }
   return out;
 }

@@ -23,7 +23,7 @@ worker::Call call_of(CallRequest request, int64_t unix_ms, Instant now) {
 }
 
 FunctionView view_of(const catalog::FunctionSpec& spec, const catalog::Snapshot& snapshot) {
-  auto runtime = snapshot.runtime(spec.runtime);
+  auto runtime = snapshot.runtime_of(spec);
   return {spec.name,
           spec.runtime,
           runtime ? runtime->version : "",

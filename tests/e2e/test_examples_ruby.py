@@ -79,3 +79,11 @@ def test_an_application_calls_other_functions_and_fails_by_itself(server):
     with pytest.raises((http.client.IncompleteRead, ConnectionError)):
         server.request("GET", "/function/plain/breaks")
     assert server.request("GET", "/function/plain/call").text == "8"
+
+
+def test_a_gem_that_is_not_installed_is_named(tmp_path):
+    (tmp_path / "needs.rb").write_text("require 'no_gem_of_this_name'\ndef handler(input) = input\n")
+    with Server(tmp_path) as server:
+        for _ in range(2):
+            reply = server.post("/function/needs", {})
+            assert reply.status == 503 and "cannot load such file -- no_gem_of_this_name" in reply.text

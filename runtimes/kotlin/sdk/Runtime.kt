@@ -12,18 +12,18 @@ class RuntimeRequest(private val inner: io.openruntimes.java.RuntimeRequest) {
   val bodyRaw: String get() = inner.bodyText
 
   /** A body that is a JSON object. Of one that may be anything else, see [body]. */
-  val bodyJson: MutableMap<String, Any> get() = inner.getBodyJson()
+  val bodyJson: MutableMap<String, Any> get() = inner.bodyJson
 
   /** The parsed body when the content type is JSON, else its text. */
   val body: Any get() = inner.body
-  val headers: Map<String, String> get() = inner.headers
+  val headers: MutableMap<String, String> get() = inner.headers
   val method: String get() = inner.method
   val url: String get() = inner.url
   val scheme: String get() = inner.scheme
   val host: String get() = inner.host
   val port: Int get() = inner.port
   val path: String get() = inner.path
-  val query: Map<String, String> get() = inner.query
+  val query: MutableMap<String, String> get() = inner.query
   val queryString: String get() = inner.queryString
 }
 

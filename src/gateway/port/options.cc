@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <filesystem>
 
+#include "catalog/manifest.h"
 #include "gateway/port/request.h"
 #include "wire/text.h"
 
@@ -119,7 +120,7 @@ Result<FunctionSpec> read_pool_options(const std::string& runtime, const Term& o
   auto pairs = pairs_of(options);
   if (!pairs) return Error{ErrorCode::kInvalidRequest, "Options must be a map or a list of pairs"};
   FunctionSpec spec;
-  spec.runtime = runtime;
+  catalog::choose_runtime(runtime, spec);
   spec.interface = "module";
   spec.dir = ".";
   spec.scale.min = spec.scale.max = 2;

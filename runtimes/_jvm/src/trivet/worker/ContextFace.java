@@ -56,7 +56,7 @@ final class ContextFace implements Face {
       Object value = entry.getValue();
       if (name.equals("content-type")) type = String.valueOf(value);
       else if (!name.startsWith(HIDDEN)) {
-        for (Object item : value instanceof Iterable<?> items ? items : List.of(String.valueOf(value))) headers.add(List.of(name, Failures.cut(String.valueOf(item))));
+        for (Object item : value instanceof Iterable<?> items ? items : List.of(String.valueOf(value).split("\n"))) headers.add(List.of(name, Failures.cut(String.valueOf(item))));
       }
     }
     headers.add(List.of("content-type", Failures.cut(contentType(type))));

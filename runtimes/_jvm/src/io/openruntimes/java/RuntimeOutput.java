@@ -10,6 +10,10 @@ public class RuntimeOutput {
   private final int statusCode;
   private final Map<String, ?> headers;
 
+  public RuntimeOutput(byte[] body, int statusCode, Map<String, ?> headers) {
+    this(body, null, statusCode, headers);
+  }
+
   public RuntimeOutput(byte[] body, Iterator<?> stream, int statusCode, Map<String, ?> headers) {
     this.body = body;
     this.stream = stream;
@@ -30,7 +34,7 @@ public class RuntimeOutput {
     return statusCode;
   }
 
-  /** A value may be a list: then the header is sent once per item. */
+  /** A value may be a list, or a text of several lines: then the header is sent once for each. */
   public Map<String, ?> getHeaders() {
     return headers;
   }

@@ -38,17 +38,27 @@ public class RuntimeRequest {
     return getBodyText();
   }
 
-  /** What the body holds: most often a map. A body that is not JSON throws. */
+  /** A body that is a JSON object. Of one that may be anything else, see getBody(). A body that is not JSON throws. */
   @SuppressWarnings("unchecked")
-  public <T> T getBodyJson() {
-    return (T) JsonReader.parse(body);
+  public Map<String, Object> getBodyJson() {
+    if (parsed() instanceof Map<?, ?> map) return (Map<String, Object>) map;
+    throw new IllegalArgumentException("the body is JSON, but no object: getBody() takes any value");
+  }
+
+  // User code looks at the body, so what is wrong with it is an error of user code, which it may catch.
+  private Object parsed() {
+    try {
+      return JsonReader.parse(body);
+    } catch (RuntimeException wrong) {
+      throw new IllegalArgumentException(wrong.getMessage());
+    }
   }
 
   /** The parsed body when the content type is JSON, else its text. */
   public Object getBody() {
     String type = getHeaders().getOrDefault("content-type", "").toLowerCase(Locale.ROOT);
     if (!type.startsWith("application/json")) return getBodyText();
-    return body.length > 0 ? getBodyJson() : new LinkedHashMap<String, Object>();
+    return body.length > 0 ? parsed() : new LinkedHashMap<String, Object>();
   }
 
   public Map<String, String> getHeaders() {

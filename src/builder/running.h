@@ -1,0 +1,30 @@
+#pragma once
+// One build that callers of the same version share. Private to the builder.
+
+#include <optional>
+
+#include "builder/builder.h"
+
+namespace trivet::builder {
+
+struct Builder::Running {
+  Running(loop::Loop& loop, catalog::FunctionPtr s, catalog::RuntimePtr r)
+      : done(loop),
+        nudge(loop),
+        spec(std::move(s)),
+        runtime(std::move(r)),
+        time_left(spec->build_limits.timeout),
+        scope(loop) {}
+  loop::Event done;   // `outcome` is there
+  loop::Event nudge;  // somebody came or went, or it is done
+  catalog::FunctionPtr spec;
+  catalog::RuntimePtr runtime;
+  Duration time_left;  // for what still has to run
+  int callers = 0;
+  bool has_begun = false;  // had a slot
+  size_t step = 0, steps = 0;
+  std::optional<Result<Artifact>> outcome;
+  loop::Scope scope;  // of the build itself: to drop it is to cancel it
+};
+
+}  // namespace trivet::builder

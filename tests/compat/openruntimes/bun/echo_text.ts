@@ -1,0 +1,1 @@
+export default ({ req, res }: any) => res.text(req.bodyText);

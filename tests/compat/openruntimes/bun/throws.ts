@@ -1,0 +1,3 @@
+export default async (_context: any) => {
+  throw new Error("kaboom");
+};

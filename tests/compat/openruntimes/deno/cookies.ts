@@ -1,0 +1,6 @@
+export default async ({ res }: any) => {
+  return res.text("ok", 200, {
+    "set-cookie": ["cookie=value; path=/", "cookie2=value2; path=/"],
+    "x-other": "one",
+  });
+};

@@ -1,0 +1,1 @@
+export default async (context: any) => context.res.empty();

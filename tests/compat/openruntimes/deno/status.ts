@@ -1,0 +1,4 @@
+export default async (context: any) => {
+  context.res.text("This should be ignored.");
+  return context.res.text("I am a teapot", 418);
+};

@@ -1,0 +1,1 @@
+export default async ({ req, res }: any) => res.json({ greeting: `Grüße, ${req.bodyText}! 👋` });

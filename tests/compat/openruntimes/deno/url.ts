@@ -1,0 +1,4 @@
+export default async ({ req, res }: any) => {
+  const { method, scheme, host, port, path, queryString, url } = req;
+  return res.json({ method, scheme, host, port, path, queryString, url });
+};

@@ -1,0 +1,7 @@
+package io.openruntimes.java;
+
+public class Empty {
+  public RuntimeOutput main(RuntimeContext context) throws Exception {
+    return context.getRes().empty();
+  }
+}

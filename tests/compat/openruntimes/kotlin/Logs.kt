@@ -1,0 +1,11 @@
+package io.openruntimes.kotlin
+
+class Logs {
+    fun main(context: RuntimeContext): RuntimeOutput {
+        context.log("Debug log")
+        context.log(42)
+        context.log("engine:", "open-runtimes")
+        context.error("Error log")
+        return context.res.text("logged")
+    }
+}

@@ -1,0 +1,10 @@
+package io.openruntimes.kotlin
+
+class Redirect {
+    fun main(context: RuntimeContext): RuntimeOutput {
+        if (context.req.path == "/temporary") {
+            return context.res.redirect("https://example.com/?a=b&c=d", 302)
+        }
+        return context.res.redirect("https://github.com/")
+    }
+}

@@ -1,0 +1,4 @@
+export default async ({ req, res }) => {
+  const bytes = Buffer.from(req.bodyBinary).reverse();
+  return res.binary(bytes, 200, { 'content-type': req.headers['content-type'] });
+};

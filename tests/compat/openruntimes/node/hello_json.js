@@ -1,0 +1,3 @@
+module.exports = async (context) => {
+  return context.res.json({ message: 'Hello Open Runtimes', ok: true });
+};

@@ -1,0 +1,3 @@
+module.exports = async (context) => {
+  context.res.text('This should be ignored, as it is not returned.');
+};

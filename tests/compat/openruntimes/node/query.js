@@ -1,0 +1,3 @@
+module.exports = async (context) => {
+  return context.res.json(context.req.query, 200, { 'x-query': context.req.queryString });
+};

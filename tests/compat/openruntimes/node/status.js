@@ -1,0 +1,4 @@
+module.exports = async (context) => {
+  context.res.text('This should be ignored.');
+  return context.res.text('I am a teapot', 418);
+};

@@ -1,0 +1,3 @@
+module.exports = async (context) => {
+  throw new Error('kaboom');
+};

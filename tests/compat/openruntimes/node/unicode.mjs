@@ -1,0 +1,3 @@
+export default async ({ req, res }) => {
+  return res.json({ greeting: `Grüße, ${req.bodyText}! 👋` });
+};

@@ -1,0 +1,3 @@
+<?php
+
+return fn ($context) => $context->res->text($context->req->bodyText);

@@ -1,0 +1,5 @@
+<?php
+
+return function ($context) {
+    $context->res->text('This should be ignored, as it is not returned.');
+};

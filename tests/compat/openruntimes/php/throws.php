@@ -1,0 +1,5 @@
+<?php
+
+return function ($context) {
+    throw new Exception('kaboom');
+};

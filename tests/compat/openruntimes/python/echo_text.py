@@ -1,0 +1,2 @@
+def main(context):
+    return context.res.text(context.req.body_text)

@@ -1,0 +1,2 @@
+def main(context):
+    context.res.text("This should be ignored, as it is not returned.")

@@ -1,0 +1,4 @@
+def main(context):
+    if context.req.path == "/temporary":
+        return context.res.redirect("https://example.com/?a=b&c=d", 302)
+    return context.res.redirect("https://github.com/")

@@ -1,0 +1,3 @@
+def main(context):
+    context.res.text("This should be ignored.")
+    return context.res.text("I am a teapot", 418)

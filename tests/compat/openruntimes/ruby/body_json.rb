@@ -1,0 +1,4 @@
+def main(context)
+  body = context.req.body_json
+  return context.res.json({ 'name': body['name'], 'tags': body['tags'].length })
+end

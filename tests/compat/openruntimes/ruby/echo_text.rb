@@ -1,0 +1,3 @@
+def main(context)
+  context.res.text(context.req.body_text)
+end

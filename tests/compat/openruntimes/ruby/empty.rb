@@ -1,0 +1,3 @@
+def main(context)
+  return context.res.empty
+end

@@ -1,0 +1,3 @@
+def main(context)
+  return context.res.json({ 'message': 'Hello Open Runtimes', 'ok': true })
+end

@@ -1,0 +1,4 @@
+def main(context)
+  body = context.req.body_binary
+  return context.res.binary(body, 200, { 'x-size' => body.bytesize.to_s })
+end

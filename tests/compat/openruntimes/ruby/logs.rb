@@ -1,0 +1,7 @@
+def main(context)
+  context.log('Debug log')
+  context.log(42)
+  context.log('engine:', 'open-runtimes')
+  context.error('Error log')
+  return context.res.text('logged')
+end

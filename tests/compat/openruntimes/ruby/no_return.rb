@@ -1,0 +1,4 @@
+def main(context)
+  context.res.text('This should be ignored, as it is not returned.')
+  nil
+end

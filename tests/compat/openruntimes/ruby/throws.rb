@@ -1,0 +1,3 @@
+def main(context)
+  raise 'kaboom'
+end

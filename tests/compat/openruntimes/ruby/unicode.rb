@@ -1,0 +1,3 @@
+def main(context)
+  return context.res.json({ 'greeting' => "Grüße, #{context.req.body_text}! 👋" })
+end

@@ -1,0 +1,5 @@
+use openruntimes::{Context, Response};
+
+pub fn main(context: Context) -> Response {
+    context.res.empty()
+}

@@ -1,0 +1,5 @@
+use openruntimes::{Context, Response};
+
+pub fn main(_context: Context) -> Response {
+    panic!("kaboom");
+}
