@@ -79,12 +79,9 @@ std::string runnable(std::string install) {
   return install;
 }
 
-// Runs the install command of a runtime that is missing, its output on stderr. Why it failed, or
-// "".
+// Runs a runtime's install command, its output on stderr. Why it failed, or nothing.
 std::string install(const json::object& row) {
-  std::string command = cell(row, "install");
-  if (command.starts_with(kByHand)) return "no command installs it";
-  command = runnable(command);
+  const std::string command = runnable(cell(row, "install"));
   std::cerr << "trivet: installing " << cell(row, "name") << ": " << command << "\n" << std::flush;
   int status = std::system(("( " + command + "\n) >&2").c_str());
   if (status == 0) return {};
