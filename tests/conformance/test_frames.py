@@ -18,13 +18,17 @@ MIB = 1 << 20
 def command_of(runtime, row, folder, entrypoint, interface):
     """How the runtime's worker is started, once it is built."""
     words = {"binary": row["binary"], "runtime": FOLDERS[runtime], "runtimes": FOLDERS[runtime].parent, "entrypoint": entrypoint,
-             "interface": interface, "handler": "", "lone": "yes", "source": folder, "output": folder.parent / (folder.name + ".output")}
+             "interface": interface, "handler": "", "lone": "yes", "source": folder, "output": folder.parent / (folder.name + ".output"),
+             "cache": folder.parent.parent / "cache"}
 
     def filled(command):
         return [re.sub(r"\$\{(\w+)\}", lambda m: str(words[m[1]]), part) for part in command]
 
     words["output"].mkdir()
+    words["cache"].mkdir(exist_ok=True)
     for step in MANIFESTS[runtime].get("build", {}).get("steps", []):
+        if "when" in step or "mentions" in step:
+            continue  # for functions with packages, which the fixtures have not
         subprocess.run(filled(step["command"]), cwd=folder, check=True, timeout=300)
     return filled(MANIFESTS[runtime]["pool"]["command"])
 
@@ -51,7 +55,8 @@ def start(available, tmp_path):
         entrypoint = entrypoint or fixture.name
         host = FrameHost(command_of(runtime, available[runtime], tmp_path, entrypoint, interface), cwd=tmp_path, env=environment)
         hosts.append(host)
-        output = tmp_path.parent / (tmp_path.name + ".output") if MANIFESTS[runtime].get("build") else None
+        output = tmp_path.parent / (tmp_path.name + ".output")
+        output = output if any(output.iterdir()) else None  # as the host: only what a step has made
         error = host.load(tmp_path, entrypoint, interface, output=output, **plan)
         assert error is None, error
         return host

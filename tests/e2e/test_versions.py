@@ -211,7 +211,7 @@ def test_doctor_tells_versions_and_fails_for_a_range_that_nothing_fits(toys):
     assert "also     toy 2.0.5 (" in fine.stdout
     toy_function(toys, "f", "@3")
     wrong = doctor()
-    assert wrong.returncode == 69 and "no toy here is 3" in wrong.stdout and "1 needed by functions here" in wrong.stdout, wrong
+    assert wrong.returncode == 69 and "no toy here is 3" in wrong.stdout and "1 needed here" in wrong.stdout, wrong
     told = doctor("--output", "json")
     assert told.returncode == 69 and json.loads(told.stdout)["missing_versions"][0]["function"] == "f", told
 
