@@ -139,6 +139,8 @@ class Walk {
   void take_lone(const fs::path& file) {
     FunctionSpec spec;
     spec.name = file.stem().string();
+    for (char& c : spec.name)  // files that are named like the class in them
+      if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
     spec.dir = file.parent_path();
     spec.entrypoint = file.filename().string();
     spec.lone = true;

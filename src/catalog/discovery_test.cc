@@ -96,6 +96,12 @@ TEST_F(DiscoveryTest, lone_file_as_the_root_is_one_function) {
   EXPECT_EQ(names(), Names{"hello"});
 }
 
+TEST_F(DiscoveryTest, lone_file_with_the_name_of_its_class_is_a_function_in_small_letters) {
+  toys.root = toys.write("ResizeImage.toy");
+  look();
+  EXPECT_EQ(names(), Names{"resizeimage"}) << all_problems();
+}
+
 TEST_F(DiscoveryTest, root_that_is_one_function_is_named_after_its_folder) {
   toys.write("resize/main.toy");
   toys.write("resize/README.md");
