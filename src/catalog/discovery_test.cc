@@ -283,7 +283,7 @@ TEST_F(RouteTest, names_of_words_make_no_difference) {
 }
 
 TEST_F(DiscoveryTest, broken_functions_say_what_is_wrong) {
-  toys.write("Upper.toy");
+  toys.write("Up per.toy");
   toys.write("gone/trivet.yaml", "runtime: toy\nentrypoint: none.toy\n");
   toys.write("bare/trivet.yaml", "description: nothing else\n");
   toys.write("typo/trivet.yaml", "runtime: toyy\n");
@@ -299,7 +299,7 @@ TEST_F(DiscoveryTest, broken_functions_say_what_is_wrong) {
   toys.write("yaml/trivet.yaml", "name: [\n");
   look();
   EXPECT_EQ(names(), Names{}) << all_problems();
-  EXPECT_NE(problem("Upper").find("\"Upper\" is not a name"), std::string::npos);
+  EXPECT_NE(problem("up per").find("\"up per\" is not a name"), std::string::npos);
   EXPECT_NE(problem("gone").find("gone/none.toy does not exist"), std::string::npos);
   EXPECT_NE(problem("gone").find("trivet.yaml:1: "), std::string::npos);
   EXPECT_NE(problem("bare").find("neither runtime nor entrypoint"), std::string::npos);
