@@ -349,7 +349,7 @@ TEST_F(HostTest, logs_of_a_function_reach_the_embedder_as_json) {
 TEST_F(HostTest, stats_count_what_happened) {
   write("echo.py", kEcho);
   write("boom.py", "def handler(input, ctx):\n    raise ValueError()\n");
-  write("Bad.py", kEcho);
+  write("Ba d.py", kEcho);
   open(config());
   StatsView before = host->stats();
   EXPECT_EQ(before.functions, 2);
