@@ -63,17 +63,17 @@ def parent(pid):
         return -1
 
 
-def launcher(server):
-    """The one child of the host."""
+def launchers(server):
+    """The children of the host: a launcher for each shard."""
     found = children(server.process.pid)
-    assert len(found) == 1, found
-    return found[0]
+    assert len(found) == getattr(server, "shards", 1), found
+    return found
 
 
 def family(server):
-    """Everything that comes of the launcher: workers, zygotes and spares, and what they started."""
+    """Everything that comes of the launchers: workers, zygotes and spares, and what they started."""
     parents = {int(p): parent(int(p)) for p in os.listdir("/proc") if p.isdigit()}
-    found, wave = [], [launcher(server)]
+    found, wave = [], launchers(server)
     while wave:
         wave = [pid for pid, of in parents.items() if of in wave]
         found += wave
@@ -125,8 +125,8 @@ ECHO = {
 }
 
 
-@pytest.fixture
-def mixed(tmp_path):
+@pytest.fixture(params=[1, 2], ids=["1-shard", "2-shards"])
+def mixed(tmp_path, request):
     """A server with an echo of every runtime whose toolchain is here; what is temporary goes to its own folder."""
     for runtime, (file, text) in ECHO.items():
         folder = tmp_path / "functions" / ("echo-" + runtime)
@@ -134,7 +134,8 @@ def mixed(tmp_path):
         (folder / file).write_text(text)
         (folder / "trivet.yaml").write_text(f"runtime: {runtime}\nentrypoint: {file}\nscale: {{max: 1, overflow: 0}}\nrestart: {{backoff: 1ms..5ms, breaker: {{failures: 0}}}}\n")
     (tmp_path / "tmp").mkdir()
-    with Server(tmp_path / "functions", env={"TMPDIR": str(tmp_path / "tmp")}) as running:
+    with Server(tmp_path / "functions", "--shards", str(request.param), env={"TMPDIR": str(tmp_path / "tmp")}) as running:
+        running.shards = request.param
         listed = running.get("/v1/functions").json["functions"]
         running.names = [row["name"] for row in listed if row["available"]]
         running.temporary = tmp_path / "tmp"
@@ -186,7 +187,7 @@ def test_a_storm_of_kills_leaves_nothing_behind(mixed, signals):
     assert kills >= wanted and wrong == [] and outcomes[200] > 0 and outcomes[502] > 0
     for name in mixed.names:
         wait_until(lambda: mixed.post(f"/function/{name}", {"after": 1}).json == {"after": 1})
-    zygotes_and_spares = 12
+    zygotes_and_spares = 12 * mixed.shards
     wait_until(lambda: len(family(mixed)) <= len(mixed.names) + zygotes_and_spares and descriptors(mixed.process.pid) <= before + 40)
     assert list(mixed.temporary.iterdir()) == []
     everything = family(mixed)
@@ -205,7 +206,7 @@ def hit(pid, number):
 
 def test_without_its_launcher_the_host_says_so_and_ends(mixed):
     everything = family(mixed)
-    os.kill(launcher(mixed), signal.SIGKILL)
+    os.kill(launchers(mixed)[-1], signal.SIGKILL)
     assert mixed.process.wait(5) == 69
     assert "the launcher was killed" in mixed.stderr()
     wait_until(lambda: not any(alive(pid) for pid in everything), 1)
@@ -214,7 +215,7 @@ def test_without_its_launcher_the_host_says_so_and_ends(mixed):
 def test_nothing_outlives_a_killed_host(mixed, tmp_path):
     for name in mixed.names:
         assert mixed.post(f"/function/{name}", {}).status == 200
-    everything = family(mixed) + [launcher(mixed)]
+    everything = family(mixed) + launchers(mixed)
     mixed.process.kill()
     mixed.process.wait()
     wait_until(lambda: not any(alive(pid) for pid in everything), 1)
@@ -226,7 +227,7 @@ def test_nothing_outlives_host_and_launcher_killed_at_once(server, tmp_path):
     caller.start()
     wait_until(lambda: (tmp_path / "child").exists() and (tmp_path / "child").read_text())
     everything = [pid for pid in family(server) if pid != int((tmp_path / "child").read_text())]
-    for pid in (launcher(server), server.process.pid):
+    for pid in (*launchers(server), server.process.pid):
         os.kill(pid, signal.SIGKILL)
     server.process.wait()
     caller.join()
