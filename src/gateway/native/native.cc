@@ -80,8 +80,9 @@ loop::Task<> handle_echo(Gateway&, net::Exchange& exchange) {
     body = std::move(*read);
   }
   exchange.own("server-timing") = server_timing({});
+  reply.body = std::move(*body);
   net::ReplyHeaders headers = reply_headers(reply);
-  co_await exchange.reply(200, headers, *body);
+  co_await exchange.reply(200, headers, reply.body);
 }
 
 loop::Task<> handle_native(Gateway& gateway, net::Exchange& exchange, std::string function,
