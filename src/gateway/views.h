@@ -21,6 +21,7 @@ struct ViewSources {
   const Clock& clock;
   Instant started;
   std::function<loop::Task<dispatch::Census>()> census;  // of the whole host
+  std::function<loop::Task<bool>()> logs_here;           // what was written before has come
 };
 
 // What each process takes costs up to a millisecond each to know.

@@ -45,16 +45,24 @@ Shard::Shard(loop::Loop& loop_of_it, size_t number, Shards& all, const ShardPart
       relay_(number == 0 ? loop_of_it : all.main().loop, parts.logs),
       loop(loop_of_it),
       launcher(loop),
-      builder({loop, parts.clock, parts.logs, parts.blocking, launcher}, parts.data_dir,
-              {parts.config.max_builds}),
       budget(share_of_budget(parts.config, number, all.homes().shards())),
       dispatcher({loop, parts.clock, number == 0 ? static_cast<LogSink&>(parts.logs) : relay_,
                   stats_, *this, parts.tokens, launcher, budget, nullptr,
                   all.homes().shards() > 1 ? this : nullptr}),
-      sources{dispatcher, parts.logs, parts.clock, parts.started, [this] { return all_.census(); }},
+      sources{dispatcher,
+              parts.logs,
+              parts.clock,
+              parts.started,
+              [this] { return all_.census(); },
+              [this] { return all_.logs_here(); }},
       gateway(loop, sources, parts.tokens, gateway_config()),
       server(loop, gateway, {}),
-      scope(loop) {}
+      scope(loop) {
+  if (number == 0)
+    builder.emplace(
+        builder::Builder::Surroundings{loop, parts.clock, parts.logs, parts.blocking, launcher},
+        parts.data_dir, builder::Builder::Settings{parts.config.max_builds});
+}
 
 Status Shard::open() {
   if (Status opened = launcher.open(); !opened) return opened;
@@ -110,11 +118,9 @@ loop::Task<Status> Shard::prepare(std::string function) {
 // One builder for all: what two shards need is built once.
 loop::Task<Result<builder::Artifact>> Shard::build(catalog::FunctionPtr spec,
                                                    catalog::RuntimePtr runtime) {
-  bool nothing_to_do = builder::Builder::is_trivial(*spec, *runtime);
-  if (number_ == 0 || nothing_to_do)
-    co_return co_await builder.build(std::move(spec), std::move(runtime));
   Shard& main = all_.main();
-  auto make = [&main, spec, runtime] { return main.builder.build(spec, runtime); };
+  if (number_ == 0) co_return co_await builder->build(std::move(spec), std::move(runtime));
+  auto make = [&main, spec, runtime] { return main.builder->build(spec, runtime); };
   co_return co_await loop::run_on<Result<builder::Artifact>>(loop, main.loop, main.scope,
                                                              std::move(make));
 }
@@ -198,6 +204,8 @@ loop::Task<bool> Shards::switched(Instant deadline) {
 
 namespace {
 
+loop::Task<bool> nothing() { co_return true; }
+
 loop::Task<dispatch::Census> census_on(const Shard& shard) { co_return shard.census(); }
 
 loop::Task<Result<net::Address>> join_listening(Shard& shard, net::Address address) {
@@ -221,6 +229,12 @@ loop::Task<dispatch::Census> Shards::census() {
   }
   all.sort();
   co_return all;
+}
+
+// A shard hands its lines to main's loop in order: what comes back after them finds them there.
+loop::Task<bool> Shards::logs_here() {
+  for (auto& shard : shards_) co_await on<bool>(*shard, nothing);
+  co_return true;
 }
 
 loop::Task<Result<net::Address>> Shards::listen(net::Address address) {

@@ -11,6 +11,7 @@
 #include <filesystem>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <thread>
 #include <vector>
 
@@ -61,7 +62,7 @@ class Shard final : dispatch::Neighbours, builder::Artifacts {
 
   loop::Loop& loop;
   launcher::Launcher launcher;
-  builder::Builder builder;  // of main only
+  std::optional<builder::Builder> builder;  // of main: the others' builds go there
   pool::Budget budget;
   dispatch::Dispatcher dispatcher;
   gateway::ViewSources sources;
@@ -108,6 +109,8 @@ class Shards {
   // passed first.
   loop::Task<bool> switched(Instant deadline);
   loop::Task<dispatch::Census> census();
+  // All log lines that any shard has written before are in the store.
+  loop::Task<bool> logs_here();
   // The address with the port that was chosen.
   loop::Task<Result<net::Address>> listen(net::Address address);
   // As Dispatcher::drain and HttpServer::drain.

@@ -51,7 +51,7 @@ loop::Task<> stream_logs(Gateway& gateway, net::Exchange& exchange) {
     co_await reply_problem(exchange, std::move(query).error());
     co_return;
   }
-  co_await gateway.sources().census();  // what other shards have written before has come, too
+  co_await gateway.sources().logs_here();
   const telemetry::LogFilter& filter = query->filter;
   telemetry::LogStore& logs = gateway.sources().logs;
   uint64_t next = logs.tail(filter, query->tail);
