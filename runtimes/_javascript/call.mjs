@@ -148,7 +148,13 @@ function forget(call) {
   if (isEnding) endWhenIdle();
 }
 
-// After this, the last answer ends the process.
+// After DRAIN, the last answer ends the process; what goes on behind the answers is given more time when the host knows of it.
+export function drain() {
+  if (lingering.size > 0) send(type.BUSY, 0);
+  endWhenIdle();
+}
+
+// The same without a host that would hear of it.
 export function endWhenIdle() {
   isEnding = true;
   if (calls.size === 0 && lingering.size === 0) process.exit(0);
@@ -162,6 +168,7 @@ export function linger(call, promise) {
     if (isEnding) endWhenIdle();
   });
   lingering.add(work);
+  if (isEnding) send(type.BUSY, 0);
 }
 
 // JSON for a frame's meta: half a surrogate pair, which JSON.stringify escapes and UTF-8 does not have, is replaced.

@@ -8,7 +8,7 @@ import { Buffer } from 'node:buffer';
 
 export const type = {
   LOAD: 1, CALL: 2, CHUNK: 3, CANCEL: 4, PING: 5, ANSWER: 6, DRAIN: 8, CREDIT: 9,
-  HELLO: 65, READY: 66, REPLY: 67, ERROR: 68, LOG: 69, PONG: 70, ASK: 71,
+  HELLO: 65, READY: 66, REPLY: 67, ERROR: 68, LOG: 69, PONG: 70, ASK: 71, BUSY: 74,
 };
 export const kMore = 1; // flag: the body goes on in CHUNK frames
 

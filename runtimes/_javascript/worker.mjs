@@ -5,7 +5,7 @@
 
 import { Buffer } from 'node:buffer';
 import { pathToFileURL } from 'node:url';
-import { Call, Fault, calls, describe, endWhenIdle, fail, load, metaOf } from './call.mjs';
+import { Call, Fault, calls, describe, drain, endWhenIdle, fail, load, metaOf } from './call.mjs';
 import { FrameReader, frameOf, kMore, listen, printInOrder, send, type, unheard } from './frames.mjs';
 
 const { Bun, Deno, process } = globalThis;
@@ -27,7 +27,7 @@ const reader = new FrameReader((kind, flags, id, bytes, metaAt, bodyAt, end) => 
     case type.CREDIT: return call?.credit(meta().bytes);
     case type.PING: return send(type.PONG, 0, '', bytes.subarray(bodyAt, end));
     case type.LOAD: return start(meta());
-    case type.DRAIN: return endWhenIdle();
+    case type.DRAIN: return drain();
   }
 });
 

@@ -13,8 +13,8 @@ import threading
 import time
 from urllib.parse import unquote
 
-from frames import (ANSWER, CALL, CANCEL, CHUNK, CHUNK_SIZE, CREDIT, DRAIN, ERROR, FD_IN, HELLO, LOG, META_MAX, MORE, PING, PONG, REPLY, TEXT_MAX, Context,
-                    Failure, Frames, Log, describe, meta_of)
+from frames import (ANSWER, BUSY, CALL, CANCEL, CHUNK, CHUNK_SIZE, CREDIT, DRAIN, ERROR, FD_IN, HELLO, LOG, META_MAX, MORE, PING, PONG, REPLY, TEXT_MAX, Context,
+                    Failure, Frames, Log, client_of, describe, meta_of)
 from sdk import Asks, CallError, Sdk
 
 NAMES = ("app", "application", "handler")
@@ -76,6 +76,8 @@ class Asgi:
         elif kind == PING:
             self.frames.write(PONG, 0, b"", body)
         elif kind == DRAIN:
+            if self.tasks or not self.lifespan.task.done():  # background tasks, and a shutdown that may take its time
+                self.frames.write(BUSY, 0)
             self.end()
         elif call and kind == CHUNK:
             call.arrived(flags, body)
@@ -143,7 +145,7 @@ class Exchange:
         return {
             "type": "http", "asgi": dict(VERSIONS), "http_version": "1.1", "method": facts["method"], "scheme": facts["scheme"],
             "path": unquote(facts["path"]), "raw_path": facts["path"].encode(), "query_string": facts["query"].encode(), "root_path": "",
-            "headers": [(name.encode(), value.encode()) for name, value in facts["headers"]], "client": None, "server": (host, int(port)),
+            "headers": [(name.encode(), value.encode()) for name, value in facts["headers"]], "client": client_of(facts), "server": (host, int(port)),
             "state": dict(self.asgi.state), "extensions": {}, "trivet": self.context,
         }
 

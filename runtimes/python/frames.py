@@ -6,7 +6,7 @@ import sys
 import traceback
 
 LOAD, CALL, CHUNK, CANCEL, PING, ANSWER, DRAIN, CREDIT = 1, 2, 3, 4, 5, 6, 8, 9
-HELLO, READY, REPLY, ERROR, LOG, PONG, ASK = 65, 66, 67, 68, 69, 70, 71
+HELLO, READY, REPLY, ERROR, LOG, PONG, ASK, BUSY = 65, 66, 67, 68, 69, 70, 71, 74
 FD_IN, FD_OUT, MORE, CHUNK_SIZE = 3, 4, 1, 65536
 META_MAX, TEXT_MAX = 1 << 20, 65536  # bytes of meta; characters of a message or a stack
 HEADER = struct.Struct(">IBBHII")
@@ -19,6 +19,12 @@ encode_any = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), allow_n
 def meta_of(value):
     """JSON for a frame's meta: always UTF-8, whatever user code put into its texts."""
     return encode(value).encode("utf-8", "replace")
+
+
+def client_of(facts):
+    """Address and port of whoever called, None when that is not known."""
+    address, _, port = facts.get("client", "").rpartition(":")
+    return (address.strip("[]"), int(port)) if address else None
 
 
 def frame_of(kind, call, meta=b"", body=b""):

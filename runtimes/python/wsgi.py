@@ -3,7 +3,7 @@ import io
 import sys
 from urllib.parse import unquote_to_bytes
 
-from frames import CANCEL, CHUNK, CREDIT, MORE, Context, Failure, meta_of
+from frames import CANCEL, CHUNK, CREDIT, MORE, Context, Failure, client_of, meta_of
 
 PIECE = 65536  # of a file that the application hands over
 NAMES = ("app", "application", "handler")
@@ -39,6 +39,8 @@ def environ_of(facts, body, context):
         "wsgi.errors": sys.stderr, "wsgi.multithread": False, "wsgi.multiprocess": True, "wsgi.run_once": False, "wsgi.file_wrapper": FileWrapper,
         "trivet.context": context,
     }
+    if client := client_of(facts):
+        environ["REMOTE_ADDR"], environ["REMOTE_PORT"] = client[0], str(client[1])
     for name, value in facts["headers"]:
         if "_" in name:  # x_a would come as x-a does
             continue

@@ -48,6 +48,8 @@ module Trivet
               "SERVER_PROTOCOL" => "HTTP/1.1", "rack.version" => [1, 6], "rack.url_scheme" => facts["scheme"], "rack.input" => StringIO.new(body.b),
               "rack.errors" => $stderr, "rack.multithread" => false, "rack.multiprocess" => true, "rack.run_once" => false, "rack.hijack?" => false,
               "trivet.context" => Context.new(worker, call, JSON.generate(facts)), "CONTENT_LENGTH" => body.bytesize.to_s }
+      address, _, port = facts.fetch("client", "").rpartition(":")
+      env.update("REMOTE_ADDR" => address.delete("[]"), "REMOTE_PORT" => port) unless address.empty?
       facts["headers"].each { |name, value| add(env, name, value) }
       env
     end

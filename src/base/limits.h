@@ -66,6 +66,7 @@ inline constexpr auto kStartTimeoutDefault = 30s;
 inline constexpr auto kIdleDefault = 5min;
 inline constexpr auto kCancelGrace = 250ms;  // between CANCEL and SIGKILL
 inline constexpr auto kStopGrace = 2s;       // between DRAIN and SIGKILL
+inline constexpr auto kBusyGrace = 30s;      // the same, of a worker that said BUSY
 inline constexpr int kBreakerFailures = 5;   // within the window, and half of all calls at least
 inline constexpr auto kBreakerWindow = 10s;
 inline constexpr auto kBreakerCooldown = 5s;

@@ -149,7 +149,8 @@ loop::Task<> Dispatcher::drain(Instant deadline) {
   auto pools = retiring_;
   for (auto& served : pools)  // whoever still has a call had its time
     if (served->pool()->in_flight() > 0) served->pool()->kill(EndReason::kShutdown);
-  Instant grace = after(around_.loop.now(), limits::kStopGrace);
+  // Workers that say BUSY may use what is left of the time; those that say nothing end themselves.
+  Instant grace = std::max(deadline, after(around_.loop.now(), limits::kStopGrace));
   for (auto& served : pools) co_await served->pool()->drained_event().wait(grace);
   for (auto& served : pools) served->pool()->kill(EndReason::kShutdown);
   for (auto& served : pools)

@@ -74,6 +74,8 @@ std::string_view name(FrameType type) {
       return "ASK";
     case FrameType::kForked:
       return "FORKED";
+    case FrameType::kBusy:
+      return "BUSY";
   }
   return "UNKNOWN";
 }

@@ -35,6 +35,7 @@ enum class FrameType : uint8_t {
   kPong = 70,
   kAsk = 71,
   kForked = 72,
+  kBusy = 74,
 };
 std::string_view name(FrameType type);  // "REPLY"; "UNKNOWN" for a value outside the list
 

@@ -49,7 +49,7 @@ TEST(Frame, every_type_has_the_name_of_the_document) {
       {6, "ANSWER"},   {7, "FORK"},     {8, "DRAIN"},   {9, "CREDIT"},   {65, "HELLO"},
       {66, "READY"},   {67, "REPLY"},   {68, "ERROR"},  {69, "LOG"},     {70, "PONG"},
       {71, "ASK"},     {72, "FORKED"},  {0, "UNKNOWN"}, {10, "UNKNOWN"}, {64, "UNKNOWN"},
-      {73, "UNKNOWN"}, {255, "UNKNOWN"}};
+      {73, "UNKNOWN"}, {74, "BUSY"}, {255, "UNKNOWN"}};
   for (auto [value, expected] : table) EXPECT_EQ(name(static_cast<FrameType>(value)), expected);
 }
 

@@ -34,6 +34,7 @@ struct RequestHead {
   std::string query;  // raw, without '?'
   std::string scheme = "http";
   std::string host;
+  std::string client;  // "127.0.0.1:51234", "unix"; empty when nobody called by HTTP
   HeaderList headers;  // lower-case names, in order
 };
 

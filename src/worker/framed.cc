@@ -111,6 +111,7 @@ void Framed::stop(EndReason reason) {
 loop::Task<> Framed::kill_after_grace(EndReason reason) {
   co_await calm_.wait();
   co_await around_.loop.sleep(limits::kStopGrace);
+  if (is_busy_) co_await around_.loop.sleep(limits::kBusyGrace - limits::kStopGrace);
   kill(reason);
 }
 

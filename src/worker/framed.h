@@ -115,6 +115,7 @@ class Framed final : public Worker, private FrameReceiver {
   std::string unsafe_;       // READY's word
   int capacity_ = 1;
   bool hears_cancel_ = false;
+  bool is_busy_ = false;  // BUSY: it has work that no call waits for
   uint32_t next_id_ = 1;
   int64_t answered_ = 0;
   int condemned_ = 0;  // calls past their deadline: unless they end now, the worker is killed

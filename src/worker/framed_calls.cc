@@ -43,6 +43,7 @@ std::string call_meta(const Call& call, bool sees_request) {
     append_pairs(headers, head.headers);
     writer.text("method", head.method).text("path", head.path).text("query", head.query);
     writer.text("scheme", head.scheme).text("host", head.host).raw("headers", headers);
+    if (!head.client.empty()) writer.text("client", head.client);
   }
   writer.close();
   return meta;
@@ -234,6 +235,9 @@ void Framed::on_frame(const wire::Frame& frame) {
       return on_hello(frame);
     case FrameType::kReady:
       return on_ready(frame);
+    case FrameType::kBusy:
+      is_busy_ = true;
+      return;
     case FrameType::kPong:
       return;
     default:

@@ -19,14 +19,16 @@ bool passes(std::string_view name) {
 
 enum class Authorization { kPass, kKeep };  // kKeep: it was meant for us
 
-worker::RequestHead request_head(const net::Request& request, std::string path,
+worker::RequestHead request_head(const net::Exchange& exchange, std::string path,
                                  Authorization authorization) {
+  const net::Request& request = exchange.request();
   worker::RequestHead head;
   head.method = request.method;
   head.path = std::move(path);
   head.query = request.query;
   head.host = request.header("host").value_or("localhost");
   head.scheme = request.header("x-forwarded-proto").value_or("http");
+  head.client = exchange.peer();
   for (const auto& header : request.headers) {
     if (header.name == "authorization" && authorization == Authorization::kKeep) continue;
     if (passes(header.name) || header.name == "content-length")
@@ -87,7 +89,6 @@ loop::Task<> handle_echo(Gateway&, net::Exchange& exchange) {
 
 loop::Task<> handle_native(Gateway& gateway, net::Exchange& exchange, std::string function,
                            std::string path) {
-  const net::Request& request = exchange.request();
   worker::Call call;
   call.id = exchange.own("x-call-id");
   call.function = std::move(function);
@@ -99,7 +100,7 @@ loop::Task<> handle_native(Gateway& gateway, net::Exchange& exchange, std::strin
     auto authorization =
         gateway.config().access_token.empty() ? Authorization::kPass : Authorization::kKeep;
     if (spec->interface != "json")
-      call.request = request_head(request, std::move(path), authorization);
+      call.request = request_head(exchange, std::move(path), authorization);
   }
   exchange.own("server-timing") = server_timing({});
   Status taken = co_await take_body(exchange, payload, gateway.config().spool_dir, call);
