@@ -10,8 +10,8 @@ import sys
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 from context import HttpContext, NotAReply
-from frames import (ANSWER, CALL, CANCEL, CHUNK, CHUNK_SIZE, CREDIT, DRAIN, ERROR, FD_IN, FD_OUT, HELLO, HERE, LOAD, META_MAX, MORE, PING, PONG, READY, REPLY,
-                    Context, Failure, Frames, Log, describe, encode, frame_of, meta_of)
+from frames import (ANSWER, BUSY, CALL, CANCEL, CHUNK, CHUNK_SIZE, CREDIT, DRAIN, ERROR, FD_IN, FD_OUT, HELLO, HERE, LOAD, META_MAX, MORE, PING, PONG, READY,
+                    REPLY, Context, Failure, Frames, Log, describe, encode, frame_of, meta_of)
 from sdk import Asks, Sdk
 
 PRELOAD = os.environ.pop("TRIVET_PRELOAD", "").split()  # what a zygote imports besides the standard library
@@ -80,6 +80,8 @@ class Worker:
             self.frames.write(PONG, 0, b"", body)
         elif kind == DRAIN:
             self.draining = True
+            if has_threads():
+                self.frames.write(BUSY, 0)
         elif kind == CREDIT:
             self.credit += json.loads(meta)["bytes"]
         elif kind == ANSWER:
@@ -409,6 +411,12 @@ def let_go(folder):
             for name in [name for name in values if name != "__builtins__"]:
                 values[name] = None
     gc.collect()
+
+
+def has_threads():
+    """Threads of user code that the process waits for before it ends."""
+    threading = sys.modules.get("threading")
+    return threading is not None and any(not each.daemon for each in threading.enumerate() if each is not threading.main_thread())
 
 
 def end(status=0, signal=0, folder=None):

@@ -214,6 +214,7 @@ void FakeWorker::stop(EndReason reason) {
   if (state_ != State::kReady) return;
   choose(reason);
   state_ = State::kStopping;
+  if (flights_.empty() && stage_.dice.chance(300)) return end();  // as one without a process does
   scope_.spawn(end_when_calm());
 }
 

@@ -115,6 +115,7 @@ loop::Task<> Pool::keep_house() {
     bury_ended();
     serve_queue();
     retire_idle();
+    bury_ended();  // a worker without a process ends as soon as it is asked to
     if (!waits()) start_wanted();
     watched_ = !queue_.empty();
     chores_.reset();

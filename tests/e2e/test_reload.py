@@ -339,3 +339,17 @@ def test_a_reload_that_was_asked_for_returns_when_calls_run_the_new_version(tmp_
         write(tmp_path, "f/main.py", python_saying("two", "import time\ntime.sleep(0.5)\n"))
         assert server.post("/api/functions/reload", {}).status == 200
         assert server.post("/function/f").json == "two"
+
+
+def test_the_old_version_of_a_function_without_processes_goes(tmp_path):
+    """One process a call: between calls there is none whose end would be noticed."""
+    write(tmp_path, "f/f.py", "import json, sys\nrequest = json.load(sys.stdin)\nprint(json.dumps({'request_id': request['request_id'], 'success': True, 'output': 1}))\n")
+    manifest = "runtime: python\nentrypoint: f.py\ninterface: stdio\nmode: oneshot\nscale: {max: %d}\n"
+    write(tmp_path, "f/trivet.yaml", manifest % 2)
+    with Server(tmp_path) as server:
+        assert server.post("/function/f").json == 1
+        write(tmp_path, "f/trivet.yaml", manifest % 3)
+        server.post("/api/functions/reload", {})
+        assert server.post("/function/f").json == 1
+        rows = lambda: [row for row in server.get("/v1/workers").json if row["function"] == "f" and row["kind"] == "worker"]  # noqa: E731
+        assert within(10, lambda: len(rows()) == 1), rows()
