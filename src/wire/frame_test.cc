@@ -45,11 +45,11 @@ TEST(Frame, head_and_body_written_apart_equal_one_write) {
 
 TEST(Frame, every_type_has_the_name_of_the_document) {
   const std::pair<int, std::string_view> table[] = {
-      {1, "LOAD"},     {2, "CALL"},     {3, "CHUNK"},   {4, "CANCEL"},   {5, "PING"},
-      {6, "ANSWER"},   {7, "FORK"},     {8, "DRAIN"},   {9, "CREDIT"},   {65, "HELLO"},
-      {66, "READY"},   {67, "REPLY"},   {68, "ERROR"},  {69, "LOG"},     {70, "PONG"},
-      {71, "ASK"},     {72, "FORKED"},  {0, "UNKNOWN"}, {10, "UNKNOWN"}, {64, "UNKNOWN"},
-      {73, "UNKNOWN"}, {74, "BUSY"}, {255, "UNKNOWN"}};
+      {1, "LOAD"},     {2, "CALL"},    {3, "CHUNK"},    {4, "CANCEL"},   {5, "PING"},
+      {6, "ANSWER"},   {7, "FORK"},    {8, "DRAIN"},    {9, "CREDIT"},   {65, "HELLO"},
+      {66, "READY"},   {67, "REPLY"},  {68, "ERROR"},   {69, "LOG"},     {70, "PONG"},
+      {71, "ASK"},     {72, "FORKED"}, {0, "UNKNOWN"},  {10, "UNKNOWN"}, {64, "UNKNOWN"},
+      {73, "UNKNOWN"}, {74, "BUSY"},   {255, "UNKNOWN"}};
   for (auto [value, expected] : table) EXPECT_EQ(name(static_cast<FrameType>(value)), expected);
 }
 
