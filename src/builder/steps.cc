@@ -4,7 +4,7 @@
 #include <fstream>
 #include <set>
 
-#include "builder/tree_hash.h"
+#include "store/tree_hash.h"
 
 namespace trivet::builder {
 namespace {
@@ -13,6 +13,7 @@ namespace fs = std::filesystem;
 using catalog::BuildStep;
 using catalog::FunctionSpec;
 using catalog::RuntimeSpec;
+using store::ContentHash;
 
 // A text is looked for in the beginning of a file only: descriptions are small.
 constexpr std::streamsize kMentionsWithin = 1 << 20;

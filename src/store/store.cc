@@ -1,4 +1,4 @@
-#include "builder/store.h"
+#include "store/store.h"
 
 #include <fcntl.h>
 #include <sys/file.h>
@@ -13,7 +13,7 @@
 #include <sstream>
 #include <thread>
 
-namespace trivet::builder {
+namespace trivet::store {
 namespace {
 
 namespace fs = std::filesystem;
@@ -232,4 +232,4 @@ void Store::remove(const fs::path& dir) {
   }
 }
 
-}  // namespace trivet::builder
+}  // namespace trivet::store

@@ -7,7 +7,7 @@
 
 #include "base/result.h"
 
-namespace trivet::builder {
+namespace trivet::store {
 
 // Accumulates named parts; the digest depends on their order, names and bytes. XXH3, 128 bits:
 // fast, not cryptographic; whoever can choose the bytes can only confuse their own artifacts.
@@ -32,4 +32,4 @@ class ContentHash {
   void* state_;
 };
 
-}  // namespace trivet::builder
+}  // namespace trivet::store

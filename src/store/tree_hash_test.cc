@@ -1,4 +1,4 @@
-#include "builder/tree_hash.h"
+#include "store/tree_hash.h"
 
 #include <gtest/gtest.h>
 #include <sys/stat.h>
@@ -6,7 +6,7 @@
 #include <cstdlib>
 #include <fstream>
 
-namespace trivet::builder {
+namespace trivet::store {
 namespace {
 
 namespace fs = std::filesystem;
@@ -211,4 +211,4 @@ TEST(ContentHash, reading_it_does_not_end_it) {
 }
 
 }  // namespace
-}  // namespace trivet::builder
+}  // namespace trivet::store

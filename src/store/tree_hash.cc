@@ -1,4 +1,4 @@
-#include "builder/tree_hash.h"
+#include "store/tree_hash.h"
 
 #include <xxhash.h>
 
@@ -8,7 +8,7 @@
 
 #include "wire/text.h"
 
-namespace trivet::builder {
+namespace trivet::store {
 namespace {
 
 namespace fs = std::filesystem;
@@ -83,4 +83,4 @@ std::string ContentHash::hex() const {
   return text;
 }
 
-}  // namespace trivet::builder
+}  // namespace trivet::store
