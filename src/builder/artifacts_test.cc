@@ -87,7 +87,7 @@ TEST_F(StoreTest, what_a_killed_host_left_is_removed_by_the_next) {
   pid_t child = fork();
   if (child == 0) {  // another host
     store::Store store{root / "cache"};
-    auto making = store.begin(std::string(32, 'a'), "");
+    auto making = store.begin(std::string(64, 'a'), "");
     std::ofstream(*making / "files/half") << "half";
     std::ofstream{begun} << "x";
     for (;;) pause();

@@ -31,7 +31,7 @@ struct Entry {
 struct Contents {
   std::vector<std::string> needs;  // keys
   std::vector<Entry> entries;      // by path
-  // Of everything but the times: the same for every build of the same thing. 32 digits.
+  // Of everything but the times: the same for every build of the same thing. 64 digits.
   std::string hash() const;
   bool operator==(const Contents&) const = default;
 };

@@ -7,9 +7,9 @@ namespace {
 
 Contents some_contents() {
   Contents contents;
-  contents.needs = {std::string(32, 'b')};
+  contents.needs = {std::string(64, 'b')};
   contents.entries = {{'d', false, 0, 0, "", "", "a folder"},
-                      {'f', true, 5, -7, std::string(32, 'c'), "", "a folder/100%\n"},
+                      {'f', true, 5, -7, std::string(64, 'c'), "", "a folder/100%\n"},
                       {'l', false, 0, 0, "", "../x y", "link"}};
   return contents;
 }

@@ -18,7 +18,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr size_t kKeyDigits = 32;
+constexpr size_t kKeyDigits = 64;
 constexpr std::string_view kMaking = ".making";
 constexpr const char* kMakeRoom =
     "make room (`trivet cache prune`), or choose another place with --data";

@@ -36,9 +36,9 @@ class TreeHashTest : public ::testing::Test {
   fs::path dir;
 };
 
-TEST_F(TreeHashTest, is_32_digits_and_the_same_each_time) {
+TEST_F(TreeHashTest, is_64_digits_and_the_same_each_time) {
   std::string first = hash();
-  EXPECT_EQ(first.size(), 32u);
+  EXPECT_EQ(first.size(), 64u);
   EXPECT_EQ(first.find_first_not_of("0123456789abcdef"), std::string::npos);
   EXPECT_EQ(hash(), first);
 }
