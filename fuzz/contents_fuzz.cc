@@ -1,12 +1,12 @@
-// links: builder
+// links: store
 // Descriptions of artifacts out of arbitrary bytes: what is read is written as it is read again,
 // and what is written of anything is read back.
 #include <cstdint>
 #include <cstdlib>
 
-#include "builder/contents.h"
+#include "store/contents.h"
 
-using trivet::builder::Contents;
+using trivet::store::Contents;
 
 namespace {
 
@@ -15,7 +15,7 @@ Contents made_of(std::string_view bytes) {
   Contents contents;
   while (bytes.size() > 4) {
     size_t size = 1 + static_cast<unsigned char>(bytes[0]) % 16;
-    trivet::builder::Entry entry;
+    trivet::store::Entry entry;
     entry.kind = "fdl"[static_cast<unsigned char>(bytes[1]) % 3];
     entry.path = bytes.substr(2, size);
     bytes.remove_prefix(std::min(bytes.size(), size + 2));
@@ -35,12 +35,12 @@ Contents made_of(std::string_view bytes) {
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* bytes, size_t size) {
   std::string_view text{reinterpret_cast<const char*>(bytes), size};
-  if (auto contents = trivet::builder::read_contents(text)) {
-    auto again = trivet::builder::read_contents(to_text(*contents));
+  if (auto contents = trivet::store::read_contents(text)) {
+    auto again = trivet::store::read_contents(to_text(*contents));
     if (!again || *again != *contents) std::abort();
   }
   Contents made = made_of(text);
-  auto read = trivet::builder::read_contents(to_text(made));
+  auto read = trivet::store::read_contents(to_text(made));
   if (!read || *read != made) std::abort();
   return 0;
 }

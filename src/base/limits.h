@@ -91,6 +91,11 @@ inline constexpr size_t kBuildSizeDefault = 2048 * kMiB;  // of a step's output
 inline constexpr size_t kBuildSizeMax = 1024 * 1024 * kMiB;
 inline constexpr auto kBuildUnwanted = 30s;  // a build that nobody waits for any more goes on
 
+// Archives that are unpacked.
+inline constexpr uint64_t kArchiveEntries = 1'000'000;
+inline constexpr size_t kArchivePath = 4096;  // bytes: what Linux takes
+inline constexpr size_t kArchiveDepth = 256;  // folders in each other
+
 // Calls that functions make (ASK).
 inline constexpr int kCallDepthMax = 8;   // nested in the call that came from outside
 inline constexpr int kAsksPerCall = 256;  // waiting for their answer; more are refused

@@ -54,7 +54,7 @@ Builder::Builder(Surroundings around, fs::path cache_dir, Settings settings)
     : around_(around),
       cache_(std::move(cache_dir)),
       settings_(settings),
-      store_(std::make_shared<Store>(cache_)),
+      store_(std::make_shared<store::Store>(cache_)),
       slots_(around.loop, settings.max_builds > 0
                               ? settings.max_builds
                               : std::max(1, static_cast<int>(std::thread::hardware_concurrency()))),

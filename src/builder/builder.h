@@ -3,9 +3,9 @@
 //
 // A build is the manifest's `build` command, in the source folder, then those of the runtime's
 // steps that apply. The output of each step is kept under a hash of everything that went in
-// (steps.h, store.h): the same is never made twice, also not by different functions. Callers of the
-// same version share one build. At most `max_builds` run, the others wait in line. A build that
-// fails leaves nothing behind.
+// (steps.h, store/store.h): the same is never made twice, also not by different functions. Callers
+// of the same version share one build. At most `max_builds` run, the others wait in line. A build
+// that fails leaves nothing behind.
 
 #include <filesystem>
 #include <map>
@@ -16,11 +16,11 @@
 #include "base/log.h"
 #include "builder/slots.h"
 #include "builder/steps.h"
-#include "builder/store.h"
 #include "catalog/snapshot.h"
 #include "loop/blocking.h"
 #include "loop/loop.h"
 #include "loop/scope.h"
+#include "store/store.h"
 #include "worker/process.h"
 
 namespace trivet::builder {
@@ -97,7 +97,7 @@ class Builder final : public Artifacts {
   Surroundings around_;
   std::filesystem::path cache_;
   Settings settings_;
-  std::shared_ptr<Store> store_;  // shared with work on blocking threads
+  std::shared_ptr<store::Store> store_;  // shared with work on blocking threads
   Slots slots_;
   std::map<std::string, RunningPtr> running_;                   // by function version
   std::map<std::string, std::shared_ptr<loop::Event>> making_;  // by key: set when it is over

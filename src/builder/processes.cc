@@ -4,7 +4,7 @@
 #include <fstream>
 
 #include "builder/running.h"
-#include "builder/tree_hash.h"
+#include "store/contents.h"
 #include "wire/text.h"
 
 namespace trivet::builder {
@@ -125,7 +125,7 @@ loop::Task<bool> Builder::await_end(Running& running, loop::Event& ended, fs::pa
   const auto& most = running.spec->build_limits;
   Instant deadline = after(around_.loop.now(), running.time_left);
   Instant next_look = output.empty() ? kNever : after(around_.loop.now(), kSizeInterval);
-  auto measure = [output] { return bytes_below(output); };
+  auto measure = [output] { return store::bytes_below(output); };
   bool is_over = false;
   for (;;) {
     is_over = co_await ended.wait(std::min(deadline, next_look));

@@ -1,10 +1,13 @@
 #include "builder/steps.h"
 
+#include <gnu/libc-version.h>
+#include <sys/utsname.h>
+
 #include <algorithm>
 #include <fstream>
 #include <set>
 
-#include "builder/tree_hash.h"
+#include "store/tree_hash.h"
 
 namespace trivet::builder {
 namespace {
@@ -13,6 +16,7 @@ namespace fs = std::filesystem;
 using catalog::BuildStep;
 using catalog::FunctionSpec;
 using catalog::RuntimeSpec;
+using store::ContentHash;
 
 // A text is looked for in the beginning of a file only: descriptions are small.
 constexpr std::streamsize kMentionsWithin = 1 << 20;
@@ -55,9 +59,21 @@ Status add_source(ContentHash& hash, const FunctionSpec& spec,
              : hash.add_tree(spec.dir, globs);
 }
 
+// What programs run here and on any machine that says the same: artifacts go from one to another.
+std::string machine() {
+  utsname name{};
+  uname(&name);
+  std::string out = std::string{name.machine} + " glibc " + gnu_get_libc_version();
+  std::ifstream in("/etc/os-release");
+  for (std::string line; std::getline(in, line);)
+    if (line.starts_with("ID=") || line.starts_with("VERSION_ID=")) out += " " + line;
+  return out;
+}
+
 // What every step of every function of a runtime depends on.
 Result<std::string> runtime_key(const RuntimeSpec& runtime) {
   ContentHash hash;
+  hash.add("machine", machine());
   hash.add("runtime", runtime.name);
   hash.add("toolchain", runtime.version);
   if (Status s = hash.add_tree(runtime.dir, {}); !s) return s.error();

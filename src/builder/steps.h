@@ -17,7 +17,7 @@ namespace trivet::builder {
 struct Step {
   std::string name;
   std::vector<std::string> command;  // with ${words}
-  std::string key;                   // 32 digits
+  std::string key;                   // 64 digits
 };
 
 // The steps that apply, in order. Looks at the names of files, and into those of `mentions`.

@@ -171,7 +171,7 @@ TEST_F(StepsTest, an_artifact_does_not_depend_on_where_it_is_made) {
   put("f/packages.txt", "p ");
   auto first = build(function(), runtime_with_dependencies());
   auto key = first->output.parent_path().filename();
-  auto contents = look_at(first->output);
+  auto contents = store::look_at(first->output);
   fs::remove_all(root / "cache");
   fresh_builder();
   fs::rename(root / "f", root / "elsewhere");
@@ -180,7 +180,7 @@ TEST_F(StepsTest, an_artifact_does_not_depend_on_where_it_is_made) {
   auto second = build(moved, runtime_with_dependencies());
   ASSERT_TRUE(second.ok()) << second.error().text();
   EXPECT_EQ(second->output.parent_path().filename(), key);
-  EXPECT_EQ(look_at(second->output)->hash(), contents->hash());
+  EXPECT_EQ(store::look_at(second->output)->hash(), contents->hash());
   EXPECT_EQ(runs(), "dcdc");
 }
 

@@ -3,8 +3,8 @@
 #include <chrono>
 #include <filesystem>
 
-#include "builder/pruning.h"
-#include "builder/store.h"
+#include "store/pruning.h"
+#include "store/store.h"
 
 namespace trivet {
 namespace {
@@ -22,44 +22,43 @@ Status must_exist(const fs::path& dir) {
 Result<CacheUse> cache_use(const std::string& data_dir) {
   if (Status there = must_exist(data_dir); !there) return std::move(there).error();
   CacheUse use;
-  for (const auto& [key, artifact] : builder::list_artifacts(data_dir)) {
+  for (const auto& [key, artifact] : store::list_artifacts(data_dir)) {
     ++use.artifacts;
     use.in_use += artifact.is_used;
     use.artifact_bytes += artifact.bytes;
   }
-  use.package_bytes = builder::bytes_below(fs::path{data_dir} / "packages");
+  use.package_bytes = store::bytes_below(fs::path{data_dir} / "packages");
   return use;
 }
 
 Result<CacheUse> cache_prune(const std::string& data_dir, int64_t unused_ms, bool packages) {
   if (Status there = must_exist(data_dir); !there) return std::move(there).error();
   CacheUse freed;
-  for (const auto& [key, artifact] : builder::list_artifacts(data_dir)) {
+  for (const auto& [key, artifact] : store::list_artifacts(data_dir)) {
     if (artifact.is_used || artifact.unused < std::chrono::milliseconds{unused_ms}) continue;
-    if (Status gone = builder::remove_artifact(data_dir, key); !gone)
-      return std::move(gone).error();
+    if (Status gone = store::remove_artifact(data_dir, key); !gone) return std::move(gone).error();
     ++freed.artifacts;
     freed.artifact_bytes += artifact.bytes;
   }
   if (!packages) return freed;
   fs::path place = fs::path{data_dir} / "packages";
-  freed.package_bytes = builder::bytes_below(place);
-  if (Status gone = builder::remove_tree(place); !gone) return std::move(gone).error();
+  freed.package_bytes = store::bytes_below(place);
+  if (Status gone = store::remove_tree(place); !gone) return std::move(gone).error();
   return freed;
 }
 
 Result<std::vector<DamagedArtifact>> cache_verify(const std::string& data_dir) {
   if (Status there = must_exist(data_dir); !there) return std::move(there).error();
   std::vector<DamagedArtifact> damaged;
-  for (const auto& [key, artifact] : builder::list_artifacts(data_dir)) {
+  for (const auto& [key, artifact] : store::list_artifacts(data_dir)) {
     fs::path place = fs::path{data_dir} / "artifacts" / key;
-    auto contents = builder::contents_of(place);
-    std::string what = contents ? builder::difference(*contents, place / "files", true)
+    auto contents = store::contents_of(place);
+    std::string what = contents ? store::difference(*contents, place / "files", true)
                                 : "its description is not whole";
     if (what.empty()) continue;
     if (artifact.is_used)
       what += "; a host uses it";
-    else if (Status gone = builder::remove_artifact(data_dir, key); !gone)
+    else if (Status gone = store::remove_artifact(data_dir, key); !gone)
       return std::move(gone).error();
     damaged.push_back({key, std::move(what)});
   }

@@ -10,7 +10,7 @@
 #include "base/clock.h"
 #include "base/result.h"
 
-namespace trivet::builder {
+namespace trivet::store {
 
 struct Kept {
   uint64_t bytes = 0;
@@ -25,4 +25,4 @@ Status remove_artifact(const std::filesystem::path& dir, const std::string& key)
 // Removes a tree, also folders in it that may not be written.
 Status remove_tree(const std::filesystem::path& dir);
 
-}  // namespace trivet::builder
+}  // namespace trivet::store

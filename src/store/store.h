@@ -18,10 +18,10 @@
 #include <string>
 
 #include "base/result.h"
-#include "builder/contents.h"
 #include "os/fd.h"
+#include "store/contents.h"
 
-namespace trivet::builder {
+namespace trivet::store {
 
 class Store {
  public:
@@ -62,4 +62,4 @@ Result<Contents> contents_of(const std::filesystem::path& artifact);
 std::set<std::string> keys_in_use(const std::filesystem::path& dir);
 bool is_key(std::string_view name);
 
-}  // namespace trivet::builder
+}  // namespace trivet::store

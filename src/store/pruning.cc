@@ -1,11 +1,11 @@
-#include "builder/pruning.h"
+#include "store/pruning.h"
 
 #include <algorithm>
 #include <chrono>
 
-#include "builder/store.h"
+#include "store/store.h"
 
-namespace trivet::builder {
+namespace trivet::store {
 namespace {
 
 namespace fs = std::filesystem;
@@ -70,4 +70,4 @@ Status remove_artifact(const fs::path& dir, const std::string& key) {
   return remove_tree(ec ? place : going);
 }
 
-}  // namespace trivet::builder
+}  // namespace trivet::store

@@ -15,7 +15,7 @@
 
 #include "base/result.h"
 
-namespace trivet::builder {
+namespace trivet::store {
 
 struct Entry {
   char kind = 'f';  // f file, d folder, l link
@@ -31,7 +31,7 @@ struct Entry {
 struct Contents {
   std::vector<std::string> needs;  // keys
   std::vector<Entry> entries;      // by path
-  // Of everything but the times: the same for every build of the same thing. 32 digits.
+  // Of everything but the times: the same for every build of the same thing. 64 digits.
   std::string hash() const;
   bool operator==(const Contents&) const = default;
 };
@@ -48,4 +48,4 @@ std::string difference(const Contents& contents, const std::filesystem::path& di
 // Bytes of the files below a folder. What goes away meanwhile is not counted.
 uint64_t bytes_below(const std::filesystem::path& dir);
 
-}  // namespace trivet::builder
+}  // namespace trivet::store

@@ -1,4 +1,4 @@
-#include "builder/tree_hash.h"
+#include "store/tree_hash.h"
 
 #include <gtest/gtest.h>
 #include <sys/stat.h>
@@ -6,7 +6,7 @@
 #include <cstdlib>
 #include <fstream>
 
-namespace trivet::builder {
+namespace trivet::store {
 namespace {
 
 namespace fs = std::filesystem;
@@ -36,9 +36,9 @@ class TreeHashTest : public ::testing::Test {
   fs::path dir;
 };
 
-TEST_F(TreeHashTest, is_32_digits_and_the_same_each_time) {
+TEST_F(TreeHashTest, is_64_digits_and_the_same_each_time) {
   std::string first = hash();
-  EXPECT_EQ(first.size(), 32u);
+  EXPECT_EQ(first.size(), 64u);
   EXPECT_EQ(first.find_first_not_of("0123456789abcdef"), std::string::npos);
   EXPECT_EQ(hash(), first);
 }
@@ -211,4 +211,4 @@ TEST(ContentHash, reading_it_does_not_end_it) {
 }
 
 }  // namespace
-}  // namespace trivet::builder
+}  // namespace trivet::store

@@ -1,4 +1,4 @@
-#include "builder/contents.h"
+#include "store/contents.h"
 
 #include <fcntl.h>
 #include <sys/stat.h>
@@ -9,10 +9,10 @@
 #include <cerrno>
 #include <charconv>
 
-#include "builder/tree_hash.h"
 #include "os/fd.h"
+#include "store/tree_hash.h"
 
-namespace trivet::builder {
+namespace trivet::store {
 namespace {
 
 namespace fs = std::filesystem;
@@ -223,4 +223,4 @@ uint64_t bytes_below(const fs::path& dir) {
   return sum;
 }
 
-}  // namespace trivet::builder
+}  // namespace trivet::store

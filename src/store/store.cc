@@ -1,4 +1,4 @@
-#include "builder/store.h"
+#include "store/store.h"
 
 #include <fcntl.h>
 #include <sys/file.h>
@@ -13,12 +13,12 @@
 #include <sstream>
 #include <thread>
 
-namespace trivet::builder {
+namespace trivet::store {
 namespace {
 
 namespace fs = std::filesystem;
 
-constexpr size_t kKeyDigits = 32;
+constexpr size_t kKeyDigits = 64;
 constexpr std::string_view kMaking = ".making";
 constexpr const char* kMakeRoom =
     "make room (`trivet cache prune`), or choose another place with --data";
@@ -232,4 +232,4 @@ void Store::remove(const fs::path& dir) {
   }
 }
 
-}  // namespace trivet::builder
+}  // namespace trivet::store

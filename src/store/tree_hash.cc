@@ -1,14 +1,11 @@
-#include "builder/tree_hash.h"
-
-#include <xxhash.h>
+#include "store/tree_hash.h"
 
 #include <algorithm>
-#include <cstdio>
 #include <fstream>
 
 #include "wire/text.h"
 
-namespace trivet::builder {
+namespace trivet::store {
 namespace {
 
 namespace fs = std::filesystem;
@@ -17,23 +14,12 @@ bool is_name(const std::string& glob) { return glob.find_first_of("*?[{") == std
 
 }  // namespace
 
-ContentHash::ContentHash() : state_(XXH3_createState()) {
-  XXH3_128bits_reset(static_cast<XXH3_state_t*>(state_));
-}
-
-ContentHash::~ContentHash() { XXH3_freeState(static_cast<XXH3_state_t*>(state_)); }
-
 void ContentHash::add(std::string_view name, std::string_view bytes) {
-  auto* state = static_cast<XXH3_state_t*>(state_);
   for (std::string_view part : {name, bytes}) {
     uint64_t size = part.size();
-    XXH3_128bits_update(state, &size, sizeof size);
-    XXH3_128bits_update(state, part.data(), part.size());
+    sum_.add({reinterpret_cast<const char*>(&size), sizeof size});
+    sum_.add(part);
   }
-}
-
-void ContentHash::add_bytes(std::string_view bytes) {
-  XXH3_128bits_update(static_cast<XXH3_state_t*>(state_), bytes.data(), bytes.size());
 }
 
 Status ContentHash::add_file(const fs::path& file) {
@@ -75,12 +61,4 @@ Status ContentHash::add_tree(const fs::path& dir, const std::vector<std::string>
   return {};
 }
 
-std::string ContentHash::hex() const {
-  XXH128_hash_t digest = XXH3_128bits_digest(static_cast<XXH3_state_t*>(state_));
-  char text[40];
-  std::snprintf(text, sizeof text, "%016llx%016llx", static_cast<unsigned long long>(digest.high64),
-                static_cast<unsigned long long>(digest.low64));
-  return text;
-}
-
-}  // namespace trivet::builder
+}  // namespace trivet::store

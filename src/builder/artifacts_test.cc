@@ -1,5 +1,4 @@
 // What is found in the cache is whole, or made again.
-#include "builder/store.h"
 
 #include <signal.h>
 #include <sys/resource.h>
@@ -7,6 +6,7 @@
 #include <unistd.h>
 
 #include "builder/builder_fixture_test.h"
+#include "store/store.h"
 
 namespace trivet::builder {
 namespace {
@@ -86,8 +86,8 @@ TEST_F(StoreTest, what_a_killed_host_left_is_removed_by_the_next) {
   fs::create_directories(root / "cache/users");
   pid_t child = fork();
   if (child == 0) {  // another host
-    Store store{root / "cache"};
-    auto making = store.begin(std::string(32, 'a'), "");
+    store::Store store{root / "cache"};
+    auto making = store.begin(std::string(64, 'a'), "");
     std::ofstream(*making / "files/half") << "half";
     std::ofstream{begun} << "x";
     for (;;) pause();
@@ -126,44 +126,9 @@ TEST_F(StoreTest, a_description_that_cannot_be_written_is_said_and_nothing_is_le
 
 TEST_F(StoreTest, keys_in_use_are_those_of_hosts_that_live) {
   std::string key = built().parent_path().filename().string();
-  EXPECT_TRUE(keys_in_use(root / "cache").contains(key));
+  EXPECT_TRUE(store::keys_in_use(root / "cache").contains(key));
   builder.reset();
-  EXPECT_TRUE(keys_in_use(root / "cache").empty());
-}
-
-Contents some_contents() {
-  Contents contents;
-  contents.needs = {std::string(32, 'b')};
-  contents.entries = {{'d', false, 0, 0, "", "", "a folder"},
-                      {'f', true, 5, -7, std::string(32, 'c'), "", "a folder/100%\n"},
-                      {'l', false, 0, 0, "", "../x y", "link"}};
-  return contents;
-}
-
-TEST(Contents, as_text_and_back) {
-  auto read = read_contents(to_text(some_contents()));
-  ASSERT_TRUE(read.ok());
-  EXPECT_EQ(*read, some_contents());
-}
-
-TEST(Contents, text_that_is_not_whole_is_refused) {
-  std::string text = to_text(some_contents());
-  for (size_t size = 0; size < text.size(); ++size)
-    EXPECT_FALSE(read_contents(text.substr(0, size)).ok()) << size;
-  EXPECT_FALSE(read_contents(text + "f").ok());
-  EXPECT_FALSE(read_contents(text + "d more\n").ok());
-}
-
-TEST(Contents, the_hash_depends_on_what_is_in_it_and_not_on_times) {
-  Contents contents = some_contents();
-  std::string hash = contents.hash();
-  contents.entries[1].mtime = 99;
-  EXPECT_EQ(contents.hash(), hash);
-  contents.entries[1].is_program = false;
-  EXPECT_NE(contents.hash(), hash);
-  contents = some_contents();
-  contents.entries[2].target = "../x";
-  EXPECT_NE(contents.hash(), hash);
+  EXPECT_TRUE(store::keys_in_use(root / "cache").empty());
 }
 
 }  // namespace
