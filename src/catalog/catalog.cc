@@ -164,7 +164,8 @@ DiscoveryInput Catalog::input_of(std::function<RuntimePtr(const RuntimePtr&)> pr
           config_.environment,
           {},
           std::move(probed),
-          [this](const RuntimePtr& first, bool again) { return others(first, again); }};
+          [this](const RuntimePtr& first, bool again) { return others(first, again); },
+          config_.unpacked};
 }
 
 std::shared_ptr<Snapshot> Catalog::scan(const Snapshot& before) {

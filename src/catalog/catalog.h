@@ -22,6 +22,8 @@ struct Config {
   std::vector<std::filesystem::path> runtime_dirs;
   std::map<std::string, std::string> environment;  // for ${VAR} in manifests
   std::map<std::string, std::string> overrides;    // of a lone file, from the command line
+  // See DiscoveryInput::unpacked. Called while a scan goes on, on its thread.
+  std::function<Result<std::filesystem::path>(const std::filesystem::path&)> unpacked{};
 };
 
 // Names of functions.

@@ -45,13 +45,29 @@ std::string declared_name(const fs::path& file, const std::string& otherwise) {
   return otherwise;
 }
 
+// "resize" of "resize.tar.gz"; empty when it is none.
+std::string stem_of_archive(const fs::path& file) {
+  std::string name = file.filename().string();
+  for (std::string_view ending : {".zip", ".tar", ".tgz", ".tar.gz", ".tar.zst", ".tar.xz"})
+    if (name.ends_with(ending)) return name.substr(0, name.size() - ending.size());
+  return {};
+}
+
+std::string replaced(std::string text, const std::string& what, const std::string& by) {
+  for (size_t at = text.find(what); at != std::string::npos; at = text.find(what, at + by.size()))
+    text.replace(at, what.size(), by);
+  return text;
+}
+
 class Walk {
  public:
   explicit Walk(const DiscoveryInput& input) : in_(input) {}
 
   Discovered run() {
     std::error_code ec;
-    if (is_file(in_.root)) {
+    if (is_archive(in_.root)) {
+      take_archive(in_.root);
+    } else if (is_file(in_.root)) {
       take_lone(in_.root);
     } else if (!fs::is_directory(in_.root, ec)) {
       problem("", in_.root,
@@ -69,7 +85,14 @@ class Walk {
  private:
   enum class IsRoot { kNo, kYes };
 
+  // What is wrong in an archive is said with the archive's name.
   void problem(std::string function, fs::path file, Error error) {
+    std::string place = file.string();
+    for (const auto& [folder, archive] : archives_) {
+      place = replaced(place, folder.string(), archive.string());
+      error.message = replaced(error.message, folder.string(), archive.string());
+    }
+    file = place;
     out_.problems.push_back({std::move(function), std::move(file), std::move(error)});
   }
 
@@ -86,9 +109,32 @@ class Walk {
     for (const auto& entry : entries) {
       if (fs::is_directory(entry, ec))
         take_folder(entry, IsRoot::kNo);
+      else if (is_archive(entry))
+        take_archive(entry);
       else if (is_known_source(entry))
         take_lone(entry);
     }
+  }
+
+  bool is_archive(const fs::path& file) const {
+    return in_.unpacked && !stem_of_archive(file).empty() && is_file(file);
+  }
+
+  void take_archive(const fs::path& file) {
+    std::string name = stem_of_archive(file);
+    auto folder = in_.unpacked(file);
+    if (!folder) return problem(name, file, std::move(folder).error());
+    archives_[*folder] = file;
+    if (!take_folder(*folder, IsRoot::kNo))
+      problem(name, file,
+              {ErrorCode::kInvalidManifest, file.string() + ": nothing in it is a function",
+               "put trivet.yaml, or an entrypoint such as a runtime looks for, at its top"});
+  }
+
+  // What a function is called that its manifest does not name.
+  std::string name_of(const fs::path& dir) const {
+    auto archive = archives_.find(dir);
+    return archive == archives_.end() ? dir.filename().string() : stem_of_archive(archive->second);
   }
 
   bool escapes(const fs::path& link) const {
@@ -116,7 +162,7 @@ class Walk {
     if (take_described(dir)) return true;
     if (root == IsRoot::kYes && holds_other_functions(dir)) return false;
     FunctionSpec spec;
-    spec.name = dir.filename().string();
+    spec.name = name_of(dir);
     spec.dir = dir;
     if (!find_entrypoint(spec, in_)) return false;
     spec.manifest = dir / spec.entrypoint;
@@ -150,12 +196,11 @@ class Walk {
 
   void take_trivet(const fs::path& dir, const fs::path& file) {
     auto tree = read_yaml(file);
-    if (!tree)
-      return problem(declared_name(file, dir.filename().string()), file, std::move(tree).error());
+    if (!tree) return problem(declared_name(file, name_of(dir)), file, std::move(tree).error());
     const YamlNode* functions = tree->root.find("functions");
     if (!functions) {
       FunctionSpec spec;
-      spec.name = dir.filename().string();
+      spec.name = name_of(dir);
       return take_entry(*tree, tree->root, std::move(spec), dir);
     }
     for (const auto& [key, value] : tree->root.members)
@@ -226,9 +271,9 @@ class Walk {
 
   bool take_alyx_manifest(const fs::path& dir, const fs::path& file) {
     auto tree = read_yaml(file);
-    if (!tree) return problem(dir.filename().string(), file, std::move(tree).error()), true;
+    if (!tree) return problem(name_of(dir), file, std::move(tree).error()), true;
     if (!looks_like_alyx_manifest(tree->root)) return false;
-    take_alyx(*tree, tree->root, dir.filename().string(), dir);
+    take_alyx(*tree, tree->root, name_of(dir), dir);
     return true;
   }
 
@@ -289,6 +334,7 @@ class Walk {
   }
 
   const DiscoveryInput& in_;
+  std::map<fs::path, fs::path> archives_;  // by the folder that they are unpacked in
   Discovered out_;
 };
 

@@ -4,8 +4,8 @@
 //
 // What is found, in this order of preference per folder: trivet.yaml (one function, or `functions:`
 // of a project), Alyx schema.yaml, Alyx manifest.yaml, an entrypoint that some runtime looks for (a
-// function named after the folder). Files with a known extension are functions of their own. One
-// broken function is a Problem and the others serve.
+// function named after the folder). Files with a known extension are functions of their own, and
+// an archive is the folder that is in it. One broken function is a Problem and the others serve.
 
 #include <functional>
 #include <map>
@@ -25,6 +25,8 @@ struct DiscoveryInput {
   // The others that are there beside such a one, each a runtime of its own. Those that could not be
   // run before are tried `again`.
   std::function<std::vector<RuntimePtr>(const RuntimePtr&, bool again)> others;
+  // The folder with what is in an archive; empty: archives are no functions.
+  std::function<Result<std::filesystem::path>(const std::filesystem::path&)> unpacked{};
   // Of this look, by folder and runtime: what the sources beside lone files add to their versions.
   mutable std::map<std::pair<std::filesystem::path, std::string>, std::string> beside{};
   // Likewise, by folder: what a runtime's own files add.

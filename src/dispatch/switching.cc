@@ -63,10 +63,12 @@ bool Dispatcher::replace(const std::string& name, const ServedPtr& old) {
   return true;
 }
 
-// The new version gets its first worker while the old one answers. When it cannot have one it takes
-// over all the same: whoever calls must see what is wrong with it.
+// The new version gets its first worker while the old one answers. When it cannot have one, and no
+// other change has come soon after, it takes over all the same: whoever calls must see what is
+// wrong with it.
 loop::Task<> Dispatcher::switch_over(std::string name, ServedPtr next) {
   Status ready = co_await first_worker(next);
+  if (!ready) co_await around_.loop.sleep(limits::kSecondThought);  // it may be half a file
   auto found = coming_.find(name);
   if (found == coming_.end() || found->second != next) {  // another change came
     retire(next, EndReason::kReplaced);

@@ -191,9 +191,24 @@ TEST_F(Switching, a_version_that_does_not_start_is_shown) {
   deploy(broken);
   EXPECT_EQ(pools(), "1 2");
   pass(100ms);
+  EXPECT_EQ(answer_now(), "ok");  // somebody may be about to write the rest of it
+  pass(limits::kSecondThought);
   EXPECT_TRUE(is_switched());
   EXPECT_EQ(pools(), "2");
   EXPECT_NE(answer_now(), "ok");
+}
+
+TEST_F(Switching, of_a_version_that_was_half_written_nobody_hears) {
+  serve("1");
+  Version half{"2"};
+  half.faults.no_start = 1000;
+  deploy(half);
+  pass(100ms);
+  deploy(Version{"3"});
+  pass(2 * limits::kSecondThought);
+  EXPECT_TRUE(is_switched());
+  EXPECT_EQ(pools(), "3");
+  EXPECT_EQ(answer_now(), "ok");
 }
 
 TEST_F(Switching, a_version_that_cannot_be_built_is_shown) {
@@ -203,6 +218,8 @@ TEST_F(Switching, a_version_that_cannot_be_built_is_shown) {
   deploy(broken);
   EXPECT_EQ(answer_now(), "ok");
   pass(50ms);
+  EXPECT_EQ(answer_now(), "ok");
+  pass(limits::kSecondThought);
   EXPECT_TRUE(is_switched());
   EXPECT_EQ(answer_now(), "BUILD_FAILED");
 }

@@ -23,6 +23,7 @@
 #include "loop/watch.h"
 #include "net/http_server.h"
 #include "net/listener.h"
+#include "store/sources.h"
 #include "trivet/host.h"
 
 namespace trivet {
@@ -381,8 +382,10 @@ class HostOfParts final : public Host {
 Result<std::unique_ptr<Host>> Host::open(HostConfig config) {
   auto places = host::find_places(config);
   if (!places) return std::move(places).error();
-  catalog::Config catalog_config{config.root, std::move(places->runtime_dirs), host::environment(),
-                                 config.overrides};
+  catalog::Config catalog_config{
+      config.root, std::move(places->runtime_dirs), host::environment(), config.overrides,
+      [sources = std::make_shared<store::Sources>(places->data_dir)](
+          const std::filesystem::path& archive) { return sources->folder_of(archive); }};
   auto host = std::make_unique<HostOfParts>(std::move(config), std::move(places->data_dir));
   if (Status opened = host->open_catalog(std::move(catalog_config)); !opened)
     return std::move(opened).error();
