@@ -85,14 +85,16 @@ class Walk {
  private:
   enum class IsRoot { kNo, kYes };
 
-  // What is wrong in an archive is said with the archive's name.
+  // What is in an archive has the archive's name for those who read it.
+  std::string as_given(std::string text) const {
+    for (const auto& [folder, archive] : archives_)
+      text = replaced(std::move(text), folder.string(), archive.string());
+    return text;
+  }
+
   void problem(std::string function, fs::path file, Error error) {
-    std::string place = file.string();
-    for (const auto& [folder, archive] : archives_) {
-      place = replaced(place, folder.string(), archive.string());
-      error.message = replaced(error.message, folder.string(), archive.string());
-    }
-    file = place;
+    file = as_given(file.string());
+    error.message = as_given(std::move(error.message));
     out_.problems.push_back({std::move(function), std::move(file), std::move(error)});
   }
 
@@ -123,7 +125,12 @@ class Walk {
   void take_archive(const fs::path& file) {
     std::string name = stem_of_archive(file);
     auto folder = in_.unpacked(file);
-    if (!folder) return problem(name, file, std::move(folder).error());
+    if (!folder) {
+      Error error = std::move(folder).error();
+      if (error.code != ErrorCode::kIo) error.code = ErrorCode::kInvalidManifest;
+      if (error.hint.empty()) error.hint = "make it again, with tar or zip";
+      return problem(name, file, std::move(error));
+    }
     archives_[*folder] = file;
     if (!take_folder(*folder, IsRoot::kNo))
       problem(name, file,
@@ -303,6 +310,7 @@ class Walk {
         error->message = where.string() + ":" + std::to_string(line) + ": " + error->message;
       return problem(name, where, std::move(*error));
     }
+    spec.manifest = as_given(spec.manifest.string());
     out_.functions.push_back(std::move(spec));
   }
 
