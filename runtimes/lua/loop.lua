@@ -197,10 +197,12 @@ local function find(value)
 end
 
 local function load_function()
-  local user = plan.dir .. '/?.lua;' .. plan.dir .. '/?/init.lua;' .. plan.dir .. '/lua_modules/share/lua/5.4/?.lua;'
-    .. plan.dir .. '/lua_modules/share/lua/5.4/?/init.lua;'
-  package.path = user .. package.path
-  package.cpath = plan.dir .. '/lua_modules/lib/lua/5.4/?.so;' .. package.cpath
+  for _, place in ipairs({plan.dir, plan.output}) do -- its own lua_modules, or those that the build has made
+    local modules = place .. '/lua_modules/%s/lua/5.4/?'
+    package.path = modules:format('share') .. '.lua;' .. modules:format('share') .. '/init.lua;' .. package.path
+    package.cpath = modules:format('lib') .. '.so;' .. package.cpath
+  end
+  package.path = plan.dir .. '/?.lua;' .. plan.dir .. '/?/init.lua;' .. package.path
   arg = {[0] = plan.entrypoint}
   local chunk, problem = loadfile(plan.entrypoint, 't')
   if not chunk then error(problem, 0) end
