@@ -1,15 +1,9 @@
 #!/bin/sh
 # Builds a function into OUTPUT/worker, a static program. Runs in the function's folder and writes nothing there.
-#   build.sh SWIFTC RUNTIME OUTPUT ENTRYPOINT INTERFACE HANDLER LONE
+#   build.sh SWIFTC RUNTIME OUTPUT ENTRYPOINT INTERFACE HANDLER LONE CACHE
 # All that the compiler needs is laid out in one folder: the one of .toolchains sees nothing else.
 set -eu
-swiftc=$1 runtime=$2 output=$3 entrypoint=$4 interface=$5 handler=$6 lone=$7
-
-cache=${XDG_CACHE_HOME:-${HOME:+$HOME/.cache}}
-if [ -z "$cache" ]; then
-  cache=${TMPDIR:-/tmp}/trivet-$(id -u)
-  mkdir -m 700 "$cache" 2>/dev/null || [ -O "$cache" ] || { echo "$cache belongs to somebody else: set HOME" >&2; exit 1; }
-fi
+swiftc=$1 runtime=$2 output=$3 entrypoint=$4 interface=$5 handler=$6 lone=$7 cache=$8
 
 # Swift's own style of messages forgets what it says about the end of a file. Messages without the linker's warnings, which every static program gets: it cannot load name service plugins at run time.
 compile() {
@@ -26,7 +20,7 @@ stand_ins() {
 
 # The package Trivet, compiled once for this compiler and these sources, beside its place and moved there: several may ask at once.
 key=$({ cat "$runtime"/Trivet/*.swift "$0"; "$swiftc" --version 2>/dev/null; } | cksum | tr ' ' -)
-package=$cache/trivet/swift/$key
+package=$cache/swift/$key
 if [ ! -f "$package/Trivet.o" ]; then
   making=$package.$$
   mkdir -p "$making"
