@@ -17,12 +17,13 @@ find . -path ./.trivet -prune -o -name '*.zip' -print | while read -r packed; do
   cp "$packed" "$work/$packed"
 done
 cd "$work"
+# Composer gives the classes that find others a name by chance, unless one is there already.
+mkdir vendor
+echo "<?php // ComposerAutoloaderInit$(cat composer.json composer.lock 2>/dev/null | md5sum | cut -c 1-32)::" >vendor/autoload.php
 looks= # for classes, in files that are not here
 if looks_through_files; then looks=--no-autoloader; fi
 if ! composer install $looks --no-dev --no-scripts --prefer-dist --no-progress; then
   echo "of the function's folder composer sees composer.json, composer.lock, packages/ and .zip files; what is not there, nor in the cache, it fetches" >&2
   exit 1
 fi
-mkdir -p vendor
 mv vendor "$output/.vendor"
-mv composer.lock "$output/.vendor.lock"

@@ -18,8 +18,7 @@ for place in .vendor/*; do
     *) ln -s "../$place" vendor/ ;;
   esac
 done
+mkdir -p "$work"
+trap 'rm -rf "$work"' EXIT
 . "$(dirname "$0")/composer.sh"
-if looks_through_files; then
-  [ -f composer.lock ] || cp .vendor.lock composer.lock # the autoloader is named after it
-  composer dump-autoload --no-dev --no-scripts
-fi
+if looks_through_files; then composer dump-autoload --no-dev --no-scripts --quiet; fi

@@ -99,7 +99,7 @@ by_cargo() {
 without_network() {
   if "$cargo" "$@" --offline >"$work/log" 2>&1; then
     cat "$work/log"
-  elif grep -q -- '--offline\|offline mode\|offline was specified' "$work/log"; then
+  elif ! grep -q -- '--locked was passed' "$work/log" && grep -q -- '--offline\|offline mode\|offline was specified' "$work/log"; then
     "$cargo" "$@" || { echo "crates that are neither vendored nor in the cache are fetched by cargo, which names above what it could not get" >&2; exit 1; }
   else
     cat "$work/log" >&2
