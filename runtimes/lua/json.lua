@@ -13,6 +13,10 @@ function json.list(items)
   return setmetatable(items or {}, List)
 end
 
+function json.is_list(value)
+  return getmetatable(value) == List
+end
+
 -- ---------------------------------------------------------------- reading
 
 local value

@@ -135,6 +135,23 @@ local function answer_json(call, meta, body)
   end)
 end
 
+local function answer_module(call, meta, body)
+  local args = {}
+  if body ~= '' then
+    local ok, found = pcall(json.parse, body)
+    if not ok then frames.fail('INVALID_INPUT', 'the arguments are not JSON: ' .. (type(found) == 'table' and found.json or tostring(found))) end
+    args = found
+  end
+  local output = handler(json.parse(meta), args)
+  local kind = type(output)
+  if kind == 'function' or kind == 'thread' then
+    local all = json.list()
+    for value in values_of(output) do all[#all + 1] = value end
+    output = all
+  end
+  reply(call, '', json_of(output))
+end
+
 local function answer_context(call, meta, body)
   local head = json.parse(meta)
   local log = log_of(call)
@@ -203,6 +220,10 @@ local function load_function()
     package.cpath = modules:format('lib') .. '.so;' .. package.cpath
   end
   package.path = plan.dir .. '/?.lua;' .. plan.dir .. '/?/init.lua;' .. package.path
+  if plan.interface == 'module' then
+    handler = part('modules').of(plan.dir)
+    return
+  end
   arg = {[0] = plan.entrypoint}
   local chunk, problem = loadfile(plan.entrypoint, 't')
   if not chunk then error(problem, 0) end
@@ -214,7 +235,7 @@ local function on_load(meta)
   sdk.limit = plan.max_frame
   uv.chdir(plan.dir)
   for name, value in pairs(plan.env) do uv.os_setenv(name, value) end
-  answer = plan.interface == 'context' and answer_context or answer_json
+  answer = ({context = answer_context, module = answer_module})[plan.interface] or answer_json
   local ok, caught = xpcall(load_function, frames.caught)
   io.stdout:flush()
   if not ok then
