@@ -1,7 +1,7 @@
 -- A worker's life: LOAD, calls one at a time in a synchronous read loop, DRAIN.
 local part = ...
 local uv = require('luv')
-local json, frames, sdk, http = part('json'), part('frames'), part('sdk'), part('http')
+local json, frames, sdk, http, versions = part('json'), part('frames'), part('sdk'), part('http'), part('versions')
 local loop = {}
 local plan, handler, answer
 local is_draining, credit, after_reply = false, 0, {}
@@ -173,7 +173,7 @@ local function rest_of(call, first)
       between(kind, meta, body)
     else
       pieces[#pieces + 1] = body
-      if flags & frames.MORE == 0 then return table.concat(pieces) end
+      if flags % 2 == 0 then return table.concat(pieces) end
       frames.write(frames.CREDIT, call, '{"bytes":' .. #body .. '}')
     end
   end
@@ -181,7 +181,7 @@ end
 
 local function called(call, meta, body, flags)
   sdk.begin(call)
-  if flags & frames.MORE ~= 0 then body = rest_of(call, body) end
+  if flags % 2 ~= 0 then body = rest_of(call, body) end
   answer(call, meta, body)
 end
 
@@ -215,7 +215,7 @@ end
 
 local function load_function()
   for _, place in ipairs({plan.dir, plan.output}) do -- its own lua_modules, or those that the build has made
-    local modules = place .. '/lua_modules/%s/lua/5.4/?'
+    local modules = place .. '/lua_modules/%s/lua/' .. versions.language .. '/?'
     package.path = modules:format('share') .. '.lua;' .. modules:format('share') .. '/init.lua;' .. package.path
     package.cpath = modules:format('lib') .. '.so;' .. package.cpath
   end
@@ -248,7 +248,7 @@ end
 function loop.run()
   uv.os_unsetenv('TRIVET_SPARE')
   io.stdout:setvbuf('line')
-  frames.write(frames.HELLO, 0, json.text({protocol = 1, runtime = 'lua', version = _VERSION:match('[%d.]+'), concurrency = 1, features = json.list({'stream'})}))
+  frames.write(frames.HELLO, 0, json.text({protocol = 1, runtime = versions.runtime, version = versions.version, concurrency = 1, features = json.list({'stream'})}))
   while not is_draining do
     local kind, flags, call, meta, body = frames.read()
     if not kind then break end

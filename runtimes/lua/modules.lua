@@ -1,6 +1,6 @@
 -- The `module` interface: a call names a file below the function's folder and a function in it (runtimes/CONTRACT.md).
 local part = ...
-local json, frames = part('json'), part('frames')
+local json, frames, versions = part('json'), part('frames'), part('versions')
 local modules = {}
 
 local function missing(what)
@@ -46,7 +46,7 @@ function modules.of(dir)
     for at = 1, count do
       if args[at] ~= json.null then given[at] = args[at] end
     end
-    return found(table.unpack(given, 1, count))
+    return found(versions.unpack(given, 1, count))
   end
 end
 

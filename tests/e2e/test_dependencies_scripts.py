@@ -91,7 +91,7 @@ def perl(folder, mark="!", package="Shouting"):
 
 def lua(folder, mark="!", package="shouting"):
     write(folder, "main.lua", "local shouting = require('shouting')\nreturn function(input) return shouting.shout(input.name) end\n")
-    write(folder, "rockspec", f'package = "f"\nversion = "dev-1"\nsource = {{url = ""}}\ndependencies = {{"lua >= 5.4", "{package} ~> 1"}}\nbuild = {{type = "none"}}\n')
+    write(folder, "rockspec", f'package = "f"\nversion = "dev-1"\nsource = {{url = ""}}\ndependencies = {{"lua >= 5.1", "{package} ~> 1"}}\nbuild = {{type = "none"}}\n')
     (folder / "rocks").mkdir(exist_ok=True)
     source = bytes_of_zip({"shouting-1.0/shouting.lua": "return {shout = function(text) return text:upper() .. '%s' end}\n" % mark})
     spec = 'package = "shouting"\nversion = "1.0-1"\nsource = {url = "shouting-1.0.zip"}\nbuild = {type = "builtin", modules = {shouting = "shouting.lua"}}\n'
@@ -319,6 +319,14 @@ def test_a_lock_of_luarocks_says_what_is_installed(tmp_path, spec):
     (folder / "rockspec").rename(folder / spec)
     write(folder, "luarocks.lock", 'return {dependencies = {shouting = "1.0-1"}}\n')
     assert answer(folder, tmp_path / "data", *alone()) == "ADA!"
+
+
+def test_rocks_are_those_of_the_interpreter(tmp_path):
+    need("luajit")
+    folder = make(tmp_path / "f", "lua")
+    write(folder, "trivet.yaml", "runtime: luajit\nentrypoint: main.lua\n")
+    assert answer(folder, tmp_path / "data", *alone()) == "ADA!"
+    assert list((tmp_path / "data/artifacts").glob("*/files/lua_modules/share/lua/5.1/shouting.lua"))
 
 
 def test_classes_that_composer_looks_for_are_found(tmp_path):
