@@ -374,3 +374,21 @@ def test_what_compilers_share_is_pruned(tmp_path, shape):
     assert [path.name for path in (tmp_path / "data/packages").iterdir()] == [shape] and len(artifacts(tmp_path / "data")) == 1
     assert trivet("cache", "prune", "--all", "--data", str(tmp_path / "data")).returncode == 0
     assert not (tmp_path / "data/packages").exists() and artifacts(tmp_path / "data") == []
+
+
+def test_a_package_of_swift_has_its_packages(tmp_path):
+    need("swift")
+    folder, about = tmp_path / "f", "// swift-tools-version:5.5\nimport PackageDescription\n\nlet package = Package(\n"
+    write(folder, "Package.swift", about + '  name: "f",\n  dependencies: [.package(path: "lib")],\n  targets: [.target(name: "f", dependencies: [.product(name: "Shouting", package: "lib")])]\n)\n')
+    write(folder, "lib/Package.swift", about + '  name: "lib", products: [.library(name: "Shouting", targets: ["Shouting"])], targets: [.target(name: "Shouting")]\n)\n')
+    write(folder, "lib/Sources/Shouting/Shouting.swift", 'public func shout(_ text: String) -> String { text.uppercased() + "!" }\n')
+    source = "import Shouting\nimport Trivet\n\nstruct Input: Decodable { var name: String }\n\nfunc handler(input: Input) -> String { shout(input.name) }\n"
+    write(folder, "Sources/f/handler.swift", source)
+    write(folder, "trivet.yaml", "runtime: swift\nentrypoint: Sources/f/handler.swift\n")
+    before = tree(folder)
+    assert answer(folder, tmp_path / "data") == "ADA!"
+    assert tree(folder) == before
+    write(folder, "Sources/f/handler.swift", source.replace("shout(input.name)", 'shout(input.name) + "?"'))
+    assert answer(folder, tmp_path / "data") == "ADA!?"
+    write(folder, "Sources/f/handler.swift", source.replace("shout(", "whisper("))
+    assert "whisper" in run(folder, tmp_path / "data").stderr
