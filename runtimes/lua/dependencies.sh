@@ -47,3 +47,4 @@ luarocks --lua-version="$version" --tree "$tree" list --porcelain | while read -
 done
 # Modules alone: no programs with a place in them, and nothing that differs from one installation to the next.
 rm -rf "$tree/bin" "$tree/lib/luarocks"
+find "$tree" -name '*.so' -exec strip --strip-debug -R .note.gnu.build-id {} + 2>/dev/null || true

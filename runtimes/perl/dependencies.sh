@@ -38,4 +38,4 @@ fi
 "$perl" "$runtime/cpan.pl" remember "$output/local" "$cache/index"
 # Without what differs from one installation to the next.
 find "$output/local" \( -name .packlist -o -name perllocal.pod \) -exec rm -f {} +
-find "$output/local" -name '*.so' -exec chmod u+w {} + -exec strip --strip-debug {} + 2>/dev/null || true
+find "$output/local" -name '*.so' -exec chmod u+w {} + -exec strip --strip-debug -R .note.gnu.build-id {} + 2>/dev/null || true

@@ -37,7 +37,10 @@ install() {
     cp "$cache"/gems/*.gem vendor/cache/
     bundle install --local || return 1
   fi
-  find "$output/gems" -path '*/cache/*.gem' -exec cp -n {} "$cache/gems/" \;
+  find "$output/gems" -path '*/cache/*.gem' | while read -r gem; do
+    name=$(basename "$gem")
+    [ -e "$cache/gems/$name" ] || { cp "$gem" "$work/$name" && mv "$work/$name" "$cache/gems/$name"; }
+  done
 }
 if [ -d vendor/cache ] || ! bundle check >/dev/null 2>&1; then
   if ! install; then
@@ -46,5 +49,8 @@ if [ -d vendor/cache ] || ! bundle check >/dev/null 2>&1; then
   fi
 fi
 "$ruby" "$runtime/bundle.rb" "$output"
+[ -d "$output/gems" ] || exit 0
 # Without what differs from one installation to the next.
-[ ! -d "$output/gems" ] || find "$output/gems" \( -name cache -path '*/ruby/*/cache' -o -name build_info -o -name doc -path '*/ruby/*/doc' -o -name gem_make.out -o -name mkmf.log \) -prune -exec rm -rf {} +
+find "$output"/gems/ruby/* -maxdepth 1 \( -name cache -o -name build_info -o -name doc \) -exec rm -rf {} +
+find "$output/gems" \( -name gem_make.out -o -name mkmf.log -o -path '*/ext/*.o' -o -path '*/ext/*/Makefile' \) -exec rm -f {} +
+find "$output/gems" -name '*.so' -exec strip --strip-debug -R .note.gnu.build-id {} + 2>/dev/null || true
