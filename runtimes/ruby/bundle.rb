@@ -1,6 +1,6 @@
 # frozen_string_literal: true
 
-# Part of a build, run in the folder of a Gemfile whose gems are installed: writes OUTPUT/setup.rb, which does for the function what bundler/setup would do
+# Part of a build, run in the folder of a Gemfile whose gems are installed: writes OUTPUT/trivet_setup.rb, which does for the function what bundler/setup would do
 # without looking anything up, and keeps what that would read.
 require "bundler"
 require "fileutils"
@@ -26,4 +26,4 @@ if File.directory?(gems)
     Gem.paths = ENV if defined?(Gem) && !Object.autoload?(:Gem)
   RUBY
 end
-File.write(File.join(output, "setup.rb"), text)
+File.write(File.join(output, "trivet_setup.rb"), text)

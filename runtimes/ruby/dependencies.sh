@@ -1,5 +1,5 @@
 #!/bin/sh
-# Makes OUTPUT/setup.rb, which puts the gems of the Gemfile on Ruby's path; the function's folder, which is the current one, is only read.
+# Makes OUTPUT/trivet_setup.rb, which puts the gems of the Gemfile on Ruby's path; the function's folder, which is the current one, is only read.
 #   dependencies.sh RUBY RUNTIME OUTPUT CACHE
 # Gems that this machine has are used where they are; if they are not enough, all are installed into OUTPUT/gems. With a lock file exactly what it says.
 set -eu

@@ -64,7 +64,7 @@ module Trivet
   # A Gemfile in the function's folder says which gems its code sees: the build has found out where they are, or else Bundler does.
   module Bundle
     def self.setup(dir, output)
-      return require(File.join(output, "setup.rb")) if output
+      return require(File.join(output, "trivet_setup.rb")) if output
 
       file = %w[Gemfile gems.rb].map { |name| File.join(dir, name) }.find { |path| File.file?(path) }
       return unless file
