@@ -1,11 +1,10 @@
 #!/bin/sh
 # Builds a function into OUTPUT/worker. Runs in the function's folder and writes nothing there.
-#   build.sh GXX RUNTIME OUTPUT ENTRYPOINT INTERFACE HANDLER LONE
+#   build.sh GXX RUNTIME OUTPUT ENTRYPOINT INTERFACE HANDLER LONE CACHE
 # A folder with a CMakeLists.txt or a Makefile makes its program `worker` itself, with TRIVET_SERVE_JSON and the like for a main. Of anything else all sources
-# are compiled, and a main is generated behind the entrypoint; a program of its own is built as it is. The compiled shim is kept beside the artifacts.
+# are compiled, and a main is generated behind the entrypoint; a program of its own is built as it is. The compiled shim is kept in CACHE.
 set -eu
-gxx=$1 runtime=$2 output=$3 entrypoint=$4 interface=$5 handler=$6 lone=$7
-shared=$(dirname "$(dirname "$output")")/cpp
+gxx=$1 runtime=$2 output=$3 entrypoint=$4 interface=$5 handler=$6 lone=$7 shared=$8/cpp
 work=$output.work
 rm -rf "$work"
 mkdir -p "$work" "$shared"

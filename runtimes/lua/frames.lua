@@ -1,11 +1,11 @@
 -- The frame (docs/formats/frame.md): how frames are read and written, and how errors are told.
 local part = ...
-local json = part('json')
+local json, versions = part('json'), part('versions')
 local uv = require('luv')
 local frames = {LOAD = 1, CALL = 2, CHUNK = 3, CANCEL = 4, PING = 5, ANSWER = 6, DRAIN = 8, CREDIT = 9,
   HELLO = 65, READY = 66, REPLY = 67, ERROR = 68, LOG = 69, PONG = 70, ASK = 71,
-  MORE = 1, CHUNK_SIZE = 65536, META_MAX = 1 << 20, TEXT_MAX = 65536}
-local pack, unpack = string.pack, string.unpack
+  MORE = 1, CHUNK_SIZE = 65536, META_MAX = 0x100000, TEXT_MAX = 65536}
+local head, read_head = versions.head, versions.read_head
 local buffer = ''
 
 -- A descriptor that programs which user code starts do not hold: Lua has no way to mark one, but opening it anew does.
@@ -33,12 +33,12 @@ function frames.read()
     if not piece then return nil end
     buffer = buffer .. piece
   end
-  local length, kind, flags, _, call, meta_length = unpack('>I4BBI2I4I4', buffer)
+  local length, kind, flags, call, meta_length = read_head(buffer)
   local size = length + 4
   if #buffer < size then
     local pieces, have = {buffer}, #buffer
     while have < size do
-      local piece = more(math.min(math.max(size - have, 65536), 1 << 20))
+      local piece = more(math.min(math.max(size - have, 65536), 0x100000))
       if not piece then os.exit(0) end
       pieces[#pieces + 1], have = piece, have + #piece
     end
@@ -52,7 +52,7 @@ end
 -- One write, unless the pipe is full.
 function frames.write(kind, call, meta, body, flags)
   meta, body = meta or '', body or ''
-  local bytes = pack('>I4BBI2I4I4', 12 + #meta + #body, kind, flags or 0, 0, call, #meta) .. meta .. body
+  local bytes = head(12 + #meta + #body, kind, flags or 0, call, #meta) .. meta .. body
   while true do
     local sent, _, name = uv.fs_write(fd_out, bytes, -1)
     if sent == #bytes then return end
@@ -72,7 +72,7 @@ function frames.text(s, most)
   end
   local out, at = {}, 1
   while true do
-    local _, bad = utf8.len(s, at)
+    local _, bad = versions.utf8.len(s, at)
     if not bad then break end
     out[#out + 1] = s:sub(at, bad - 1) .. '\u{FFFD}'
     at = bad + 1
@@ -92,7 +92,7 @@ end
 function frames.caught(thrown)
   local lines = {}
   for line in debug.traceback('', 2):gmatch('[^\n]+') do
-    local is_own = line:find('^%s*trivet:') or line:find('worker%.lua:%d+:') or line:find("%[C%]: in function 'x?pcall'") or line:find('%[C%]: in %?')
+    local is_own = line:find('^%s*trivet:') or line:find('worker%.lua:%d+:') or line:find("%[C%]: in function 'x?pcall'") or line:find('%[C%]: in %?') or line:find('%[C%]: at 0x')
       or line:find("%[C%]: in function 'error'") or line:find('^stack traceback')
     if not is_own then lines[#lines + 1] = '    ' .. line:match('^%s*(.*)$') end
   end

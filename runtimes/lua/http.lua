@@ -1,6 +1,6 @@
 -- The `context` interface: the open-runtimes form of a function's request and response (runtimes/CONTRACT.md).
 local part = ...
-local json, frames = part('json'), part('frames')
+local json, frames, versions = part('json'), part('frames'), part('versions')
 local http = {}
 local HIDDEN, LOG_LINE_MAX = '^x%-open%-runtimes%-', 8000
 
@@ -10,7 +10,7 @@ end
 
 -- The parts of a request that are made when they are asked for.
 local LAZY = {
-  body_text = function(req) return frames.text(req.body_binary, math.maxinteger) end,
+  body_text = function(req) return frames.text(req.body_binary, versions.huge) end,
   body_json = function(req) return json_of(req.body_binary) end,
   body = function(req)
     if (req.headers['content-type'] or ''):lower():find('application/json', 1, true) ~= 1 then return req.body_text end
@@ -38,7 +38,7 @@ function http.request(head, body)
     if not pair[1]:find(HIDDEN) then req.headers[pair[1]] = pair[2] end
   end
   local host, port = head.host:match('^([^:]*):?(.*)$')
-  req.host, req.port = host, port:find('^%d+$') and math.tointeger(tonumber(port)) or (req.scheme == 'https' and 443 or 80)
+  req.host, req.port = host, port:find('^%d+$') and versions.tointeger(tonumber(port)) or (req.scheme == 'https' and 443 or 80)
   for pair in head.query:gmatch('[^&]+') do
     local name, value = pair:match('^([^=]*)=?(.*)$')
     if name ~= '' then req.query[name] = value end
@@ -96,7 +96,7 @@ end
 
 -- A line of context.log: texts as they are, everything else as JSON.
 function http.line(...)
-  local words = table.pack(...)
+  local words = versions.pack(...)
   for at = 1, words.n do
     local word = words[at]
     if type(word) ~= 'string' then
@@ -105,7 +105,7 @@ function http.line(...)
     end
   end
   local line = frames.text(table.concat(words, ' '), 4 * LOG_LINE_MAX)
-  local stop = utf8.offset(line, LOG_LINE_MAX + 1)
+  local stop = versions.utf8.offset(line, LOG_LINE_MAX + 1)
   return stop and line:sub(1, stop - 1) or line
 end
 

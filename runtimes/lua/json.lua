@@ -1,7 +1,9 @@
 -- JSON as values of Lua, so that what is read can be written again: whole numbers are integers, lists know that they are lists, also empty
 -- ones, and null is a value of its own.
+local part = ...
+local versions = part('versions')
 local json = {}
-local find, byte, sub, char, format, concat, math_type, length = string.find, string.byte, string.sub, string.char, string.format, table.concat, math.type, utf8.len
+local find, byte, sub, char, format, concat, is_integer, length = string.find, string.byte, string.sub, string.char, string.format, table.concat, versions.is_integer, versions.utf8.len
 local DEPTH = 1000
 
 json.null = setmetatable({}, {__tostring = function() return 'null' end, __name = 'null'})
@@ -11,6 +13,10 @@ local List = {__name = 'list'}
 -- Marks a table as a list: an empty one is then written as [].
 function json.list(items)
   return setmetatable(items or {}, List)
+end
+
+function json.is_list(value)
+  return getmetatable(value) == List
 end
 
 -- ---------------------------------------------------------------- reading
@@ -26,7 +32,7 @@ local SHORT = {['"'] = '"', ['\\'] = '\\', ['/'] = '/', b = '\b', f = '\f', n = 
 local function long_text(s, from)
   local out, at = {}, from
   while true do
-    local stop = find(s, '["\\\0-\31]', at)
+    local stop = find(s, '["\\%z\1-\31]', at)
     if not stop then fail('a text does not end', from - 1) end
     out[#out + 1] = sub(s, at, stop - 1)
     local c = sub(s, stop, stop)
@@ -45,13 +51,13 @@ local function long_text(s, from)
         if low then code, at = 0x10000 + (code - 0xD800) * 0x400 + tonumber(low, 16) - 0xDC00, at + 6 end
       end
       if code >= 0xD800 and code < 0xE000 then code = 0xFFFD end -- half a pair
-      out[#out + 1] = utf8.char(code)
+      out[#out + 1] = versions.utf8.char(code)
     end
   end
 end
 
 local function text(s, at) -- the place behind the quote
-  local stop = find(s, '["\\\0-\31]', at)
+  local stop = find(s, '["\\%z\1-\31]', at)
   if stop and byte(s, stop) == 34 then return sub(s, at, stop - 1), stop + 1 end
   return long_text(s, at)
 end
@@ -141,13 +147,13 @@ local ESCAPES = {['"'] = '\\"', ['\\'] = '\\\\', ['\n'] = '\\n', ['\r'] = '\\r',
 for code = 0, 31 do ESCAPES[char(code)] = ESCAPES[char(code)] or format('\\u%04x', code) end
 
 local function quoted(s)
-  if find(s, '["\\\0-\31]') then s = s:gsub('["\\\0-\31]', ESCAPES) end
+  if find(s, '["\\%z\1-\31]') then s = s:gsub('["\\%z\1-\31]', ESCAPES) end
   if not length(s) then error({json = 'a text that is not UTF-8'}, 0) end
   return '"' .. s .. '"'
 end
 
 local function number(v)
-  local whole = math.tointeger(v)
+  local whole = versions.tointeger(v)
   if whole then return format('%d', whole) end
   if v ~= v or v == math.huge or v == -math.huge then error({json = 'a number that JSON has not: ' .. v}, 0) end
   local short = format('%.15g', v)
@@ -176,7 +182,7 @@ local function write_object(out, n, v, depth)
   local mark = '{'
   for name, each in next, v do
     if type(name) ~= 'string' then
-      if math_type(name) ~= 'integer' then error({json = 'a name that is a ' .. type(name)}, 0) end
+      if type(name) ~= 'number' or not is_integer(name) then error({json = 'a name that is a ' .. type(name)}, 0) end
       name = format('%d', name)
     end
     out[n + 1] = mark
@@ -194,7 +200,7 @@ function write(out, n, v, depth)
   if kind == 'string' then
     out[n + 1] = quoted(v)
   elseif kind == 'number' then
-    out[n + 1] = math_type(v) == 'integer' and format('%d', v) or number(v)
+    out[n + 1] = is_integer(v) and format('%d', v) or number(v)
   elseif kind == 'boolean' then
     out[n + 1] = v and 'true' or 'false'
   elseif v == nil or v == null or (kind == 'userdata' and tostring(v) == 'userdata: (nil)') then -- that is the null of cjson

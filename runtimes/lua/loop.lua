@@ -1,7 +1,7 @@
 -- A worker's life: LOAD, calls one at a time in a synchronous read loop, DRAIN.
 local part = ...
 local uv = require('luv')
-local json, frames, sdk, http = part('json'), part('frames'), part('sdk'), part('http')
+local json, frames, sdk, http, versions = part('json'), part('frames'), part('sdk'), part('http'), part('versions')
 local loop = {}
 local plan, handler, answer
 local is_draining, credit, after_reply = false, 0, {}
@@ -135,6 +135,23 @@ local function answer_json(call, meta, body)
   end)
 end
 
+local function answer_module(call, meta, body)
+  local args = {}
+  if body ~= '' then
+    local ok, found = pcall(json.parse, body)
+    if not ok then frames.fail('INVALID_INPUT', 'the arguments are not JSON: ' .. (type(found) == 'table' and found.json or tostring(found))) end
+    args = found
+  end
+  local output = handler(json.parse(meta), args)
+  local kind = type(output)
+  if kind == 'function' or kind == 'thread' then
+    local all = json.list()
+    for value in values_of(output) do all[#all + 1] = value end
+    output = all
+  end
+  reply(call, '', json_of(output))
+end
+
 local function answer_context(call, meta, body)
   local head = json.parse(meta)
   local log = log_of(call)
@@ -156,7 +173,7 @@ local function rest_of(call, first)
       between(kind, meta, body)
     else
       pieces[#pieces + 1] = body
-      if flags & frames.MORE == 0 then return table.concat(pieces) end
+      if flags % 2 == 0 then return table.concat(pieces) end
       frames.write(frames.CREDIT, call, '{"bytes":' .. #body .. '}')
     end
   end
@@ -164,7 +181,7 @@ end
 
 local function called(call, meta, body, flags)
   sdk.begin(call)
-  if flags & frames.MORE ~= 0 then body = rest_of(call, body) end
+  if flags % 2 ~= 0 then body = rest_of(call, body) end
   answer(call, meta, body)
 end
 
@@ -197,10 +214,16 @@ local function find(value)
 end
 
 local function load_function()
-  local user = plan.dir .. '/?.lua;' .. plan.dir .. '/?/init.lua;' .. plan.dir .. '/lua_modules/share/lua/5.4/?.lua;'
-    .. plan.dir .. '/lua_modules/share/lua/5.4/?/init.lua;'
-  package.path = user .. package.path
-  package.cpath = plan.dir .. '/lua_modules/lib/lua/5.4/?.so;' .. package.cpath
+  for _, place in ipairs({plan.dir, plan.output}) do -- its own lua_modules, or those that the build has made
+    local modules = place .. '/lua_modules/%s/lua/' .. versions.language .. '/?'
+    package.path = modules:format('share') .. '.lua;' .. modules:format('share') .. '/init.lua;' .. package.path
+    package.cpath = modules:format('lib') .. '.so;' .. package.cpath
+  end
+  package.path = plan.dir .. '/?.lua;' .. plan.dir .. '/?/init.lua;' .. package.path
+  if plan.interface == 'module' then
+    handler = part('modules').of(plan.dir)
+    return
+  end
   arg = {[0] = plan.entrypoint}
   local chunk, problem = loadfile(plan.entrypoint, 't')
   if not chunk then error(problem, 0) end
@@ -212,7 +235,7 @@ local function on_load(meta)
   sdk.limit = plan.max_frame
   uv.chdir(plan.dir)
   for name, value in pairs(plan.env) do uv.os_setenv(name, value) end
-  answer = plan.interface == 'context' and answer_context or answer_json
+  answer = ({context = answer_context, module = answer_module})[plan.interface] or answer_json
   local ok, caught = xpcall(load_function, frames.caught)
   io.stdout:flush()
   if not ok then
@@ -225,7 +248,7 @@ end
 function loop.run()
   uv.os_unsetenv('TRIVET_SPARE')
   io.stdout:setvbuf('line')
-  frames.write(frames.HELLO, 0, json.text({protocol = 1, runtime = 'lua', version = _VERSION:match('[%d.]+'), concurrency = 1, features = json.list({'stream'})}))
+  frames.write(frames.HELLO, 0, json.text({protocol = 1, runtime = versions.runtime, version = versions.version, concurrency = 1, features = json.list({'stream'})}))
   while not is_draining do
     local kind, flags, call, meta, body = frames.read()
     if not kind then break end

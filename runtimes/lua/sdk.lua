@@ -1,7 +1,7 @@
 -- ctx.sdk: calls of other functions, over ASK and ANSWER (docs/formats/frame.md). Whoever waits for an ANSWER reads the frames.
 local part = ...
-local json, frames = part('json'), part('frames')
-local sdk = {current = 0, cancelled = 0, limit = math.maxinteger}
+local json, frames, versions = part('json'), part('frames'), part('versions')
+local sdk = {current = 0, cancelled = 0, limit = versions.huge}
 local last, answers = 0, {} -- the number of the last ask; by number: false until the answer is there
 
 local Error = {__name = 'sdk.Error'}

@@ -6,7 +6,7 @@ local parts = {}
 local function part(name)
   if not parts[name] then
     local file = assert(io.open(folder .. '/' .. name .. '.lua', 'rb'))
-    local chunk = assert(load(file:read('a'), '=trivet', 't'))
+    local chunk = assert(load(file:read('*a'), '=trivet', 't'))
     file:close()
     parts[name] = chunk(part)
   end

@@ -3,6 +3,7 @@
 # program of its own by going on with other text; functions run in INIT, once that file has been read to its end.
 package Trivet::Worker;
 use v5.36;
+use Config ();
 
 our $Here;
 
@@ -104,9 +105,11 @@ sub load ($self, $plan, $check = sub { '' }) {
     $self->{frames}->write(READY, 0, length $unsafe ? to_json({unsafe => text_of($unsafe)}) : '');
 }
 
-# What is called for each call. Modules that the function brings with it are found: those of cpanm and carton in local/, its own in lib/.
+# What is called for each call. Modules that the function brings with it are found: its own in lib/, those of cpanm and carton in local/, or in what the
+# build has made.
 sub find ($self, $plan) {
-    unshift @INC, grep { -d } map { "$plan->{dir}/$_" } qw(lib local/lib/perl5);
+    my @folders = map { ("$_/$Config::Config{archname}", $_) } map { "$_/local/lib/perl5" } grep { defined } @$plan{qw(dir output)};
+    unshift @INC, grep { -d } "$plan->{dir}/lib", @folders;
     if ($plan->{interface} eq 'module') {
         require "${Here}modules.pl";
         return Trivet::Modules->new($plan->{dir});

@@ -85,22 +85,21 @@ final class Worker
     /** Until there is something to include, DRAIN, or the end of the input. */
     private function run(): bool
     {
-        if ($this->zygote !== null) {
+        while ($this->zygote !== null) {
             $load = $this->zygote->serve($this->isLoaded);
-            if ($load !== null) {
-                $this->prepare($load);
+            if ($load === null) {
+                $this->zygote = null; // a fork: it is a worker
+            } elseif ($this->prepare($load)) {
                 return true;
             }
-            $this->zygote = null; // a fork: it is a worker
         }
         while (!$this->isDraining && ($frame = $this->frames->read()) !== null) {
             if ($frame[0] === CALL) {
                 $this->called($frame);
-            } elseif ($frame[0] === LOAD) {
-                $this->prepare($frame[3]);
-                return true;
-            } else {
+            } elseif ($frame[0] !== LOAD) {
                 $this->between($frame);
+            } elseif ($this->prepare($frame[3])) {
+                return true;
             }
         }
         return false;
@@ -122,7 +121,8 @@ final class Worker
 
     // ------------------------------------------------------------ loading
 
-    private function prepare(string $meta): void
+    /** Is there a file to include now? */
+    private function prepare(string $meta): bool
     {
         $plan = $this->plan = \json_decode($meta, true);
         \chdir($plan['dir']);
@@ -134,13 +134,13 @@ final class Worker
             require __DIR__ . '/program.php';
             $this->frames->close();
             become($plan['entrypoint']);
-            return;
+            return true;
         }
         \ini_set('display_errors', 'stderr');
         \ini_set('log_errors', '0');
         $this->most = $plan['max_frame'];
         try {
-            if (!\is_file($plan['entrypoint'])) {
+            if ($plan['interface'] !== 'module' && !\is_file($plan['entrypoint'])) {
                 throw new Failure('LOAD_FAILED', "{$plan['entrypoint']} does not exist");
             }
             if (\is_file('vendor/autoload.php')) {
@@ -149,6 +149,14 @@ final class Worker
         } catch (\Throwable $error) {
             $this->failed($error);
         }
+        if ($plan['interface'] !== 'module') {
+            return true;
+        }
+        require_once __DIR__ . '/modules.php';
+        $modules = new Modules($plan['dir']);
+        $this->answer = fn (int $call, string $meta, string $body) => $this->reply($call, '', $this->json($modules->call(\json_decode($meta), $body)));
+        $this->ready();
+        return false;
     }
 
     /** The file has been included; $value is what it returned. */
@@ -156,14 +164,19 @@ final class Worker
     {
         $worker = self::$one;
         $worker->handler = $worker->find($value);
-        $worker->isLoaded = true;
         $type = (new \ReflectionFunction($worker->handler))->getParameters()[0] ?? null;
         $worker->takesArrays = $worker->plan['interface'] === 'context' || \preg_match('/^\??array$|\barray\|null$/', (string) $type?->getType()) === 1;
         $worker->asks->asArrays = $worker->takesArrays;
         $worker->answer = $worker->plan['interface'] === 'context' ? $worker->answerContext(...) : $worker->answerJson(...);
-        $worker->flush();
-        $unsafe = $worker->zygote?->unsafe() ?? '';
-        $worker->frames->write(READY, 0, $unsafe === '' ? '' : meta(['unsafe' => $unsafe]));
+        $worker->ready();
+    }
+
+    private function ready(): void
+    {
+        $this->isLoaded = true;
+        $this->flush();
+        $unsafe = $this->zygote?->unsafe() ?? '';
+        $this->frames->write(READY, 0, $unsafe === '' ? '' : meta(['unsafe' => $unsafe]));
     }
 
     public static function notLoaded(\Throwable $error): never

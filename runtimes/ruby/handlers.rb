@@ -9,7 +9,7 @@ module Trivet
 
     # Something with `call`.
     def of(plan)
-      Bundle.setup(plan["dir"])
+      Bundle.setup(plan["dir"], plan["output"])
       path = File.join(plan["dir"], plan["entrypoint"])
       case plan["interface"]
       when "module"
@@ -61,9 +61,11 @@ module Trivet
     end
   end
 
-  # A Gemfile in the function's folder says which gems its code sees.
+  # A Gemfile in the function's folder says which gems its code sees: the build has found out where they are, or else Bundler does.
   module Bundle
-    def self.setup(dir)
+    def self.setup(dir, output)
+      return require(File.join(output, "trivet_setup.rb")) if output
+
       file = %w[Gemfile gems.rb].map { |name| File.join(dir, name) }.find { |path| File.file?(path) }
       return unless file
 

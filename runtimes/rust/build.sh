@@ -1,12 +1,12 @@
 #!/bin/sh
 # Builds a function into OUTPUT/worker. Runs in the function's folder and writes nothing there.
-#   build.sh RUSTC RUNTIME OUTPUT ENTRYPOINT INTERFACE HANDLER LONE
+#   build.sh RUSTC RUNTIME OUTPUT ENTRYPOINT INTERFACE HANDLER LONE CACHE
 # A folder with a Cargo.toml is built by cargo, anything else by rustc alone. For json, context and module the user's code is a library, and a main is
-# generated that serves it; a program of its own is built as it is. What functions share is kept beside the artifacts: the compiled shim, and cargo's
-# registry and compiled dependencies.
+# generated that serves it; a program of its own is built as it is. What functions share is kept in CACHE: the compiled shim, cargo's registry and the
+# dependencies that it has compiled, so that a change of the source compiles the function alone.
 set -eu
-rustc=$1 runtime=$2 output=$3 entrypoint=$4 interface=$5 handler=$6 lone=$7
-shared=$(dirname "$(dirname "$output")")/rust
+rustc=$1 runtime=$2 output=$3 entrypoint=$4 interface=$5 handler=$6 lone=$7 cache=$8
+shared=$cache/rust
 work=$output.work
 rm -rf "$work"
 mkdir -p "$work" "$shared"
@@ -66,9 +66,11 @@ by_cargo() {
   [ -x "$cargo" ] || cargo=$(command -v cargo) || { echo "Cargo.toml needs cargo, which is not installed: apt-get install cargo" >&2; exit 1; }
   export RUSTC="$rustc" CARGO_TARGET_DIR="$shared/target-$version"
   usual=${CARGO_HOME:-${HOME:-/nonexistent}/.cargo}
-  export CARGO_HOME="$shared/cargo"
+  export CARGO_HOME="$cache/cargo"
   mkdir -p "$CARGO_HOME" "$CARGO_TARGET_DIR"
-  [ ! -f "$usual/config.toml" ] || ln -sf "$usual/config.toml" "$CARGO_HOME/config.toml" # mirrors, proxies
+  for each in config.toml credentials.toml; do # mirrors, proxies, private registries
+    [ ! -f "$usual/$each" ] || ln -sf "$usual/$each" "$CARGO_HOME/$each"
+  done
 
   # One at a time, in one place: cargo knows packages by their path, and then compiles a dependency once for all functions.
   exec 9>"$shared/lock"
@@ -77,26 +79,39 @@ by_cargo() {
   mkdir "$shared/function"
   (tar --exclude=.git --exclude=.trivet --exclude=target --exclude=node_modules -cf - .) | tar -C "$shared/function" -xf -
   cd "$shared/function"
+  # Cargo goes by times, and another function of the same name was here before. What is vendored is known by its checksums.
+  find . -path ./vendor -prune -o -type f -exec touch {} +
+  follow_lock
   program=--bins
   [ -z "$name" ] || program="--bin trivet_worker"
   [ -z "$name" ] || with_worker
   # shellcheck disable=SC2086
-  if ! "$cargo" build --release --offline $program >"$work/log" 2>&1; then
-    if grep -q -- '--offline\|offline mode\|offline was specified' "$work/log"; then
-      "$cargo" build --release $program
-    else
-      cat "$work/log" >&2
-      exit 1
-    fi
-  else
-    cat "$work/log"
-  fi
+  without_network build --release $program
   if [ -n "$name" ]; then
     cp "$CARGO_TARGET_DIR/release/trivet_worker" "$output/worker"
     return
   fi
   built=$("$cargo" metadata --offline --no-deps --format-version 1 | tr '{' '\n' | grep '"kind":\["bin"\]' | sed 's/.*"name":"\([^"]*\)".*/\1/' | head -n 1)
   cp "$CARGO_TARGET_DIR/release/$built" "$output/worker"
+}
+
+# Runs cargo with what is on this machine; when that is not all, with the network.
+without_network() {
+  if "$cargo" "$@" --offline >"$work/log" 2>&1; then
+    cat "$work/log"
+  elif ! grep -q -- '--locked was passed' "$work/log" && grep -q -- '--offline\|offline mode\|offline was specified' "$work/log"; then
+    "$cargo" "$@" || { echo "crates that are neither vendored nor in the cache are fetched by cargo, which names above what it could not get" >&2; exit 1; }
+  else
+    cat "$work/log" >&2
+    exit 1
+  fi
+}
+
+# A Cargo.lock must have all that Cargo.toml asks for, before the shim is added to both.
+follow_lock() {
+  if [ -f Cargo.lock ] && ! grep -qE '^(trivet|openruntimes) *[=.]|^\[dependencies\.(trivet|openruntimes)\]' Cargo.toml; then
+    without_network fetch --locked --target "$("$rustc" -vV | sed -n 's/^host: //p')"
+  fi
 }
 
 # The value of a key in a section of Cargo.toml.

@@ -1,5 +1,5 @@
 #!/bin/sh
-# Installs Debian 13's Swift as a root of its own below .toolchains/swift-root, and .toolchains/bin/swiftc, which runs the compiler in there. Debian 12 has no
+# Installs Debian 13's Swift as a root of its own below .toolchains/swift-root, and .toolchains/bin/swiftc and swift-build, which run in there. Debian 12 has no
 # Swift; what this one makes runs here all the same, because it is linked statically. 2.6 GB on disk and 700 MB to fetch, so only `trivet doctor --fix` and
 # people run this. Takes root, or leave to make user namespaces.
 set -eu
@@ -15,8 +15,10 @@ fail() {
 
 link() {
   mkdir -p "$tree/.toolchains/bin"
-  cp "$runtime/swiftc.sh" "$tree/.toolchains/bin/swiftc"
-  chmod +x "$tree/.toolchains/bin/swiftc"
+  for program in swiftc swift-build; do
+    cp "$runtime/swiftc.sh" "$tree/.toolchains/bin/$program"
+    chmod +x "$tree/.toolchains/bin/$program"
+  done
 }
 if [ -e "$target/complete" ]; then
   link

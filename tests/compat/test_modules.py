@@ -163,7 +163,7 @@ def test_a_module_hides_nothing_of_the_standard_library(pool):
 
 
 def test_wrong_arguments(pool):
-    if pool.runtime in ("python", "erlang", "elixir") or pool.runtime in REGISTERED:
+    if pool.runtime in ("python", "erlang", "elixir", "php") or pool.runtime in REGISTERED:
         code, message = pool.call("math", "add", 1)
         assert code == ("function_error" if pool.runtime == "python" else "invalid_input") and message
 
