@@ -1,9 +1,9 @@
 #!/bin/sh
 # Installs what package.json names into OUTPUT/node_modules; the function's folder, which is the current one, is only read.
-#   dependencies.sh MANAGER PROGRAM OUTPUT CACHE
-# PROGRAM is the package manager's, or a name for PATH. With a lock file exactly what it says is installed.
+#   dependencies.sh MANAGER PROGRAM OUTPUT CACHE HAS_COMMAND
+# PROGRAM is the package manager's, or a name for PATH. With a lock file exactly what it says is installed; what is for development only when HAS_COMMAND is yes.
 set -eu
-manager=$1 program=$2 output=$3 cache=$4
+manager=$1 program=$2 output=$3 cache=$4 has_command=$5
 if ! command -v "$program" >/dev/null 2>&1; then
   echo "this function is installed by $manager, which is not on PATH: npm install -g $manager" >&2
   exit 1

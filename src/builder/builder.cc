@@ -114,11 +114,11 @@ loop::Task<Result<Artifact>> Builder::build_now(RunningPtr running) {
   const auto& spec = running->spec;
   const auto& runtime = running->runtime;
   Artifact artifact{{}, spec->entrypoint};
-  if (spec->build) {
+  if (spec->build && !runs_in_step(*spec, *runtime)) {
     Status built = co_await run_user_command(running);
     if (!built) co_return std::move(built).error();
-    if (!spec->build->output.empty()) artifact.entrypoint = spec->build->output;
   }
+  if (spec->build && !spec->build->output.empty()) artifact.entrypoint = spec->build->output;
   if (steps_for(*spec, *runtime).empty()) co_return artifact;
   // Named before it is awaited: GCC 12 destroys a capturing temporary of a co_await expression
   // twice.
@@ -136,6 +136,9 @@ loop::Task<Result<Artifact>> Builder::build_now(RunningPtr running) {
     Status provided = co_await provide(running, *steps, i);
     if (!provided) co_return std::move(provided).error();
   }
+  std::error_code ec;
+  if (steps->back().runs_command && !fs::exists(artifact.output / artifact.entrypoint, ec))
+    co_return made_nothing(*spec);
   co_return artifact;
 }
 
@@ -194,11 +197,16 @@ loop::Task<Status> Builder::make(RunningPtr running, std::vector<Step> steps, si
   words.handler = spec.handler;
   words.interface = spec.interface;
   words.lone = spec.lone ? "yes" : "no";
+  words.has_command = spec.build ? "yes" : "no";
   words.cache = (cache_ / "packages").string();
   std::error_code ec;
   fs::create_directories(words.cache, ec);  // whoever cannot use it says so
 
   std::vector<std::string> argv = catalog::expand(step.command, words);
+  if (step.runs_command) {
+    argv.push_back(spec.build->command);
+    argv.insert(argv.end(), spec.build->args.begin(), spec.build->args.end());
+  }
   Status ran = co_await run_step(running, step.name, std::move(argv), making.dir);
   if (!ran) {
     co_await remove(std::exchange(making.dir, fs::path{}));

@@ -35,6 +35,11 @@ bool is_disk_full(const fs::path& dir) {
 
 }  // namespace
 
+Error made_nothing(const catalog::FunctionSpec& spec) {
+  return {ErrorCode::kBuildFailed, "the build of " + spec.name + " made no " + spec.build->output,
+          "check build.output"};
+}
+
 // The manifest's own command. Its output stays in the source folder; a stamp remembers what it was
 // made from.
 loop::Task<Status> Builder::run_user_command(RunningPtr running) {
@@ -65,9 +70,7 @@ loop::Task<Status> Builder::run_user_command(RunningPtr running) {
   fs::path unwatched;
   Status ran = co_await run_step(running, spec.build->command, std::move(argv), unwatched);
   if (!ran) co_return ran;
-  if (!output.empty() && !fs::exists(spec.dir / output, ec))
-    co_return Error{ErrorCode::kBuildFailed, "the build of " + spec.name + " made no " + output,
-                    "check build.output"};
+  if (!output.empty() && !fs::exists(spec.dir / output, ec)) co_return made_nothing(spec);
 
   // Without globs the output itself is part of what is hashed: the stamp is taken after the build.
   auto built = co_await around_.blocking.run(around_.loop, hash);

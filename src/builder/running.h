@@ -27,4 +27,7 @@ struct Builder::Running {
   loop::Scope scope;  // of the build itself: to drop it is to cancel it
 };
 
+// That the manifest's command ended well, and build.output is not there.
+Error made_nothing(const catalog::FunctionSpec& spec);
+
 }  // namespace trivet::builder

@@ -91,10 +91,17 @@ void add_command_of_manifest(ContentHash& hash, const FunctionSpec& spec) {
 // The command's words without the places of this machine: those do not change what is made.
 std::vector<std::string> words_that_matter(const FunctionSpec& spec, const BuildStep& step,
                                            const std::string& entrypoint) {
-  catalog::Words words{"${binary}",  "${runtime}",   "${runtimes}",
-                       entrypoint,   "${source}",    "${output}",
-                       spec.handler, spec.interface, spec.lone ? "yes" : "no",
-                       "${cache}"};
+  catalog::Words words{"${binary}",
+                       "${runtime}",
+                       "${runtimes}",
+                       entrypoint,
+                       "${source}",
+                       "${output}",
+                       spec.handler,
+                       spec.interface,
+                       spec.lone ? "yes" : "no",
+                       "${cache}",
+                       spec.build ? "yes" : "no"};
   return catalog::expand(step.command, words);
 }
 
@@ -109,6 +116,12 @@ std::vector<const BuildStep*> steps_for(const FunctionSpec& spec, const RuntimeS
     out.push_back(&step);
   }
   return out;
+}
+
+bool runs_in_step(const FunctionSpec& spec, const RuntimeSpec& runtime) {
+  auto steps = steps_for(spec, runtime);
+  return spec.build && std::any_of(steps.begin(), steps.end(),
+                                   [](const BuildStep* step) { return step->runs_command; });
 }
 
 Result<std::vector<Step>> plan_steps(const FunctionSpec& spec, const RuntimeSpec& runtime,
@@ -126,7 +139,7 @@ Result<std::vector<Step>> plan_steps(const FunctionSpec& spec, const RuntimeSpec
     hash.add("lone", spec.lone ? "yes" : "no");
     const auto& globs = step->inputs.empty() ? runtime.build_inputs : step->inputs;
     if (Status s = add_source(hash, spec, globs, step->when); !s) return s.error();
-    out.push_back({step->name, step->command, hash.hex()});
+    out.push_back({step->name, step->command, hash.hex(), spec.build && step->runs_command});
   }
   return out;
 }

@@ -18,11 +18,14 @@ struct Step {
   std::string name;
   std::vector<std::string> command;  // with ${words}
   std::string key;                   // 64 digits
+  bool runs_command = false;         // and the manifest's own after it
 };
 
 // The steps that apply, in order. Looks at the names of files, and into those of `mentions`.
 std::vector<const catalog::BuildStep*> steps_for(const catalog::FunctionSpec& spec,
                                                  const catalog::RuntimeSpec& runtime);
+// Whether one of them runs the manifest's own command.
+bool runs_in_step(const catalog::FunctionSpec& spec, const catalog::RuntimeSpec& runtime);
 // The same with their keys: reads every input, so it belongs on a blocking thread. kIo with the
 // path when an input cannot be read.
 Result<std::vector<Step>> plan_steps(const catalog::FunctionSpec& spec,

@@ -82,6 +82,35 @@ TEST_F(StepsTest, a_step_runs_when_a_file_mentions_a_text) {
   EXPECT_EQ(chosen(runtime), "fetch ");
 }
 
+// As a package manager's script would: it needs the packages, and writes beside the source.
+TEST_F(StepsTest, the_manifests_command_runs_in_a_step_that_says_so) {
+  auto runtime = runtime_with_dependencies();
+  put("f/packages.txt", "packages\n");
+  auto& last = runtime.build_steps[1];
+  last = step("source", "true");
+  last.command = {
+      "/bin/sh", "-c",        "cp main.x $1 && cd $1 && echo $2 >told && shift 2 && exec \"$@\"",
+      "sh",      "${output}", "${has_command}"};
+  last.runs_command = true;
+  auto spec = function();
+  EXPECT_FALSE(runs_in_step(spec, runtime));
+  spec.build = catalog::Build{};
+  spec.build->command = "sh";
+  spec.build->args = {"-c", "cat packages/all main.x >made"};
+  spec.build->output = "made";
+  EXPECT_TRUE(runs_in_step(spec, runtime));
+  auto artifact = build(spec, runtime);
+  ASSERT_TRUE(artifact.ok()) << artifact.error().text();
+  EXPECT_EQ(artifact->entrypoint, "made");
+  EXPECT_EQ(read(artifact->output / "made"), "packages\n" + read(spec.dir / "main.x"));
+  EXPECT_EQ(read(artifact->output / "told"), "yes\n");
+  EXPECT_FALSE(std::filesystem::exists(spec.dir / "made"));
+  spec.build->output = "not/made";
+  auto failed = build(spec, runtime);
+  ASSERT_FALSE(failed.ok());
+  EXPECT_NE(failed.error().message.find("made no not/made"), std::string::npos);
+}
+
 TEST_F(StepsTest, without_a_step_that_applies_the_source_runs_as_it_is) {
   auto runtime = plain_runtime();
   runtime.build_steps = {step_when("fetch", {"packages.txt"})};

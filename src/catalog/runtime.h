@@ -21,6 +21,9 @@ struct BuildStep {
   std::vector<std::string> when, unless;
   std::map<std::string, std::string> mentions;
   std::vector<std::string> inputs;  // globs: what its key is made of; empty = the build's
+  // The manifest's own build command follows its words: it runs it. Without such a step that
+  // command runs before all steps, in the function's folder.
+  bool runs_command = false;
   bool operator==(const BuildStep&) const = default;
 };
 
@@ -86,6 +89,7 @@ struct Words {
   std::string binary, runtime, runtimes, entrypoint, source, output, handler, interface;
   std::string lone = "no";  // "yes": the entrypoint is all there is, its folder is not the function
   std::string cache{};      // of package managers, for all functions; while something is built
+  std::string has_command = "no";  // "yes": the manifest has a build command of its own
 };
 // Of what is known without a function.
 Words folders_of(const RuntimeSpec& runtime);

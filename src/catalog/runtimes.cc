@@ -15,16 +15,17 @@ namespace fs = std::filesystem;
 constexpr std::string_view kStdio = "stdio";
 
 const std::vector<std::string>& word_names() {
-  static const std::vector<std::string> kNames{"binary", "runtime", "runtimes", "entrypoint",
-                                               "source", "output",  "handler",  "interface",
-                                               "lone",   "cache"};
+  static const std::vector<std::string> kNames{"binary", "runtime", "runtimes",   "entrypoint",
+                                               "source", "output",  "handler",    "interface",
+                                               "lone",   "cache",   "has_command"};
   return kNames;
 }
 
 const std::string& word(const Words& words, size_t index) {
-  const std::string* values[] = {&words.binary, &words.runtime, &words.runtimes, &words.entrypoint,
-                                 &words.source, &words.output,  &words.handler,  &words.interface,
-                                 &words.lone,   &words.cache};
+  const std::string* values[] = {&words.binary,     &words.runtime,    &words.runtimes,
+                                 &words.entrypoint, &words.source,     &words.output,
+                                 &words.handler,    &words.interface,  &words.lone,
+                                 &words.cache,      &words.has_command};
   return *values[index];
 }
 
@@ -60,6 +61,7 @@ void read_step(Reader& reader, BuildStep& step) {
   reader.texts("unless", step.unless);
   reader.text_map("mentions", step.mentions);
   reader.texts("inputs", step.inputs);
+  reader.boolean("runs_command", step.runs_command);
 }
 
 void read_build(Reader& reader, RuntimeSpec& spec) {
