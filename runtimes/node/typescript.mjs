@@ -37,10 +37,14 @@ function findEsbuild() {
   return found ?? fail(`${entrypoint} is translated by esbuild, which is not here: npm install -g esbuild, or sh ${kHere}/install.sh`);
 }
 
-function run(program, args, options) {
+function succeeds(program, args, options) {
   const { status, error } = spawnSync(program, args, { stdio: ['ignore', 'ignore', 'inherit'], ...options });
   if (error) fail(`${program}: ${error.message}`);
-  if (status !== 0) process.exit(1);
+  return status === 0;
+}
+
+function run(...command) {
+  if (!succeeds(...command)) process.exit(1);
 }
 
 // With packages of its own the folder is copied as it is: what Node looks for above a file must be there.
@@ -65,17 +69,23 @@ function entries() {
 const common = ['--platform=node', `--target=node${process.versions.node}`, '--log-level=warning', '--log-override:unsupported-require-call=silent', '--jsx=automatic',
   `--resolve-extensions=${kExtensions}`];
 
-// What is needed, and what each import means: {file: {format, imports: [{path, original, external}]}}.
+// What is needed, and what each import means: {file: {format, imports: [{path, original, external}]}}; null when it cannot be found out.
 function look(esbuild, files) {
   const scratch = mkdtempSync(join(tmpdir(), 'trivet-'));
-  try {
-    const meta = join(scratch, 'meta.json');
-    run(esbuild, [...files, ...common, '--bundle', '--format=esm', '--packages=external', '--external:*.node', `--metafile=${meta}`, `--outdir=${scratch}/out`],
-      { cwd: output });
-    return JSON.parse(readFileSync(meta, 'utf8')).inputs;
-  } finally {
-    rmSync(scratch, { recursive: true, force: true });
-  }
+  const meta = join(scratch, 'meta.json');
+  const options = ['--bundle', '--format=esm', '--packages=external', '--external:*.node', `--metafile=${meta}`, `--outdir=${scratch}/out`];
+  const inputs = succeeds(esbuild, [...files, ...common, ...options], { cwd: output }) ? JSON.parse(readFileSync(meta, 'utf8')).inputs : null;
+  rmSync(scratch, { recursive: true, force: true });
+  return inputs;
+}
+
+// A module that is broken fails its own calls only: it stays as it is.
+function lookAtAll(esbuild) {
+  const files = entries();
+  const inputs = look(esbuild, files);
+  if (inputs) return inputs;
+  if (face !== 'module') process.exit(1);
+  return Object.assign({}, ...files.map((file) => look(esbuild, [file])));
 }
 
 // CommonJS has names that an ES module has not, and that TypeScript's own compiler gives to files written as one. They are given where they are used.
@@ -142,7 +152,7 @@ function link(file, imports, plans) {
 
 copy();
 const esbuild = findEsbuild();
-const inputs = look(esbuild, entries());
+const inputs = lookAtAll(esbuild);
 const plans = new Map();
 for (const [file, facts] of Object.entries(inputs)) {
   if (!kForeign.test(file)) continue;

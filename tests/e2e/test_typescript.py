@@ -2,12 +2,13 @@
 import json
 import os
 import shutil
-import sys
 import pathlib
+import sys
 
 import pytest
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent))
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "compat"))
 from server import ROOT, Server  # noqa: E402
 from test_builds import answer, artifacts, need, pack, run, steps, tree, write  # noqa: E402
 from test_cli import RUNTIMES, trivet  # noqa: E402
@@ -198,6 +199,21 @@ def test_other_interfaces(tmp_path):
     with Server(tmp_path / "root") as server:
         assert server.get("/function/page/a/b").text == "/a/b"
         assert server.get("/function/open/c").json == {"path": "/c"}
+
+
+def test_modules_in_typescript_are_called(tmp_path):
+    from test_erlang import Port  # noqa: E402, builds a client of its own
+    from test_modules import Pool, Atom
+    for name, text in {"math.ts": "import { twice } from './deep/down';\nexport const add = (a: number, b: number): number => twice(a) + b - a;\n",
+                       "deep/down.ts": "export const twice = (n: number) => 2 * n;\n", "broken.ts": "export const x = ;\n", "old.js": "exports.four = () => 4;\n"}.items():
+        write(tmp_path / "code", name, text)
+    port = Port(tmp_path)
+    pool = Pool(port, "node")
+    started = pool.ask(Atom("start_pool"), 0, Atom("pool"), Atom("node"), {Atom("path"): str(tmp_path / "code").encode(), Atom("pool_size"): 1})
+    assert started == (b"reply", 0, (b"ok", b"started"))
+    assert (pool.call("math", "add", 5, 3), pool.call("deep.down", "twice", 4), pool.call("old", "four")) == (8, 8, 4)
+    assert pool.call("broken", "x")[0] in ("function_error", "function_not_found")
+    assert port.end()[0] == 0
 
 
 def test_a_changed_file_serves_without_a_restart(tmp_path):
