@@ -251,7 +251,7 @@ def find(name, version, places, cache, known):
             continue
         if file:
             return Package(name, file, known)
-    raise Failure("package %s %s is in none of %s%s\nPut its .nupkg into a folder that nuget.config names (<add key=\"here\" value=\"packages\"/>), or its DLL into lib/" % (
+    raise Failure("package %s %s is in none of %s%s\nPut its .nupkg into a folder that nuget.config names (<add key=\"here\" value=\"packages\"/>), or its DLL into lib/; or install a .NET SDK, which asks NuGet by itself" % (
         name, version, "; ".join(map(str, places)), "".join("\n" + each for each in problems)))
 
 
