@@ -37,7 +37,10 @@ if [ ! -d "$ebin" ]; then
     [case compile:file(File, [report, deterministic, {outdir, Into}]) of {ok, _} -> ok; _ -> halt(1) end || File <- Files], halt(0).
     ' -extra "$making" "$here"/*.erl; then rm -rf "$making"; exit 1; fi >&2
   mv -T "$making" "$ebin" 2>/dev/null || rm -rf "$making"  # another was faster
+  # What nobody has started in a month is of older versions; if not, it is made again.
+  find "${ebin%/*}" -mindepth 2 -maxdepth 2 -path '*/beam-*/used' -mtime +30 | while read -r used; do rm -rf "${used%/used}"; done
 fi
+{ true >"$ebin/used"; } 2>/dev/null || true
 
 # One scheduler that does not spin while it waits, and tables of a size for functions: README.md has what each of these gives.
 if [ -n "$libraries" ]; then set -- -pa "$libraries"/*/ebin -s "$main" start "$language" -extra "$@"

@@ -4,18 +4,16 @@
 %%
 %% as a term in the external format.
 %%
-%% A folder with a rebar.config or a mix.exs is built by rebar3 or mix, in a copy; any other by the compiler alone. Runs in the function's folder and writes nothing there.
+%% A folder with a rebar.config or a mix.exs is built by rebar3 or mix, in a copy; any other by the compiler alone. Before that, another step brings what such a project depends
+%% on. Runs in the function's folder and writes nothing there.
 -module(trivet_build).
 -export([start/1]).
 
 start([Language]) ->
     spawn(fun() ->
-        [Output, Entry, Interface, Lone] = init:get_plain_arguments(),
         code:del_path("."),
-        try build(Language, Output, Entry, Interface, Lone =:= "yes") of
-            Index ->
-                ok = file:write_file(filename:join(Output, "index"), term_to_binary(Index, [deterministic])),
-                erlang:halt(0)
+        try step(Language, init:get_plain_arguments()) of
+            ok -> erlang:halt(0)
         catch
             throw:{trivet_fault, _, Why} -> fail(Why);
             Class:Reason:Stack -> fail(io_lib:format("~ts: ~0tp~n~0tp", [Class, Reason, Stack]))
@@ -27,14 +25,23 @@ fail(Why) ->
     io:put_chars(standard_error, unicode:characters_to_binary([Why, $\n])),
     erlang:halt(1).
 
-build(Language, Output, Entry, Interface, Lone) ->
+step(_, ["dependencies", _, "yes", _]) -> ok;
+step(Language, ["dependencies", Output, "no", Cache]) -> trivet_build_project:dependencies(element(1, tool(Language)), Output, Cache);
+step(Language, [Output, Entry, Interface, Lone, Cache]) ->
+    Index = build(Language, Output, Cache, Entry, Interface, Lone =:= "yes"),
+    ok = file:write_file(filename:join(Output, "index"), term_to_binary(Index, [deterministic])).
+
+tool(elixir) -> {"mix", "mix.exs"};
+tool(erlang) -> {"rebar3", "rebar.config"}.
+
+build(Language, Output, Cache, Entry, Interface, Lone) ->
     filelib:is_file(Entry) orelse Interface =:= "module" orelse trivet_fault:raise(<<"BUILD_FAILED">>, [Entry, ": there is no such file"]),
     Ebin = filename:join(Output, "ebin"),
     ok = filelib:ensure_dir(filename:join(Ebin, "x")),
     Compile = case Language of elixir -> fun trivet_build_elixir:compile/4; erlang -> fun trivet_build_erlang:compile/4 end,
-    {Tool, Project} = case Language of elixir -> {"mix", "mix.exs"}; erlang -> {"rebar3", "rebar.config"} end,
+    {Tool, Project} = tool(Language),
     Apps = case not Lone andalso filelib:is_file(Project) of
-        true -> trivet_build_project:build(Tool, Output);
+        true -> trivet_build_project:build(Tool, Output, Cache);
         false -> if Lone -> []; true -> trivet_build_erlang:dependencies(Output) end
     end,
     code:add_pathsa(filelib:wildcard(filename:join(Output, "lib/*/ebin"))),

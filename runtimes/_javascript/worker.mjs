@@ -13,6 +13,7 @@ const { Bun, Deno, process } = globalThis;
 const kHere = decodeURI(new URL('.', import.meta.url).pathname).slice(0, -1);
 
 let face = null; // the interface
+let file = ''; // what is loaded: the entrypoint, or what was made of it
 let handler = null;
 let prints = null; // knows whose code prints, when several calls may run
 
@@ -81,10 +82,11 @@ async function start(facts) {
     reader.maxFrame = load.max_frame;
     process.chdir(load.dir);
     Object.assign(process.env, load.env);
+    file = await translated(`${load.dir}/${load.entrypoint}`);
     if (load.interface === 'stdio') return await becomeProgram();
     if (load.concurrency > 1) await attributePrints();
     face = await import(`./${load.interface}.mjs`);
-    const url = pathToFileURL(`${load.dir}/${load.entrypoint}`).href;
+    const url = pathToFileURL(file).href;
     handler = face.functions ? face.functions(importFile) : choose(await importFile(url), load.handler);
     send(type.READY, 0);
   } catch (error) {
@@ -94,12 +96,18 @@ async function start(facts) {
   }
 }
 
+// Node runs what its build made of TypeScript, the others the source.
+async function translated(source) {
+  if (Bun || Deno || !load.output || !/\.([cm]?tsx?|jsx)$/.test(source)) return source;
+  return (await import('./translated.cjs')).default.translated(source);
+}
+
 // One request, on stdin and stdout, of a program that is run as Node runs its main module. Frames are over: it ends when it has nothing to do.
 async function becomeProgram() {
   pipe.close();
   const [{ default: { runMain } }, { closeSync }] = await Promise.all([import('node:module'), import('node:fs')]);
   closeSync(4);
-  process.argv[1] = `${load.dir}/${load.entrypoint}`;
+  process.argv[1] = file;
   setImmediate(runMain); // outside of what catches our own errors: the program's own are reported as Node does
 }
 
@@ -166,7 +174,6 @@ async function located(error) {
 async function placeInNode(message) {
   const { spawnSync } = await import('node:child_process');
   const { readFileSync } = await import('node:fs');
-  const file = `${load.dir}/${load.entrypoint}`;
   const crash = (args, input) => spawnSync(process.execPath, args, { encoding: 'utf8', input, timeout: 5000 }).stderr;
   const tries = [
     () => crash(['--check', file]),

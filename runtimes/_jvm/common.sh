@@ -30,7 +30,9 @@ find_place() {
   own=${XDG_CACHE_HOME:-${HOME:-${TMPDIR:-/tmp}/trivet-$(id -u)}/.cache}/trivet
   for store in "$tree" "$own"; do
     place=$store/jvm/$language-$key
-    [ ! -e "$place/ready" ] || return 0
+    [ -e "$place/ready" ] || continue
+    { true >"$place/used"; } 2>/dev/null || true # what nobody uses any more is removed (prepare.sh)
+    return 0
   done
   if mkdir -p "$tree/jvm" 2>/dev/null && [ -w "$tree/jvm" ]; then place=$tree/jvm/$language-$key; fi
   "$here/prepare.sh" "$language" "$compiler" "$place" >&2

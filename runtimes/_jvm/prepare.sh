@@ -38,6 +38,7 @@ else
 fi
 rm -rf "$place/rehearsed"
 printf '%s\n' "$jvm_flags $archive" >"$place/flags"
+: >"$place/used"
 : >"$place/ready"
-# What nobody has asked for in a month is of older versions; if not, it is made again.
-find "${place%/*}" -mindepth 1 -maxdepth 1 -name "$language-*" ! -path "$place" -mtime +30 -exec rm -rf {} +
+# What nobody has started in a month is of older versions; if not, it is made again.
+find "${place%/*}" -mindepth 2 -maxdepth 2 -path "*/$language-*/used" -mtime +30 | while read -r used; do rm -rf "${used%/used}"; done

@@ -1,9 +1,10 @@
 #!/bin/sh
 # Builds a function into OUTPUT/worker with `dart compile exe`. Runs in the function's folder and writes nothing there.
-#   build.sh DART RUNTIME OUTPUT ENTRYPOINT INTERFACE HANDLER LONE
-# A copy of the folder gets a main that serves the handler, and the package trivet beside the packages of its pubspec.yaml, which `dart pub get` brings.
+#   build.sh DART RUNTIME OUTPUT ENTRYPOINT INTERFACE HANDLER LONE CACHE
+# A copy of the folder gets a main that serves the handler, and the package trivet beside the packages of its pubspec.yaml, which dependencies.sh has brought.
 set -eu
-dart=$1 runtime=$2 output=$3 entrypoint=$4 interface=$5 handler=$6 lone=$7
+dart=$1 runtime=$2 output=$3 entrypoint=$4 interface=$5 handler=$6 lone=$7 cache=$8
+. "$runtime/pub.sh"
 work=$output.work
 rm -rf "$work"
 mkdir -p "$work/.trivet" "$work/.dart_tool"
@@ -18,8 +19,8 @@ mkdir -p .dart_tool
 
 ours="{\"name\":\"trivet\",\"rootUri\":\"file://$runtime/trivet\",\"packageUri\":\"lib/\",\"languageVersion\":\"3.0\"}"
 if [ -f pubspec.yaml ]; then
-  printf 'dependency_overrides:\n  trivet:\n    path: "%s/trivet"\n' "$runtime" >pubspec_overrides.yaml
-  "$dart" pub get >pub.log 2>&1 || { cat pub.log >&2; exit 1; }
+  if [ -f "$output/project/pubspec.lock" ]; then cp "$output/project/pubspec.lock" .; fi # the versions that were found then
+  get_packages
   grep -q '"name": *"trivet"' .dart_tool/package_config.json || sed -i "s|\"packages\": *\[|&$ours,|" .dart_tool/package_config.json
 else
   printf '{"configVersion":2,"packages":[%s]}\n' "$ours" >.dart_tool/package_config.json

@@ -1,10 +1,10 @@
 #!/bin/sh
 # Builds a function into OUTPUT/function.dll. Runs in the function's folder and writes nothing there.
-#   build.sh DOTNET RUNTIME OUTPUT ENTRYPOINT INTERFACE LONE
+#   build.sh DOTNET RUNTIME OUTPUT ENTRYPOINT INTERFACE LONE CACHE
 # With a project file and a real SDK it is `dotnet publish`, packages of NuGet and all. Else the compiler alone, which takes a second: all .cs files of
-# the folder, the DLLs in its lib/, and of a project file the packages, which must be among those that came with the toolchain.
+# the folder, the DLLs in its lib/, and those that dependencies.sh has put into OUTPUT.
 set -eu
-dotnet=$1 runtime=$2 output=$3 entrypoint=$4 interface=$5 lone=$6
+dotnet=$1 runtime=$2 output=$3 entrypoint=$4 interface=$5 lone=$6 cache=$7
 . "$runtime/toolchain.sh"
 find_worker
 find_compiler
@@ -33,17 +33,8 @@ publish() {
   fi
 }
 
-# The DLL of a package that came with the toolchain.
-package() {
-  found=$root/packages/$1.dll
-  if [ ! -f "$found" ]; then
-    echo "$project: package $1 comes from NuGet, which takes a .NET SDK on PATH; without one there are: $(cd "$root/packages" 2>/dev/null && ls ./*.dll | sed 's|^./||; s|.dll$||' | tr '\n' ' ')" >&2
-    return 1
-  fi
-  cp "$found" "$output/"
-}
-
 if [ -n "$project" ] && [ -n "$sdk" ]; then
+  keep_in "$cache"
   publish
   exit
 fi
@@ -53,12 +44,9 @@ if [ -n "$project" ]; then
     echo "$project: references to other projects take a .NET SDK on PATH" >&2
     exit 1
   fi
-  for name in $(sed -n 's/.*<PackageReference[^>]*Include="\([^"]*\)".*/\1/p' "$project"); do
-    [ "$name" = Trivet ] || package "$name"
-  done
   grep -q '<AllowUnsafeBlocks>true' "$project" && set -- "$@" -unsafe+
 fi
-if [ "$lone" = no ] && [ -d lib ]; then cp lib/*.dll "$output/"; fi
+if [ "$lone" = no ] && [ -d lib ]; then cp --remove-destination lib/*.dll "$output/"; fi
 for dll in "$output"/*.dll; do
   [ ! -f "$dll" ] || set -- "$@" "-r:\"$dll\""
 done

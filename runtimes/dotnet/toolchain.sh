@@ -37,6 +37,11 @@ compile() {
   rm -f "$target.rsp" "$target.log"
 }
 
+# Where an SDK keeps what it fetches.
+keep_in() {
+  export NUGET_PACKAGES=$1/nuget NUGET_HTTP_CACHE_PATH=$1/nuget-http DOTNET_CLI_HOME=$1/dotnet
+}
+
 write_config() { # of a program FILE.dll
   printf '{"runtimeOptions":{"framework":{"name":"Microsoft.NETCore.App","version":"%s"},"rollForward":"LatestMajor","configProperties":{%s}}}\n' "$version" \
     '"System.Globalization.Invariant":true,"System.Globalization.PredefinedCulturesOnly":false,"System.GC.Concurrent":false,"System.Runtime.TieredPGO":false,"System.Text.Json.JsonSerializer.IsReflectionEnabledByDefault":true' \
@@ -53,11 +58,17 @@ find_worker() {
   fi
   key=$(cat "$runtime"/trivet/*.cs "$runtime/build/Usings.cs" "$runtime/toolchain.sh" | cksum | tr -d ' ')
   worker=$cache/trivet/dotnet/$version-$key
-  [ -f "$worker/Trivet.dll" ] && return
+  if [ -f "$worker/Trivet.dll" ]; then
+    { true >"$worker/used"; } 2>/dev/null || true
+    return
+  fi
   find_compiler
   making=$worker.$$
   mkdir -p "$making"
   (cd "$runtime/trivet" && compile exe "$making/Trivet.dll" -unsafe+ -nullable:enable "-pathmap:$runtime/trivet=trivet" *.cs "$runtime/build/Usings.cs")
   write_config "$making/Trivet.dll"
+  : >"$making/used"
   mv -T "$making" "$worker" 2>/dev/null || rm -rf "$making" # another was faster
+  # What nobody has started in a month is of older versions; if not, it is made again.
+  find "${worker%/*}" -mindepth 2 -maxdepth 2 -name used -mtime +30 | while read -r used; do rm -rf "${used%/used}"; done
 }

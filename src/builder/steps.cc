@@ -8,6 +8,7 @@
 #include <set>
 
 #include "store/tree_hash.h"
+#include "wire/text.h"
 
 namespace trivet::builder {
 namespace {
@@ -21,9 +22,16 @@ using store::ContentHash;
 // A text is looked for in the beginning of a file only: descriptions are small.
 constexpr std::streamsize kMentionsWithin = 1 << 20;
 
-bool is_there(const fs::path& file) {
+bool is_glob(const std::string& name) { return name.find('*') != std::string::npos; }
+
+// A name with a * is any file's directly in the folder.
+bool is_there(const fs::path& dir, const std::string& name) {
   std::error_code ec;
-  return fs::exists(file, ec);
+  if (!is_glob(name)) return fs::exists(dir / name, ec);
+  for (auto it = fs::directory_iterator(dir, ec); !ec && it != fs::directory_iterator{};
+       it.increment(ec))
+    if (wire::glob_match(name, it->path().filename().string())) return true;
+  return false;
 }
 
 bool contains(const fs::path& file, const std::string& text) {
@@ -34,8 +42,16 @@ bool contains(const fs::path& file, const std::string& text) {
   return bytes.find(text) != std::string::npos;
 }
 
+bool is_meant_for(const BuildStep& step, const FunctionSpec& spec) {
+  bool is_made = spec.build && !spec.build->output.empty();
+  const std::string& entrypoint = is_made ? spec.build->output : spec.entrypoint;
+  return step.entrypoints.empty() ||
+         std::any_of(step.entrypoints.begin(), step.entrypoints.end(),
+                     [&](const std::string& ending) { return entrypoint.ends_with(ending); });
+}
+
 bool applies(const BuildStep& step, const fs::path& dir) {
-  auto here = [&dir](const std::string& name) { return is_there(dir / name); };
+  auto here = [&dir](const std::string& name) { return is_there(dir, name); };
   return std::all_of(step.when.begin(), step.when.end(), here) &&
          std::none_of(step.unless.begin(), step.unless.end(), here) &&
          std::all_of(step.mentions.begin(), step.mentions.end(), [&dir](const auto& mention) {
@@ -47,7 +63,7 @@ bool applies(const BuildStep& step, const fs::path& dir) {
 // the folder.
 bool is_all_there_is(const FunctionSpec& spec, const std::vector<std::string>& globs) {
   return spec.lone && std::none_of(globs.begin(), globs.end(), [&](const std::string& glob) {
-           return glob.find('*') == std::string::npos && is_there(spec.dir / glob);
+           return !is_glob(glob) && is_there(spec.dir, glob);
          });
 }
 
@@ -111,7 +127,8 @@ std::vector<const BuildStep*> steps_for(const FunctionSpec& spec, const RuntimeS
   std::vector<const BuildStep*> out;
   std::set<std::string> chosen;  // groups
   for (const auto& step : runtime.build_steps) {
-    if (chosen.contains(step.group) || !applies(step, spec.dir)) continue;
+    if (chosen.contains(step.group) || !is_meant_for(step, spec) || !applies(step, spec.dir))
+      continue;
     if (!step.group.empty()) chosen.insert(step.group);
     out.push_back(&step);
   }

@@ -49,6 +49,15 @@ TEST_F(StepsTest, a_step_runs_when_its_files_are_there) {
   EXPECT_EQ(chosen(runtime), "one two always ");
 }
 
+TEST_F(StepsTest, a_file_that_a_step_wants_may_have_any_name) {
+  auto runtime = plain_runtime();
+  runtime.build_steps = {step_when("fetch", {"*.lock"})};
+  put("f/below/a.lock", "");
+  EXPECT_EQ(chosen(runtime), "");
+  put("f/a.lock", "");
+  EXPECT_EQ(chosen(runtime), "fetch ");
+}
+
 TEST_F(StepsTest, of_a_group_the_first_that_applies_runs) {
   auto runtime = plain_runtime();
   runtime.build_steps = {step_when("a", {"a.lock"}, "manager"),
@@ -109,6 +118,20 @@ TEST_F(StepsTest, the_manifests_command_runs_in_a_step_that_says_so) {
   auto failed = build(spec, runtime);
   ASSERT_FALSE(failed.ok());
   EXPECT_NE(failed.error().message.find("made no not/made"), std::string::npos);
+}
+
+TEST_F(StepsTest, a_step_may_be_for_entrypoints_of_one_kind) {
+  auto runtime = plain_runtime();
+  runtime.build_steps = {step_when("translate", {})};
+  runtime.build_steps[0].entrypoints = {".y", ".z"};
+  EXPECT_EQ(chosen(runtime), "") << "it is main.x";
+  runtime.build_steps[0].entrypoints = {".y", ".x"};
+  EXPECT_EQ(chosen(runtime), "translate ");
+  auto spec = function();
+  spec.build = catalog::Build{};
+  spec.build->output = "dist/main.y";
+  runtime.build_steps[0].entrypoints = {".x"};
+  EXPECT_TRUE(steps_for(spec, runtime).empty()) << "what the manifest's command makes counts";
 }
 
 TEST_F(StepsTest, without_a_step_that_applies_the_source_runs_as_it_is) {

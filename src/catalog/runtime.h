@@ -17,8 +17,9 @@ struct BuildStep {
   std::vector<std::string> command;  // with ${words}
   std::string group;                 // of the steps with one name here, the first that applies runs
   // It applies when all these files are in the function's folder, none of those is, and each of
-  // the files named last contains its text.
+  // the files named last contains its text, and the entrypoint ends with one of `entrypoints`.
   std::vector<std::string> when, unless;
+  std::vector<std::string> entrypoints;  // endings; empty = any
   std::map<std::string, std::string> mentions;
   std::vector<std::string> inputs;  // globs: what its key is made of; empty = the build's
   // The manifest's own build command follows its words: it runs it. Without such a step that

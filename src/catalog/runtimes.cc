@@ -59,6 +59,7 @@ void read_step(Reader& reader, BuildStep& step) {
   reader.text("group", step.group);
   reader.texts("when", step.when);
   reader.texts("unless", step.unless);
+  reader.texts("entrypoints", step.entrypoints);
   reader.text_map("mentions", step.mentions);
   reader.texts("inputs", step.inputs);
   reader.boolean("runs_command", step.runs_command);

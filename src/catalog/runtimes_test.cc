@@ -63,7 +63,7 @@ build:
   env: {LIB: "${output}/lib"}
   pass: [TOY_]
   steps:
-    - {name: fetch, group: manager, when: [a.lock], unless: [lib], mentions: {a.lock: needs}, inputs: [a.lock], command: [get, "${cache}"]}
+    - {name: fetch, group: manager, when: [a.lock], unless: [lib], entrypoints: [.x], mentions: {a.lock: needs}, inputs: [a.lock], command: [get, "${cache}"]}
     - {name: compile, command: [make]}
 )");
   ASSERT_EQ(spec.build_steps.size(), 2u);
@@ -71,6 +71,7 @@ build:
   EXPECT_EQ(step.group, "manager");
   EXPECT_EQ(step.when, std::vector<std::string>{"a.lock"});
   EXPECT_EQ(step.unless, std::vector<std::string>{"lib"});
+  EXPECT_EQ(step.entrypoints, std::vector<std::string>{".x"});
   EXPECT_EQ(step.mentions.at("a.lock"), "needs");
   EXPECT_EQ(step.inputs, std::vector<std::string>{"a.lock"});
   EXPECT_TRUE(spec.build_steps[1].when.empty());

@@ -31,7 +31,7 @@ final class Code {
     File jar = new File(folder, OWN);
     List<URL> urls = new ArrayList<>();
     urls.add(jar.toURI().toURL());
-    add(urls, new File(folder, "lib").listFiles());
+    for (String needed : Pack.NEEDED) add(urls, new File(folder, needed).listFiles());
     loader = new URLClassLoader(urls.toArray(new URL[0]), parent);
     try (JarFile file = new JarFile(jar)) {
       file.stream().map(entry -> entry.getName()).filter(name -> name.endsWith(".class") && !name.startsWith("META-INF/"))

@@ -22,6 +22,7 @@ import java.util.zip.ZipEntry;
 /** Makes an artifact's function.jar: stored, not compressed, in order and without times, so that the same classes make the same bytes. */
 final class Pack {
   private static final long TIME = 315_532_800_000L + 86_400_000L; // a day after the first that an archive can name, wherever the clock is
+  static final List<String> NEEDED = List.of("packages", "lib"); // folders of jars: what a build description names, what the function brings
   private static final String MAIN = "trivet.worker.Main";
 
   private Pack() {}
@@ -35,7 +36,7 @@ final class Pack {
     Manifest manifest = new Manifest();
     Attributes main = manifest.getMainAttributes();
     main.put(Attributes.Name.MANIFEST_VERSION, "1.0");
-    List<String> needed = needed(output.resolve("lib"));
+    List<String> needed = needed(output);
     if (!needed.isEmpty()) main.put(Attributes.Name.CLASS_PATH, String.join(" ", needed));
     if (isWorker) {
       main.put(Attributes.Name.MAIN_CLASS, MAIN);
@@ -49,12 +50,14 @@ final class Pack {
     write(output.resolve(isWorker ? "worker.jar" : "function.jar"), manifest, Arrays.asList(args).subList(2, args.length));
   }
 
-  private static List<String> needed(Path lib) {
+  private static List<String> needed(Path output) {
     List<String> names = new ArrayList<>();
-    File[] files = lib.toFile().listFiles();
-    if (files == null) return names;
-    Arrays.sort(files);
-    for (File file : files) names.add("lib/" + file.getName().replace(" ", "%20"));
+    for (String folder : NEEDED) {
+      File[] files = output.resolve(folder).toFile().listFiles();
+      if (files == null) continue;
+      Arrays.sort(files);
+      for (File file : files) names.add(folder + "/" + file.getName().replace(" ", "%20"));
+    }
     return names;
   }
 
@@ -64,7 +67,7 @@ final class Pack {
     String stem = file.replaceFirst("\\.[^.]*$", "");
     List<URL> urls = new ArrayList<>();
     urls.add(Path.of(classes).toUri().toURL());
-    for (String name : needed(output.resolve("lib"))) urls.add(output.resolve(name).toUri().toURL());
+    for (String name : needed(output)) urls.add(output.resolve(name).toUri().toURL());
     try (URLClassLoader loader = new URLClassLoader(urls.toArray(new URL[0])); Stream<Path> all = Files.walk(Path.of(classes))) {
       List<String> names = all.map(path -> Path.of(classes).relativize(path).toString()).filter(name -> name.endsWith(".class")).sorted()
           .map(name -> name.substring(0, name.length() - 6).replace('/', '.')).toList();
