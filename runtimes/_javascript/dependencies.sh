@@ -28,19 +28,19 @@ case $manager in
   npm)
     verb=install
     if [ -f package-lock.json ] || [ -f npm-shrinkwrap.json ]; then verb=ci; fi
-    "$program" $verb --omit=dev --cache "$cache/npm" --prefer-offline --no-audit --no-fund --loglevel=warn
+    "$program" $verb $([ $has_command = yes ] || echo --omit=dev) --cache "$cache/npm" --prefer-offline --no-audit --no-fund --loglevel=warn
     ;;
-  pnpm) "$program" install --prod --frozen-lockfile --store-dir "$cache/pnpm" --prefer-offline --package-import-method=copy --reporter=append-only ;;
+  pnpm) "$program" install $([ $has_command = yes ] || echo --prod) --frozen-lockfile --store-dir "$cache/pnpm" --prefer-offline --package-import-method=copy --reporter=append-only ;;
   yarn)
     case $("$program" --version) in
-      0.* | 1.*) "$program" install --production --frozen-lockfile --non-interactive --cache-folder "$cache/yarn" --prefer-offline ;;
+      0.* | 1.*) "$program" install $([ $has_command = yes ] || echo --production) --frozen-lockfile --non-interactive --cache-folder "$cache/yarn" --prefer-offline ;;
       *) YARN_NODE_LINKER=node-modules YARN_GLOBAL_FOLDER="$cache/yarn" YARN_ENABLE_TELEMETRY=0 "$program" install --immutable ;;
     esac
     ;;
   bun)
     frozen=
     if [ -f bun.lock ] || [ -f bun.lockb ]; then frozen=--frozen-lockfile; fi
-    BUN_INSTALL_CACHE_DIR="$cache/bun" "$program" install --production --backend=copyfile --no-progress $frozen
+    BUN_INSTALL_CACHE_DIR="$cache/bun" "$program" install $([ $has_command = yes ] || echo --production) --backend=copyfile --no-progress $frozen
     ;;
   deno)
     frozen=

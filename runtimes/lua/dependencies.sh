@@ -16,7 +16,6 @@ for each in rockspec *.rockspec luarocks.lock .luarocks/config-$version.lua rock
   cp -R "$each" "$work/$each"
 done
 case $found in
-  '') echo "there is no rockspec beside luarocks.lock or .luarocks: it says what the function depends on" >&2; exit 1 ;;
   *' '*) echo "there are several rockspecs: $found" >&2; exit 1 ;;
 esac
 cd "$work"

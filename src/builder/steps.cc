@@ -146,13 +146,14 @@ Result<std::vector<Step>> plan_steps(const FunctionSpec& spec, const RuntimeSpec
   std::vector<Step> out;
   auto common = runtime_key(runtime);
   if (!common) return std::move(common).error();
+  bool in_step = runs_in_step(spec, runtime);  // then only that step's output depends on it
   for (const BuildStep* step : steps_for(spec, runtime)) {
     ContentHash hash;
     hash.add("common", *common);
     hash.add("before", out.empty() ? "" : out.back().key);
     hash.add("step", step->name);
     for (const auto& word : words_that_matter(spec, *step, entrypoint)) hash.add("word", word);
-    add_command_of_manifest(hash, spec);
+    if (step->runs_command || !in_step) add_command_of_manifest(hash, spec);
     hash.add("lone", spec.lone ? "yes" : "no");
     const auto& globs = step->inputs.empty() ? runtime.build_inputs : step->inputs;
     if (Status s = add_source(hash, spec, globs, step->when); !s) return s.error();

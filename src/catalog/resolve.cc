@@ -107,6 +107,7 @@ Result<RuntimePtr> choose_version(const FunctionSpec& spec, const RuntimePtr& fi
 
 std::optional<Error> resolve_runtime(FunctionSpec& spec, RuntimePtr& runtime,
                                      const DiscoveryInput& input) {
+  if (spec.entrypoint.empty() && spec.build) spec.entrypoint = spec.build->output;
   if (spec.runtime.empty()) {
     if (spec.entrypoint.empty() && !find_entrypoint(spec, input))
       return wrong("neither runtime nor entrypoint is given, and " + spec.dir.string() +

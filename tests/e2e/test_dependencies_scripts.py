@@ -321,6 +321,12 @@ def test_a_lock_of_luarocks_says_what_is_installed(tmp_path, spec):
     assert answer(folder, tmp_path / "data", *alone()) == "ADA!"
 
 
+def test_a_rockspec_has_the_name_that_luarocks_gives_it(tmp_path):
+    folder = make(tmp_path / "f", "lua")
+    (folder / "rockspec").rename(folder / "f-dev-1.rockspec")
+    assert answer(folder, tmp_path / "data", *alone()) == "ADA!"
+
+
 def test_rocks_are_those_of_the_interpreter(tmp_path):
     need("luajit")
     folder = make(tmp_path / "f", "lua")
