@@ -18,9 +18,10 @@ namespace trivet::store {
 // How long to wait for what.
 struct Patience {
   std::chrono::milliseconds connect{3'000};
-  std::chrono::milliseconds stall{10'000};  // without a byte in either direction
-  int tries = 3;                            // of each request
-  std::chrono::milliseconds pause{100};     // before the second; twice as long before each other
+  std::chrono::milliseconds stall{10'000};   // without a byte in either direction
+  int tries = 3;                             // of each request
+  std::chrono::milliseconds pause{100};      // before the second; twice as long before each other
+  std::chrono::milliseconds within{10'000};  // after that long there is no other try
 };
 
 struct HttpRequest {

@@ -111,6 +111,7 @@ Result<HttpAnswer> S3Store::ask(const Ask& ask) {
   std::minstd_rand random{std::random_device{}()};
   std::uniform_real_distribution<double> jitter{0.5, 1.5};
   auto pause = patience_.pause;
+  auto end = std::chrono::steady_clock::now() + patience_.within;
   for (int tried = 1;; ++tried) {
     auto answer = ask_once(ask);
     // Of an upload that is completed the status comes before it is known how it went.
@@ -119,7 +120,7 @@ Result<HttpAnswer> S3Store::ask(const Ask& ask) {
     if (is_success) return answer;
     bool is_worth_it = answer ? is_worth_another_try(*answer) || answer->status / 100 == 2
                               : answer.error().code == ErrorCode::kUnavailable;
-    if (!is_worth_it || tried >= patience_.tries) {
+    if (!is_worth_it || tried >= patience_.tries || std::chrono::steady_clock::now() > end) {
       if (answer) return error_of(*answer, where(ask.object));
       Error error = std::move(answer).error();
       error.message = where(ask.object) + ": " + error.message;
@@ -208,9 +209,9 @@ Status S3Store::end_parts(const std::string& object, const std::string& upload, 
   return std::move(answer).error();
 }
 
+// Once: what is left is dropped later.
 void S3Store::give_up(const std::string& object, const std::string& upload) {
-  static_cast<void>(
-      ask({"DELETE", object, {{"uploadId", upload}}}));  // else they are dropped later
+  static_cast<void>(ask_once({"DELETE", object, {{"uploadId", upload}}}));
 }
 
 Result<StoredAmount> S3Store::amount() {

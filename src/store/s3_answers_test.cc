@@ -1,11 +1,12 @@
 // What S3 is told and what it answers; the rest is tested against a server
 // (tests/e2e/test_store.py).
+#include "store/s3_answers.h"
+
 #include <gtest/gtest.h>
 #include <unistd.h>
 
 #include <fstream>
 
-#include "store/s3_answers.h"
 #include "store/s3_config.h"
 
 namespace trivet::store {
