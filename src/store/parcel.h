@@ -36,8 +36,8 @@ Result<Label> read_label(std::string_view text);
 Status make_parcel(const std::filesystem::path& artifact, const std::filesystem::path& file);
 // Its label, once the sum is that of its bytes. kInvalidInput when it was changed or cut; kIo.
 Result<Label> check_parcel(const std::filesystem::path& file);
-// What is in a checked parcel, into an empty folder. kInvalidInput when it is not what the label
-// says; kPayloadTooLarge, kIo and kUnavailable as unpack().
+// What is in a checked parcel, into an empty folder; that it is what the label says is for the
+// caller to see. kInvalidInput, kPayloadTooLarge, kIo and kUnavailable as unpack().
 Status open_parcel(const std::filesystem::path& file, const Label& label,
                    const std::filesystem::path& into, uint64_t max_bytes);
 

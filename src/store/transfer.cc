@@ -43,7 +43,7 @@ Status pull(SharedStore& from, Store& cache, const std::string& key, uint64_t ma
     return opened;
   std::error_code ec;
   fs::remove(parcel, ec);
-  return cache.keep(making.dir, key);
+  return cache.keep(making.dir, key, label->contents);
 }
 
 Result<bool> push(Store& cache, SharedStore& to, const std::string& key, bool replaces) {

@@ -119,14 +119,15 @@ TEST_F(TransferTest, a_changed_or_cut_parcel_is_refused_and_nothing_is_left) {
   EXPECT_TRUE(fs::is_empty(root / "there/artifacts"));
 }
 
-TEST_F(TransferTest, a_parcel_with_other_contents_than_its_label_says_is_refused) {
-  push_both();
-  fs::create_directory(root / "out");
-  auto label = check_parcel(object(kFirst));
-  ASSERT_TRUE(label.ok());
-  label->contents = std::string(64, '0');
-  Status opened = open_parcel(object(kFirst), *label, root / "out", kMost);
-  EXPECT_NE(opened.error().message.find("not in it what its label says"), std::string::npos);
+TEST_F(TransferTest, one_with_other_contents_than_its_label_says_is_refused) {
+  put(here->files_of(kFirst) / "packages/one.x", "two");  // behind its description's back
+  fs::create_directory(root / "shared");
+  ASSERT_TRUE(make_parcel(root / "here/artifacts" / kFirst, object(kFirst)).ok());
+  ASSERT_TRUE(check_parcel(object(kFirst)).ok());
+  Status pulled = pull(*shared, *there, kFirst, kMost);
+  EXPECT_EQ(pulled.error().code, ErrorCode::kInvalidInput);
+  EXPECT_NE(pulled.error().message.find("is not what its label says"), std::string::npos);
+  EXPECT_TRUE(fs::is_empty(root / "there/artifacts"));
 }
 
 TEST_F(TransferTest, one_over_the_limit_is_refused) {
