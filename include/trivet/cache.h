@@ -33,4 +33,22 @@ Result<CacheUse> cache_prune(const std::string& data_dir, int64_t unused_ms, boo
 // living host uses them.
 Result<std::vector<DamagedArtifact>> cache_verify(const std::string& data_dir);
 
+// The store that hosts share, as HostConfig::store names it. The network is asked: minutes at most,
+// kUnavailable and kUnauthorized with what the store said.
+
+struct StoreUse {
+  uint64_t artifacts = 0, bytes = 0;
+};
+Result<StoreUse> store_use(const std::string& store);
+// Ends uploads that nobody has finished for a day. How many there were.
+Result<uint64_t> store_prune(const std::string& store);
+// Into the data folder, which is made when it is not there; at most `max_bytes` of files. kNotFound
+// when the store has not got it, kInvalidInput when it is not what it should be.
+Status cache_pull(const std::string& data_dir, const std::string& store, const std::string& key,
+                  uint64_t max_bytes);
+// Sends the artifacts with these keys, or all there are, that the store has not got; with
+// `replaces` also the others. How many were sent.
+Result<int64_t> cache_push(const std::string& data_dir, const std::string& store,
+                           const std::vector<std::string>& keys, bool replaces);
+
 }  // namespace trivet

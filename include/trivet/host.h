@@ -47,6 +47,9 @@ struct HostConfig {
   int shards = 0;                     // threads that serve calls, each with its own listeners and
                                       // launcher; 0 = one for two CPUs, at most 8, when it listens
   int max_builds = 0;                 // at once, the others wait in line; 0 = one for each CPU
+  std::string store{};  // where hosts leave artifacts for each other: "s3://bucket/prefix",
+                        // "file:///folder"; empty = nowhere. Credentials are in the environment
+  std::string store_program{};  // a trivet that transfers them; empty = trivet, by PATH
   LoopMode loop = LoopMode::kBackground;
   std::map<std::string, std::string>
       overrides{};  // of a lone file: "interface", "mode", "runtime", "timeout"

@@ -92,6 +92,12 @@ inline constexpr size_t kBuildSizeDefault = 2048 * kMiB;  // of a step's output
 inline constexpr size_t kBuildSizeMax = 1024 * 1024 * kMiB;
 inline constexpr auto kBuildUnwanted = 30s;  // a build that nobody waits for any more goes on
 
+// The store that hosts share.
+inline constexpr auto kStoreRest = 30s;  // it is left alone after it was found to be away
+inline constexpr auto kStorePush = std::chrono::minutes{10};  // of one artifact
+inline constexpr auto kStoreFarewell = 5s;     // a host that ends waits for what it is sending
+inline constexpr size_t kStoreUnsent = 1'000;  // artifacts that wait to be sent
+
 // Archives that are unpacked.
 inline constexpr uint64_t kArchiveEntries = 1'000'000;
 inline constexpr size_t kArchivePath = 4096;  // bytes: what Linux takes

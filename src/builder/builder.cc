@@ -53,10 +53,15 @@ struct Builder::Making {
 Builder::Builder(Surroundings around, fs::path cache_dir, Settings settings)
     : around_(around),
       cache_(std::move(cache_dir)),
-      settings_(settings),
+      settings_(std::move(settings)),
       store_(std::make_shared<store::Store>(cache_)),
-      slots_(around.loop, settings.max_builds > 0
-                              ? settings.max_builds
+      sharing_({around.loop, around.clock, around.launcher,
+                [this](const std::string& function, LogLevel level, std::string text) {
+                  say(function, level, std::move(text));
+                }},
+               cache_.string(), settings_.sharing),
+      slots_(around.loop, settings_.max_builds > 0
+                              ? settings_.max_builds
                               : std::max(1, static_cast<int>(std::thread::hardware_concurrency()))),
       scope_(around.loop) {}
 
@@ -179,6 +184,8 @@ loop::Task<Slots::Held> Builder::take_slot(RunningPtr running) {
 loop::Task<Status> Builder::make(RunningPtr running, std::vector<Step> steps, size_t index) {
   const Step& step = steps[index];
   auto slot = co_await take_slot(running);
+  auto fetched = co_await fetch(running, step.key);
+  if (fetched == Sharing::Pulled::kIt) co_return Status{};
   auto begin = [store = store_, key = step.key, before = index ? steps[index - 1].key : ""] {
     return store->begin(key, before);
   };
@@ -213,13 +220,45 @@ loop::Task<Status> Builder::make(RunningPtr running, std::vector<Step> steps, si
     co_return ran;
   }
   auto keep = [store = store_, dir = making.dir, key = step.key] { return store->keep(dir, key); };
-  co_return co_await around_.blocking.run(around_.loop, keep);
+  Status kept = co_await around_.blocking.run(around_.loop, keep);
+  if (kept) sharing_.push(spec.name, step.key, fetched == Sharing::Pulled::kRefused);
+  co_return kept;
+}
+
+// From the shared store, if it has it.
+loop::Task<Sharing::Pulled> Builder::fetch(RunningPtr running, std::string key) {
+  if (!sharing_.is_awake()) co_return Sharing::Pulled::kNothing;
+  std::string title = title_of(*running, "fetch");
+  say(*running, LogLevel::kInfo, title);
+  Instant begin = around_.loop.now();
+  auto pulled = co_await sharing_.pull(running->spec->name, key,
+                                       running->spec->build_limits.max_bytes, running->time_left);
+  Duration took = around_.loop.now() - begin;
+  running->time_left = std::max<Duration>(running->time_left - took, 1ms);
+  if (pulled != Sharing::Pulled::kIt) co_return pulled;
+  bool is_here = co_await is_there(running, key);
+  if (!is_here) co_return Sharing::Pulled::kRefused;
+  say(*running, LogLevel::kInfo,
+      title + ": from " + sharing_.url() + ", took " +
+          wire::format_duration(std::chrono::duration_cast<std::chrono::milliseconds>(took)));
+  co_return pulled;
+}
+
+std::string Builder::title_of(const Running& running, const std::string& step) const {
+  std::string title = "build: " + step;
+  if (running.steps > 1)
+    title += " (" + std::to_string(running.step) + " of " + std::to_string(running.steps) + ")";
+  return title;
 }
 
 void Builder::say(const Running& running, LogLevel level, std::string text) {
+  say(running.spec->name, level, std::move(text));
+}
+
+void Builder::say(const std::string& function, LogLevel level, std::string text) {
   LogLine line;
   line.time_ms = around_.clock.unix_ms();
-  line.function = running.spec->name;
+  line.function = function;
   line.level = level;
   line.stream = LogStream::kHost;
   line.message = std::move(text);

@@ -14,6 +14,7 @@
 #include <vector>
 
 #include "base/log.h"
+#include "builder/sharing.h"
 #include "builder/slots.h"
 #include "builder/steps.h"
 #include "catalog/snapshot.h"
@@ -55,6 +56,7 @@ class Builder final : public Artifacts {
   struct Settings {
     int max_builds = 0;                          // that run at once; 0 = as many as there are CPUs
     Duration unwanted = limits::kBuildUnwanted;  // a build that nobody waits for goes on that long
+    SharingSettings sharing{};
   };
   Builder(Surroundings around, std::filesystem::path cache_dir, Settings settings);
   Builder(Surroundings around, std::filesystem::path cache_dir)
@@ -67,6 +69,8 @@ class Builder final : public Artifacts {
   // is in line.
   loop::Task<Result<Artifact>> build(catalog::FunctionPtr spec,
                                      catalog::RuntimePtr runtime) override;
+  // What was built is in the shared store, or has failed to get there; false: not by the deadline.
+  loop::Task<bool> settled(Instant deadline) { return sharing_.settled(deadline); }
 
  private:
   struct Running;
@@ -81,6 +85,7 @@ class Builder final : public Artifacts {
   loop::Task<Status> run_user_command(RunningPtr running);
   loop::Task<Status> provide(RunningPtr running, std::vector<Step> steps, size_t index);
   loop::Task<Status> make(RunningPtr running, std::vector<Step> steps, size_t index);
+  loop::Task<Sharing::Pulled> fetch(RunningPtr running, std::string key);
   loop::Task<bool> is_there(RunningPtr running, std::string key);
   loop::Task<Slots::Held> take_slot(RunningPtr running);
   // `output`: the folder whose size is watched, or empty.
@@ -91,6 +96,8 @@ class Builder final : public Artifacts {
   Error failure(const Running& running, const std::string& name,
                 const worker::Obituary& obituary) const;
   void say(const Running& running, LogLevel level, std::string text);
+  void say(const std::string& function, LogLevel level, std::string text);
+  std::string title_of(const Running& running, const std::string& step) const;
   void discard(std::filesystem::path dir);
   loop::Task<> remove(std::filesystem::path dir);
 
@@ -98,6 +105,7 @@ class Builder final : public Artifacts {
   std::filesystem::path cache_;
   Settings settings_;
   std::shared_ptr<store::Store> store_;  // shared with work on blocking threads
+  Sharing sharing_;
   Slots slots_;
   std::map<std::string, RunningPtr> running_;                   // by function version
   std::map<std::string, std::shared_ptr<loop::Event>> making_;  // by key: set when it is over

@@ -88,9 +88,7 @@ loop::Task<Status> Builder::run_user_command(RunningPtr running) {
 loop::Task<Status> Builder::run_step(RunningPtr running, std::string name,
                                      std::vector<std::string> argv, fs::path output) {
   const auto& spec = *running->spec;
-  std::string title = "build: " + name;
-  if (running->steps > 1)
-    title += " (" + std::to_string(running->step) + " of " + std::to_string(running->steps) + ")";
+  std::string title = title_of(*running, name);
   say(*running, LogLevel::kInfo, title);
   loop::Event ended{around_.loop};
   worker::Process::Plan plan;

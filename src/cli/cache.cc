@@ -17,6 +17,9 @@ struct Options {
   std::string root = ".";
   int64_t days = 7;
   bool all = false;
+  std::vector<std::string> keys;
+  bool replaces = false;
+  uint64_t max_bytes = 2048ULL << 20;
 };
 
 // Where run, dev, serve and build keep things for the folder: those that exist.
@@ -60,6 +63,13 @@ int tell(const Common& common, const Options& options,
     if (!is_pruning) row.push_back(std::to_string(use->in_use));
     table.add(row);
   }
+  if (!is_pruning && !common.store.empty()) {
+    auto use = store_use(common.store);
+    if (!use) return fail(use.error());
+    rows.push_back(
+        {{"store", common.store}, {"artifacts", use->artifacts}, {"artifact_bytes", use->bytes}});
+    table.add({common.store, std::to_string(use->artifacts), size_text(use->bytes), "-", "-"});
+  }
   if (common.as_json())
     std::cout << json::serialize(rows) << "\n";
   else if (rows.empty())
@@ -70,6 +80,11 @@ int tell(const Common& common, const Options& options,
 }
 
 int prune(const Common& common, const Options& options) {
+  if (!common.store.empty()) {
+    auto dropped = store_prune(common.store);
+    if (!dropped) return fail(dropped.error());
+    if (*dropped > 0) std::cerr << "unfinished uploads ended: " << *dropped << "\n";
+  }
   int64_t unused_ms = options.all ? 0 : options.days * kDayMs;
   return tell(
       common, options,
@@ -95,11 +110,41 @@ int verify(const Common& common, const Options& options) {
   return rows.empty() ? 0 : 1;
 }
 
+Status must_have_store(const Common& common) {
+  if (!common.store.empty()) return {};
+  return Error{ErrorCode::kInvalidRequest, "there is no shared store",
+               "name it: --store s3://BUCKET/PREFIX, or TRIVET_STORE"};
+}
+
+int pull(const Common& common, const Options& options) {
+  if (Status there = must_have_store(common); !there) return fail(there.error());
+  std::string dir = common.data.empty() ? state_dir(options.root) : common.data;
+  for (const auto& key : options.keys)
+    if (Status pulled = cache_pull(dir, common.store, key, options.max_bytes); !pulled)
+      return fail(pulled.error());
+  return 0;
+}
+
+int push(const Common& common, const Options& options) {
+  if (Status there = must_have_store(common); !there) return fail(there.error());
+  int64_t sent = 0;
+  for (const auto& dir : data_dirs(common, options)) {
+    auto count = cache_push(dir, common.store, options.keys, options.replaces);
+    if (!count) return fail(count.error());
+    sent += *count;
+  }
+  if (common.as_json())
+    std::cout << json::serialize(json::object{{"sent", sent}}) << "\n";
+  else if (options.keys.empty() && !common.quiet)
+    std::cerr << "sent to " << common.store << ": " << sent << "\n";
+  return 0;
+}
+
 }  // namespace
 
 void add_cache(CLI::App& app, Common& common, Action& action) {
   auto options = std::make_shared<Options>();
-  auto* verb = app.add_subcommand("cache", "what builds keep: du, prune, verify");
+  auto* verb = app.add_subcommand("cache", "what builds keep: du, prune, verify, push, pull");
   verb->require_subcommand(1);
   auto add = [&, options](const char* name, const char* what, std::function<int()> act) {
     auto* sub = verb->add_subcommand(name, what);
@@ -116,6 +161,16 @@ void add_cache(CLI::App& app, Common& common, Action& action) {
       ->check(CLI::Range(0, 36'500))
       ->capture_default_str();
   pruning->add_flag("--all", options->all, "however long ago, and what package managers keep, too");
+  auto* pushing = add("push", "send artifacts to the shared store, those that it has not got",
+                      [&common, options] { return push(common, *options); });
+  pushing->add_option("--key", options->keys, "only this one; may be repeated");
+  pushing->add_flag("--replace", options->replaces, "also those that it has");
+  auto* pulling = add("pull", "get artifacts from the shared store",
+                      [&common, options] { return pull(common, *options); });
+  pulling->add_option("--key", options->keys, "which; may be repeated")->required();
+  pulling->add_option("--max-bytes", options->max_bytes, "of one, unpacked")
+      ->transform(CLI::AsSizeValue(false))
+      ->capture_default_str();
   add("verify", "read every artifact; one that is damaged is removed, to be built again",
       [&common, options] { return verify(common, *options); });
 }

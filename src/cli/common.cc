@@ -118,10 +118,25 @@ Result<std::string> read_input(const std::string& given) {
   return std::string{std::istreambuf_iterator<char>{in}, {}};
 }
 
+namespace {
+
+// This one; where it was replaced meanwhile, the new one that has its name.
+std::string own_program() {
+  constexpr std::string_view kGone = " (deleted)";
+  std::error_code ec;
+  std::string path = std::filesystem::read_symlink("/proc/self/exe", ec).string();
+  if (path.ends_with(kGone)) path.resize(path.size() - kGone.size());
+  return path;
+}
+
+}  // namespace
+
 HostConfig host_config(const Common& common, std::string root) {
   HostConfig config;
   config.root = std::move(root);
   config.data_dir = common.data;
+  config.store = common.store;
+  config.store_program = own_program();
   config.max_builds = common.max_builds;
   config.runtime_dirs = common.runtimes;
   config.access_token = common.token;

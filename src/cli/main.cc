@@ -31,6 +31,9 @@ void add_common(CLI::App& app, Common& common) {
                  "serve and build the "
                  "state folder (XDG_STATE_HOME)")
       ->envname("TRIVET_DATA");
+  app.add_option("--store", common.store,
+                 "where hosts leave artifacts for each other: s3://BUCKET/PREFIX or file:///FOLDER")
+      ->envname("TRIVET_STORE");
   app.add_option("--runtimes", common.runtimes,
                  "a folder of runtimes, searched first; may be repeated");
   app.add_option("--output", common.output, "how to print: for people, or for programs")

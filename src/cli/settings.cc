@@ -58,6 +58,8 @@ Status take(Common& common, const std::string& key, const std::vector<std::strin
     common.runtimes = values;
   } else if (key == "data") {
     common.data = value;
+  } else if (key == "store") {
+    common.store = value;
   } else if (key == "token") {
     common.token = value;
   } else if (key == "max_memory" || key == "spare_memory") {
@@ -72,9 +74,10 @@ Status take(Common& common, const std::string& key, const std::vector<std::strin
       return Error{ErrorCode::kInvalidInput, "shards is \"" + value + "\"",
                    "a number up to 64; 0: half of the CPUs"};
   } else if (key != "output") {
-    return Error{ErrorCode::kInvalidInput, "unknown setting \"" + key + "\"",
-                 "there are server, listen, data, output, token, runtimes, max_workers, shards, "
-                 "max_memory, max_builds and spare_memory"};
+    return Error{
+        ErrorCode::kInvalidInput, "unknown setting \"" + key + "\"",
+        "there are server, listen, data, store, output, token, runtimes, max_workers, shards, "
+        "max_memory, max_builds and spare_memory"};
   } else if (value != "table" && value != "json") {
     return Error{ErrorCode::kInvalidInput, "output is \"" + value + "\"", "table or json"};
   } else {

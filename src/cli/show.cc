@@ -150,6 +150,7 @@ int config(const Common& common, const std::vector<std::string>& listen, bool or
       {"--server", "TRIVET_SERVER", common.server},
       {"--listen", "TRIVET_LISTEN", listed(listen)},
       {"--data", "TRIVET_DATA", common.data},
+      {"--store", "TRIVET_STORE", common.store},
       {"--output", "TRIVET_OUTPUT", common.output},
       {"--max-workers", "TRIVET_MAX_WORKERS", std::to_string(common.max_workers)},
       {"--shards", "TRIVET_SHARDS", std::to_string(common.shards)},

@@ -1,20 +1,40 @@
 #include "trivet/cache.h"
 
 #include <chrono>
+#include <cstdlib>
 #include <filesystem>
 
 #include "store/pruning.h"
 #include "store/store.h"
+#include "store/transfer.h"
 
 namespace trivet {
 namespace {
 
 namespace fs = std::filesystem;
+using namespace std::chrono_literals;
 
 Status must_exist(const fs::path& dir) {
   std::error_code ec;
   if (fs::is_directory(dir, ec)) return {};
   return Error{ErrorCode::kNotFound, "there is no data folder " + dir.string()};
+}
+
+// A call waits for what is fetched, and would rather build; nobody waits for what is sent.
+constexpr store::Patience kShort{2'000ms, 3'000ms, 3, 100ms, 3'000ms};
+constexpr store::Patience kLong{5'000ms, 30'000ms, 5, 100ms, 60'000ms};
+constexpr auto kUnfinished = std::chrono::hours{24};
+
+Result<std::unique_ptr<store::SharedStore>> open_store(const std::string& url,
+                                                       const store::Patience& patience) {
+  auto variable = [](const char* name) -> const char* { return std::getenv(name); };
+  return store::SharedStore::open(url, variable, patience);
+}
+
+Status must_be_key(const std::string& key) {
+  if (store::is_key(key)) return {};
+  return Error{ErrorCode::kInvalidRequest, "\"" + key + "\" is no key of an artifact",
+               "64 digits, as the folders below DATA/artifacts are named"};
 }
 
 }  // namespace
@@ -63,6 +83,48 @@ Result<std::vector<DamagedArtifact>> cache_verify(const std::string& data_dir) {
     damaged.push_back({key, std::move(what)});
   }
   return damaged;
+}
+
+Result<StoreUse> store_use(const std::string& url) {
+  auto shared = open_store(url, kShort);
+  if (!shared) return std::move(shared).error();
+  auto amount = (*shared)->amount();
+  if (!amount) return std::move(amount).error();
+  return StoreUse{amount->objects, amount->bytes};
+}
+
+Result<uint64_t> store_prune(const std::string& url) {
+  auto shared = open_store(url, kShort);
+  if (!shared) return std::move(shared).error();
+  return (*shared)->drop_unfinished(kUnfinished);
+}
+
+Status cache_pull(const std::string& data_dir, const std::string& url, const std::string& key,
+                  uint64_t max_bytes) {
+  if (Status good = must_be_key(key); !good) return good;
+  auto shared = open_store(url, kShort);
+  if (!shared) return std::move(shared).error();
+  store::Store cache{data_dir};
+  return store::pull(**shared, cache, key, max_bytes);
+}
+
+Result<int64_t> cache_push(const std::string& data_dir, const std::string& url,
+                           const std::vector<std::string>& keys, bool replaces) {
+  if (Status there = must_exist(data_dir); !there) return std::move(there).error();
+  std::vector<std::string> all = keys;
+  if (keys.empty())
+    for (const auto& [key, artifact] : store::list_artifacts(data_dir)) all.push_back(key);
+  auto shared = open_store(url, kLong);
+  if (!shared) return std::move(shared).error();
+  store::Store cache{data_dir};
+  int64_t sent = 0;
+  for (const auto& key : all) {
+    if (Status good = must_be_key(key); !good) return std::move(good).error();
+    auto pushed = store::push(cache, **shared, key, replaces);
+    if (!pushed) return std::move(pushed).error();
+    sent += *pushed;
+  }
+  return sent;
 }
 
 }  // namespace trivet

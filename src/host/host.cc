@@ -139,7 +139,7 @@ class HostOfParts final : public Host {
   TokenStore& token_store() override { return public_tokens_; }
 
   Status build(std::string_view function) override {
-    return run_task<Status>([&] { return main_.dispatcher.prepare(std::string{function}); });
+    return run_task<Status>([&] { return shards_.build(std::string{function}); });
   }
 
   Result<std::string> view(std::string_view path) override {

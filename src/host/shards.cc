@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "store/remote.h"
+
 namespace trivet::host {
 namespace {
 
@@ -27,6 +29,13 @@ pool::Budget::Settings share_of_budget(const HostConfig& config, size_t number, 
   dispatch::Part part{static_cast<int>(number), static_cast<int>(count)};
   return {dispatch::share(std::max(1, config.max_workers), part),
           config.max_memory / count + (number == 0 ? config.max_memory % count : 0)};
+}
+
+builder::Builder::Settings builder_settings(const HostConfig& config) {
+  builder::Builder::Settings settings;
+  settings.max_builds = config.max_builds;
+  settings.sharing = {config.store, config.store_program};
+  return settings;
 }
 
 }  // namespace
@@ -61,7 +70,7 @@ Shard::Shard(loop::Loop& loop_of_it, size_t number, Shards& all, const ShardPart
   if (number == 0)
     builder.emplace(
         builder::Builder::Surroundings{loop, parts.clock, parts.logs, parts.blocking, launcher},
-        parts.data_dir, builder::Builder::Settings{parts.config.max_builds});
+        parts.data_dir, builder_settings(parts.config));
 }
 
 Status Shard::open() {
@@ -142,6 +151,8 @@ Shard& Shards::nearest(std::string_view function, size_t from) {
 }
 
 Status Shards::open() {
+  const std::string& store = parts_.config.store;
+  if (Status good = store.empty() ? Status{} : store::check_store_url(store); !good) return good;
   for (auto& shard : shards_)
     if (Status opened = shard->open(); !opened) return opened;
   return {};
@@ -252,11 +263,19 @@ loop::Task<Result<net::Address>> Shards::listen(net::Address address) {
 }
 
 // A call in flight on one shard may make one on another: none ends before all are quiet.
+loop::Task<Status> Shards::build(std::string function) {
+  Status built = co_await main().dispatcher.prepare(std::move(function));
+  if (built) co_await main().builder->settled(after(main().loop.now(), limits::kStorePush));
+  co_return built;
+}
+
 loop::Task<bool> Shards::drain(Instant deadline) {
   auto refuse = [deadline](Shard& shard) { return refuse_calls(shard, deadline); };
   auto end = [deadline](Shard& shard) { return shut_down(shard, deadline); };
   co_await on_all(refuse);
   co_await on_all(end);
+  Instant farewell = after(main().loop.now(), limits::kStoreFarewell);
+  co_await main().builder->settled(std::min(deadline, farewell));
   co_return true;
 }
 

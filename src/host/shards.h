@@ -113,6 +113,8 @@ class Shards {
   loop::Task<bool> logs_here();
   // The address with the port that was chosen.
   loop::Task<Result<net::Address>> listen(net::Address address);
+  // Now, with what of it goes to the shared store: whoever builds on its own ends soon after.
+  loop::Task<Status> build(std::string function);
   // As Dispatcher::drain and HttpServer::drain.
   loop::Task<bool> drain(Instant deadline);
 

@@ -207,9 +207,11 @@ Result<fs::path> Store::begin(const std::string& key, const std::string& before)
   return making;
 }
 
-Status Store::keep(const fs::path& making, const std::string& key) {
+Status Store::keep(const fs::path& making, const std::string& key, const std::string& expected) {
   auto contents = look_at(making / "files");
   if (!contents) return std::move(contents).error();
+  if (!expected.empty() && contents->hash() != expected)
+    return Error{ErrorCode::kInvalidInput, "the artifact " + key + " is not what its label says"};
   contents->needs = needs_of(*contents);
   if (Status s = write_file(making / "contents", to_text(*contents)); !s) return s;
   std::error_code ec, none;

@@ -35,8 +35,10 @@ class Store {
   // A folder to make it in, with links to what `before` (a key, or empty) has: output goes into
   // `files` there. kIo.
   Result<std::filesystem::path> begin(const std::string& key, const std::string& before);
-  // From now on it is there. If another host was faster, that one's is. kIo.
-  Status keep(const std::filesystem::path& making, const std::string& key);
+  // From now on it is there. If another host was faster, that one's is. kInvalidInput when
+  // `expected` is given and not the hash() of what it consists of; kIo.
+  Status keep(const std::filesystem::path& making, const std::string& key,
+              const std::string& expected = {});
   // Also of what a process still writes to. Says nothing when it fails: the next host tries again.
   void remove(const std::filesystem::path& dir);
   // What was used may be pruned from now on.

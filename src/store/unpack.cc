@@ -2,6 +2,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <memory>
@@ -35,6 +36,11 @@ std::string joined(const std::vector<std::string>& names, size_t count) {
   for (size_t i = 0; i < count; ++i) out += (i ? "/" : "") + names[i];
   return out;
 }
+
+struct OpenFolder {
+  std::string name;
+  os::Fd fd;
+};
 
 // One archive on its way into a folder. Every name is opened below a descriptor of the folder that
 // it is in, and no link is followed: what an earlier entry made cannot lead a later one out.
@@ -74,8 +80,8 @@ class Unpacking {
   const UnpackLimits& limits_;
   Unpacked done_;
   std::string shown_;
-  os::Fd root_, last_;     // the folder of the entry before: most have the same
-  std::string last_path_;  // of last_
+  os::Fd root_;
+  std::vector<OpenFolder> open_;  // from below the root to that of the entry before: most are near
 };
 
 Result<std::vector<std::string>> Unpacking::checked(const char* path,
@@ -94,23 +100,26 @@ Result<std::vector<std::string>> Unpacking::checked(const char* path,
 }
 
 Result<int> Unpacking::folder(const std::vector<std::string>& names, size_t count, bool may_make) {
-  if (count == 0) return root_.get();
-  std::string path = joined(names, count);
-  if (last_ && path == last_path_) return last_.get();
-  os::Fd at;
-  for (size_t i = 0; i < count; ++i) {
-    int parent = i == 0 ? root_.get() : at.get();
-    if (may_make && mkdirat(parent, names[i].c_str(), 0755) != 0 && errno != EEXIST)
-      return failed("make its folder");
-    os::Fd next{openat(parent, names[i].c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC)};
+  size_t same = 0;
+  while (same < std::min(count, open_.size()) && open_[same].name == names[same]) ++same;
+  open_.erase(open_.begin() + static_cast<ptrdiff_t>(same), open_.end());
+  while (open_.size() < count) {
+    int parent = open_.empty() ? root_.get() : open_.back().fd.get();
+    const std::string& name = names[open_.size()];
+    auto try_it = [&] {
+      return os::Fd{openat(parent, name.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC)};
+    };
+    os::Fd next = try_it();
+    if (!next && errno == ENOENT && may_make) {
+      if (mkdirat(parent, name.c_str(), 0755) != 0) return failed("make its folder");
+      next = try_it();
+    }
     if (!next && (errno == ELOOP || errno == ENOTDIR))
-      return refused("goes through \"" + names[i] + "\", which is no folder of the archive");
+      return refused("goes through \"" + name + "\", which is no folder of the archive");
     if (!next) return failed("open its folder");
-    at = std::move(next);
+    open_.push_back({name, std::move(next)});
   }
-  last_ = std::move(at);
-  last_path_ = std::move(path);
-  return last_.get();
+  return count == 0 ? root_.get() : open_.back().fd.get();
 }
 
 // An entry that comes twice is what it was last, as tar has it.
