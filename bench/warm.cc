@@ -211,8 +211,12 @@ int main(int argc, char** argv) {
     if (!reply) die(reply.error().text());
   };
   invoke();
-  auto workers = json::parse(*(*host)->view("/v1/workers")).as_array();
-  auto pid = static_cast<pid_t>(workers.at(0).at("pid").as_int64());
+  pid_t pid = 0;  // rows with 0 are on their way
+  json::value workers = json::parse(*(*host)->view("/v1/workers"));
+  for (const auto& row : workers.as_array())
+    if (row.at("kind").as_string() == "worker" && pid == 0)
+      pid = static_cast<pid_t>(row.at("pid").as_int64());
+  if (pid == 0) die("no worker is left after a call");
   BareWorker bare(pid, functions[0].path, functions[0].entrypoint, functions[0].interface,
                   output_in(config.data_dir));
   std::vector<Round> floors, ours;
