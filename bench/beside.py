@@ -135,6 +135,7 @@ def measure(options, runtime, lines, folder=PEERS):
         place = stack.enter_context(tempfile.TemporaryDirectory())
         shutil.copytree(rig.FUNCTIONS / runtime, pathlib.Path(place, "echo"))
         port, pid = stack.enter_context(rig.trivet(options, place))
+        rig.first_call(port, "/function/echo")
         rig.load(port, 16, max(1, options.seconds), "/function/echo", [])
         all_targets = {None: (port, "/function/echo", lambda: rig.tree(pid)), **targets}
         medians = {connections: rig.in_turns(all_targets, connections, options.rounds, options.seconds) for connections in (1, 16)}

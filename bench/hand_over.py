@@ -91,6 +91,7 @@ def profile(options, runtime, peer):
         shutil.copytree(rig.FUNCTIONS / runtime, pathlib.Path(place, "echo"))
         port, pid = stack.enter_context(rig.trivet(options, place))
         peer_port, peer_pid = stack.enter_context(peer.server())
+        rig.first_call(port, "/function/echo")
         rig.load(port, 1, max(1, options.seconds), "/function/echo", [])
         rig.load(peer_port, 1, max(1, options.seconds), "/", [])
         for where, by_name in placed(options, {OURS: (port, "/function/echo", pid), peer.name: (peer_port, "/", peer_pid)}).items():

@@ -11,6 +11,8 @@ import subprocess
 import sys
 import tempfile
 import time
+import urllib.error
+import urllib.request
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 TRIVET = pathlib.Path(os.environ.get("TRIVET_BIN") or ROOT / "build" / "release" / "trivet").resolve()
@@ -24,13 +26,6 @@ def free_port():
     with socket.socket() as s:
         s.bind(("127.0.0.1", 0))
         return s.getsockname()[1]
-
-
-def get(port, path):
-    import urllib.request
-
-    with urllib.request.urlopen(f"http://127.0.0.1:{port}{path}", timeout=30) as answer:
-        return json.load(answer)
 
 
 class Failed(Exception):
@@ -85,6 +80,15 @@ def tree(pid):
     for each in found:  # grows while it is read
         found += children.get(each, [])
     return found
+
+
+def first_call(port, path):
+    """What it takes to build the function is not the load generator's to wait for."""
+    try:
+        with urllib.request.urlopen(urllib.request.Request(f"http://127.0.0.1:{port}{path}", BODY.encode(), {"Content-Type": "application/json"}), timeout=300):
+            pass
+    except urllib.error.HTTPError as error:
+        raise Failed(f"{path}: {error.read().decode(errors='replace')[:500]}") from None
 
 
 def load(port, connections, seconds, path, pids):
