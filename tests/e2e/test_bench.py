@@ -1,7 +1,10 @@
 """bench/: what functions are compared with is well described, and a comparison works. No test fails on a time."""
 import argparse
 import json
+import os
 import pathlib
+import re
+import subprocess
 import sys
 import textwrap
 
@@ -132,3 +135,18 @@ def test_what_is_over_its_target_is_told():
     figures = {"most": {"p50": 1.0, "cpu": 0.5}, **{key: [10, 10] for key in beside.KEYS}}
     assert beside.misses(figures) == ["CPU us, 1 conn", "CPU us, 16 conn"]
     assert beside.misses({**figures, "cpu_us_1": [5, 10], "cpu_us_16": [4, 10], "p50_us_16": [90, 10], "mean_us_16": [11, 10]}) == ["mean us, 16 conn"]
+
+
+def run(*args):
+    return subprocess.run([sys.executable, ROOT / "bench" / "run", "--quick", *args], capture_output=True, text=True, timeout=120, env={**os.environ, "TRIVET_BIN": binary()})
+
+
+def test_a_line_is_printed_with_its_floor_and_target():
+    done = run("--runtime", "python", "1")
+    assert done.returncode == 0, done.stderr
+    assert re.search(r"python p50 us +[\d.]+  beside +[\d.]+ +[\d.]+x   target <= floor \+ 3 us, < 15 us", done.stdout)
+
+
+def test_a_line_that_there_is_not_is_refused():
+    done = run("3")
+    assert done.returncode == 2 and "no line 3; there are 2 4 5" in done.stderr
