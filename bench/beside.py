@@ -205,8 +205,8 @@ def install(options):
                        for package in peer.entry.get("packages", [])})
     if packages:
         print(f"installing Debian packages: {' '.join(packages)}", flush=True)
-        subprocess.run([*([] if os.geteuid() == 0 else ["sudo"]), "apt-get", "install", "-y", "-q", "--no-install-recommends", *packages],
-                       stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, check=False)
+        for words in (["update"], ["install", "-y", "--no-install-recommends", *packages]):
+            subprocess.run([*([] if os.geteuid() == 0 else ["sudo"]), "apt-get", "-q", *words], stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, check=False)
     reasons = {}
     for (folder, name), peer in all_peers.items():
         reasons[name] = peer.why_not()

@@ -19,7 +19,7 @@ TRIVET = pathlib.Path(os.environ.get("TRIVET_BIN") or ROOT / "build" / "release"
 BUILD = TRIVET.parent
 FUNCTIONS = ROOT / "bench" / "functions"
 BODY = '{"name":"Ada","items":[1,2,3,4,5,6,7,8],"text":"eighty-four bytes of JSON input"}'
-PATH = f"{ROOT / '.toolchains' / 'bin'}:{os.environ.get('PATH', '')}"  # where runtimes and peers are looked for
+PATH = f"{ROOT / '.toolchains' / 'bin'}:{os.environ.get('PATH', '')}:/usr/sbin"  # where runtimes and peers are looked for
 
 
 def free_port():
