@@ -4,6 +4,7 @@
 -include_lib("inets/include/httpd.hrl").
 
 start([Port, Folder]) ->
+    {module, jiffy} = code:ensure_loaded(jiffy),    % not while the first requests come together
     {ok, _} = application:ensure_all_started(inets),
     {ok, _} = inets:start(httpd, [{port, list_to_integer(Port)}, {bind_address, {127, 0, 0, 1}}, {server_name, "echo"}, {server_root, Folder},
                                   {document_root, Folder}, {modules, [?MODULE]}, {keep_alive, true}, {max_keep_alive_request, 1000000000}]).
