@@ -27,6 +27,7 @@ import tomllib
 import rig
 
 PEERS = rig.ROOT / "bench" / "peers"
+OURS = "the function"
 MOST = {4: {"p50": 1.0, "cpu": 1.0}, 5: {"p50": 0.35, "cpu": 0.2}}
 FIELDS = {"name": str, "line": int, "command": list, "needs": list, "packages": list, "make": list, "makes": str, "env": dict, "at_most": dict}
 WORDS = {"port", "here", "made", "scratch", "root"}
@@ -37,6 +38,9 @@ class Peer:
         self.folder, self.name, self.line, self.entry = folder, entry["name"], entry.get("line", 4), entry
         self.most = {**MOST[self.line], **entry.get("at_most", {})}
         self.made = pathlib.Path(options.data, "peers", folder.name).resolve()
+
+    def __str__(self):
+        return self.name
 
     def words(self, texts, **more):
         values = {"here": self.folder, "made": self.made, "root": rig.ROOT, **more}
@@ -137,7 +141,7 @@ def measure(options, runtime, lines, folder=PEERS):
         port, pid = stack.enter_context(rig.trivet(options, place))
         rig.first_call(port, "/function/echo")
         rig.load(port, 16, max(1, options.seconds), "/function/echo", [])
-        all_targets = {None: (port, "/function/echo", lambda: rig.tree(pid)), **targets}
+        all_targets = {OURS: (port, "/function/echo", lambda: rig.tree(pid)), **targets}
         medians = {connections: rig.in_turns(all_targets, connections, options.rounds, options.seconds) for connections in (1, 16)}
     return {"beside": {peer.name: figures_of(peer, medians) for peer in targets}, "skipped": skipped}
 
@@ -147,7 +151,7 @@ def figures_of(peer, medians):
     figures = {"line": peer.line, "most": peer.most}
     for connections, by_target in medians.items():
         for key in ("p50_us", "mean_us", "cpu_us"):
-            figures[f"{key}_{connections}"] = [round(by_target[side][key], 2) for side in (None, peer)]
+            figures[f"{key}_{connections}"] = [round(by_target[side][key], 2) for side in (OURS, peer)]
     return figures
 
 
@@ -173,7 +177,10 @@ def line(options, number):
             print(f"  {runtime}: SKIPPED, its toolchain is not installed")
             skipped += 1
             continue
-        result = measure(options, runtime, [number])
+        try:
+            result = measure(options, runtime, [number])
+        except rig.Failed as failed:
+            result = {"beside": {}, "skipped": {"all": str(failed)}}
         if result["beside"] or result["skipped"] and number == 4:
             print(f"  {runtime}", flush=True)
         for name, why in result["skipped"].items():

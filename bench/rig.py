@@ -109,7 +109,10 @@ def in_turns(targets, connections, rounds, seconds):
     runs = {name: [] for name in targets}
     for _ in range(rounds):
         for name, (port, path, pids) in targets.items():
-            runs[name].append(load(port, connections, seconds, path, pids()))
+            try:
+                runs[name].append(load(port, connections, seconds, path, pids()))
+            except Failed as failed:
+                raise Failed(f"{name}: {failed}") from None
     return {name: {key: statistics.median(run[key] for run in all) for key in all[0]} for name, all in runs.items()}
 
 

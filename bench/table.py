@@ -150,7 +150,7 @@ class Table(Cold):
             try:
                 compared = beside.measure(options, name, [4, 5])
             except rig.Failed as failed:
-                compared = {"beside": {}, "skipped": {"": f"the function failed: {failed}"}}
+                compared = {"beside": {}, "skipped": {"all": str(failed)}}
             figures.update(compared)
             self.show_peers(compared)
             skipped += len(compared["skipped"])
