@@ -1,10 +1,9 @@
-"""Lines 6 7 8 10 11 19 of bench/run, and its table: workers that are not there yet when a call comes.
+"""Lines 6 10 11 19 of bench/run: workers that are not there yet when a call comes.
 
 A cold call is one over a connection that is open already, to a `trivet serve` that has no worker of the function but its zygote or a spare ready.
 Beside it: the very command of those workers, started by posix_spawn, given LOAD and a call; and a plain program that forks.
 """
 import contextlib
-import datetime
 import json
 import os
 import pathlib
@@ -14,15 +13,12 @@ import subprocess
 import tempfile
 import time
 
+import rig
 from bare import BODY, Client, Program, ms_since, pss, quantiles, rate, spawn_one
 
-ROOT = pathlib.Path(__file__).resolve().parent.parent
-STDLIB = "import asyncio, concurrent.futures, datetime, http.client, json, logging, urllib.request, uuid\n"
+STDLIB = (rig.FUNCTIONS / "python" / "imports.py").read_text().splitlines()[0] + "\n"
 PYTHON = "def handler(input, ctx):\n    return input\n"
-SCRIPT = "export default (input) => input;\n"
-GO = "package function\n\nfunc Handler(input any) (any, error) { return input, nil }\n"
-SOURCES = {"python": ("main.py", STDLIB + PYTHON), "node": ("index.mjs", SCRIPT), "bun": ("index.ts", SCRIPT), "deno": ("main.ts", SCRIPT),
-           "go": ("function.go", GO)}
+SOURCES = {"python": ("main.py", STDLIB + PYTHON)}
 STDIO = {
     "python": ("main.py", "import json, sys\nrequest = json.load(sys.stdin)\n"
                "print(json.dumps({'request_id': request['request_id'], 'success': True, 'output': request['input']}))\n"),
@@ -43,23 +39,21 @@ def make(folder, name, source, manifest=""):
 def hello(folder, name, runtime, more=""):
     """The runtime's template as a function."""
     place = pathlib.Path(folder, name)
-    shutil.copytree(ROOT / "runtimes" / runtime / "template", place)
+    shutil.copytree(rig.ROOT / "runtimes" / runtime / "template", place)
     with open(place / "trivet.yaml", "a") as manifest:
         manifest.write(more)
     return place
 
 
 class Cold:
-    """The lines; `bench` is bench/run, for its servers and rows."""
+    """The lines, and what table.py shares with them."""
 
-    def __init__(self, bench):
-        self.bench = bench
-        self.lines = {"6": self.line_6, "7": self.line_7, "8": self.line_8, "10": self.line_10, "11": self.line_11, "19": self.line_19,
-                      "table": self.table}
+    def __init__(self):
+        self.lines = {"6": self.line_6, "10": self.line_10, "11": self.line_11, "19": self.line_19}
 
     @contextlib.contextmanager
     def server(self, options, folder, *flags):
-        with self.bench.trivet(options, folder, *flags) as (port, pid):
+        with rig.trivet(options, folder, *flags) as (port, pid):
             yield Client(port), port, pid
 
     def title(self, text):
@@ -111,7 +105,7 @@ class Cold:
         return Program(next(row["pid"] for row in client.workers() if row["kind"] == "worker" and row["function"] == "model-" + runtime))
 
     def rows_of(self, label, ours, floor, p50_most, p99_most, factor=0):
-        row = self.bench.row
+        row = rig.row
         p50, p99 = quantiles(ours)
         row(f"{label}: p50 ms, exec's", p50, statistics.median(floor), (lambda a, b: a <= p50_most, f"<= {p50_most} ms"))
         if p99_most:
@@ -144,7 +138,7 @@ class Cold:
                         client.until_zygote(first.name)
                 p50, p99 = quantiles(ours)
                 for what, value in (("p50", p50), ("p99", p99)):
-                    self.bench.row(f"{name}, first call ever of a version: {what} ms", value, 0, (lambda a, b: True, "none"))
+                    rig.row(f"{name}, first call ever of a version: {what} ms", value, 0, rig.NO_TARGET)
 
     def numpy(self, options):
         """A folder with numpy for the interpreter of the python runtime, or None."""
@@ -165,35 +159,11 @@ class Cold:
         library.mkdir(parents=True)
         (library / "site-packages").symlink_to(packages)
 
-    def line_7(self, options):
-        self.title("7   cold start to the first reply from a spare, beside exec of the same worker")
-        with tempfile.TemporaryDirectory() as folder:
-            names = {"node": 3, "bun": 8, "deno": 8}
-            places = {name: make(folder, name, SOURCES[name], "scale: {idle: 10ms}\n" + f"runtime: {name}\n") for name in names}
-            for name in names:
-                make(folder, "model-" + name, SOURCES[name], f"runtime: {name}\n")
-            with self.server(options, folder) as (client, _, _):
-                for name in self.runtimes(client, names):
-                    ours, floor = self.cold_and_exec(client, name, name, "spare", places[name], options.rounds * 20)
-                    self.rows_of(name, ours, floor, names[name], 0)
-                    self.bench.row(f"{name}: p99 ms", quantiles(ours)[1], quantiles(floor)[1], (lambda a, b: True, "none"))
-
-    def line_8(self, options):
-        self.title("8   cold start to the first reply, native, beside posix_spawn of the same program to its first reply")
-        with tempfile.TemporaryDirectory() as folder:
-            place = make(folder, "go", SOURCES["go"], "scale: {idle: 10ms}\n")
-            make(folder, "model-go", SOURCES["go"])
-            with self.server(options, folder) as (client, _, _):
-                for name in self.runtimes(client, ["go"]):
-                    ours, floor = self.cold_and_exec(client, name, name, "", place, options.rounds * 20)
-                    self.bench.row("go: p50 ms", statistics.median(ours), statistics.median(floor), (lambda a, b: a <= b + 1.2, "<= floor + 1.2 ms"))
-                    self.bench.row("go: p99 ms", quantiles(ours)[1], quantiles(floor)[1], (lambda a, b: True, "none"))
-
     def line_10(self, options):
         self.title("10  pristine: a fresh fork per call, python with imports, beside a plain program that forks (php: there is no such runtime yet)")
         with tempfile.TemporaryDirectory() as folder:
             place = make(folder, "fresh", SOURCES["python"], "pristine: true\n")
-            floor_command = ["/usr/bin/python3", ROOT / "bench" / "floors" / "fork.py", place / "main.py"]
+            floor_command = ["/usr/bin/python3", rig.ROOT / "bench" / "floors" / "fork.py", place / "main.py"]
             with self.server(options, folder) as (client, _, _), subprocess.Popen(floor_command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as floor:
                 client.call("fresh")
                 client.until_cold("fresh", "python", "zygote")
@@ -208,8 +178,8 @@ class Cold:
                     time.sleep(0.005)
                 floor.stdin.close()
             for what, at in (("p50", 0), ("p99", 1)):
-                self.bench.row(f"one at a time: {what} ms", quantiles(ours)[at], quantiles(theirs)[at],
-                               self.bench.at_most(1.3) if at == 0 else (lambda a, b: True, "none"))
+                rig.row(f"one at a time: {what} ms", quantiles(ours)[at], quantiles(theirs)[at],
+                               rig.at_most(1.3) if at == 0 else rig.NO_TARGET)
 
     def line_11(self, options):
         self.title("11  PSS of 200 idle warm python workers with imports, MiB each, beside workers that were started by exec")
@@ -233,8 +203,8 @@ class Cold:
                     floor = [stack.enter_context(program.started(place, "main.py"))[0] for _ in range(10)]
                     execd = statistics.median(pss(pid) for pid in floor)
             at_most_2 = (lambda a, b: a <= 2, "<= 2 MiB")
-            self.bench.row("median of 200 workers of 10 functions", statistics.median(each), execd, at_most_2)
-            self.bench.row("mean with all zygotes counted in", (sum(each) + sum(kept)) / len(each), execd, at_most_2)
+            rig.row("median of 200 workers of 10 functions", statistics.median(each), execd, at_most_2)
+            rig.row("mean with all zygotes counted in", (sum(each) + sum(kept)) / len(each), execd, at_most_2)
 
     def line_19(self, options):
         self.title("19  one-shot stdio, calls/s, beside spawning the interpreter for each")
@@ -263,49 +233,5 @@ class Cold:
                 ours.append(rate(callers, options.seconds, lambda i: clients[i].call("shot")))
                 theirs.append(rate(callers, options.seconds, lambda i: spawn_one(command)))
                 time.sleep(0.3)
-            self.bench.row(f"{label}, {callers} callers: calls/s (a fork-per-request proxy had {remembered}/s)", statistics.median(ours),
+            rig.row(f"{label}, {callers} callers: calls/s (a fork-per-request proxy had {remembered}/s)", statistics.median(ours),
                            statistics.median(theirs), (lambda a, b: a >= factor * b, f">= {factor}x"))
-
-    def table(self, options):
-        self.title("table  per runtime: cold call, the same by exec, warm call over HTTP (ms); PSS of the first and of the tenth worker (MiB)")
-        print(f"    {'':10} {'from':7} {'cold p50':>9} {'p99':>7} {'exec p50':>9} {'p99':>7} {'warm p50':>9} {'p99':>7} {'PSS 1st':>8} {'10th':>6}")
-        rows = {}
-        for folder in sorted((ROOT / "runtimes").glob("[!_]*/")):
-            if "\npool:" not in (folder / "runtime.yaml").read_text() or folder.name not in (options.runtime or [folder.name]):
-                continue
-            if row := self.row_of(options, folder.name):
-                rows[folder.name] = row
-                c50, c99, e50, e99, w50, w99 = (row[key] for key in ("cold_p50_ms", "cold_p99_ms", "exec_p50_ms", "exec_p99_ms", "warm_p50_ms", "warm_p99_ms"))
-                print(f"    {folder.name:10} {row['from']:7} {c50:9.2f} {c99:7.2f} {e50:9.2f} {e99:7.2f} {w50:9.3f} {w99:7.3f} "
-                      f"{row['first_mib']:8.2f} {row['tenth_mib']:6.2f}", flush=True)
-            if options.json:  # after each, so that a run that is ended leaves what it has
-                facts = {"date": datetime.date.today().isoformat(), "cpus": os.cpu_count(), "rounds": options.rounds}
-                pathlib.Path(options.json).write_text(json.dumps({**facts, "runtimes": rows}, indent=1) + "\n")
-
-    def row_of(self, options, name):
-        """The figures of a runtime, or None if it is not here."""
-        load = os.getloadavg()[0]
-        with tempfile.TemporaryDirectory() as folder:
-            place = hello(folder, "cold", name, "scale: {idle: 10ms}\n")
-            hello(folder, "model-" + name, name)
-            with self.server(options, folder) as (client, _, _):
-                if name not in self.runtimes(client, [name]):
-                    return None
-                known = next(row for row in json.loads(client.ask("GET /v1/runtimes")) if row["name"] == name)
-                kept = "" if known["start"] == "exec" else known["start"]
-                if kept and "\nbuild:" in (ROOT / "runtimes" / name / "runtime.yaml").read_text():
-                    client.call("model-" + name)
-                    cold, started = self.cold_calls(client, "cold", name, kept, options.rounds * 12), self.as_programs(options, name, options.rounds * 3)
-                else:
-                    cold, started = self.cold_and_exec(client, "cold", name, kept, place, options.rounds * 12)
-                warm = [client.call("model-" + name) for _ in range(2200)][200:]
-                one = pss(next(row["pid"] for row in client.workers() if row["kind"] == "worker" and row["function"] == "model-" + name))
-        with tempfile.TemporaryDirectory() as folder:
-            hello(folder, "ten", name, "scale: {min: 10, max: 10}\n")
-            with self.server(options, folder) as (client, _, _):
-                client.call("ten")
-                rows = client.until("ten workers", lambda rows: sum(row["kind"] == "worker" and row["pid"] > 0 for row in rows) == 10)
-                ten = [pss(row["pid"]) for row in rows if row["kind"] == "worker"][-1]
-        figures = [*quantiles(cold), *quantiles(started), *quantiles(warm), one, ten]
-        names = ["cold_p50_ms", "cold_p99_ms", "exec_p50_ms", "exec_p99_ms", "warm_p50_ms", "warm_p99_ms", "first_mib", "tenth_mib"]
-        return {"version": known["version"], "from": known["start"], "load": round(load, 1), **{key: round(value, 3) for key, value in zip(names, figures)}}

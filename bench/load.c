@@ -3,9 +3,11 @@
 //
 //   load PORT CONNECTIONS SECONDS PATH BODY [PID,PID,...]
 //
-// Prints {"requests", "failed", "rps", "p50_us", "p99_us", "cpu_us"}: failed counts answers that
-// are not 200, cpu_us is the CPU time per request of the processes named (all their threads, user
-// and system, from their CPU clocks). Answers must have Content-Length.
+// Prints {"requests", "failed", "reconnects", "rps", "p50_us", "p99_us", "cpu_us"}: failed counts
+// answers that are not 200, reconnects connections that a server closed between two answers (the
+// request goes out again on a new one, and its time counts on), cpu_us is the CPU time per request
+// of the processes named (all their threads, user and system, from their CPU clocks). Answers must
+// have Content-Length.
 #define _GNU_SOURCE
 #include <arpa/inet.h>
 #include <errno.h>
@@ -56,17 +58,41 @@ static void die(const char* what) {
   exit(1);
 }
 
+// A server that has closed is noticed when it is read from.
 static void send_request(struct connection* c, const char* text, size_t size) {
   c->used = 0;
   c->sent = now();
-  if (write(c->fd, text, size) != (ssize_t)size) die("load: write");
+  if (send(c->fd, text, size, MSG_NOSIGNAL) != (ssize_t)size && errno != EPIPE &&
+      errno != ECONNRESET)
+    die("load: write");
 }
 
-// 1 when the whole answer is there; its status through `status`.
+static void connect_to(struct connection* c, int port, int epoll) {
+  struct sockaddr_in to = {.sin_family = AF_INET, .sin_port = htons((uint16_t)port)};
+  to.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  int one = 1;
+  c->fd = socket(AF_INET, SOCK_STREAM, 0);
+  if (connect(c->fd, (struct sockaddr*)&to, sizeof to) != 0) die("load: connect");
+  setsockopt(c->fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
+  struct epoll_event event = {.events = EPOLLIN, .data.ptr = c};
+  epoll_ctl(epoll, EPOLL_CTL_ADD, c->fd, &event);
+}
+
+// The same request on a new connection; the time of the wait goes on.
+static void again(struct connection* c, int port, int epoll, const char* text, size_t size) {
+  double since = c->sent;
+  close(c->fd);
+  connect_to(c, port, epoll);
+  send_request(c, text, size);
+  c->sent = since;
+}
+
+// 1 when the whole answer is there, its status through `status`; -1 when the server closed instead.
 static int receive(struct connection* c, int* status) {
   ssize_t n = read(c->fd, c->bytes + c->used, sizeof c->bytes - 1 - c->used);
   if (n < 0 && errno == EAGAIN) return 0;
-  if (n <= 0) die("load: the server closed the connection");
+  if (n <= 0 && c->used == 0) return -1;
+  if (n <= 0) die("load: the server closed the connection within an answer");
   c->used += (size_t)n;
   c->bytes[c->used] = '\0';
   const char* end = strstr(c->bytes, "\r\n\r\n");
@@ -78,15 +104,6 @@ static int receive(struct connection* c, int* status) {
   }
   *status = atoi(c->bytes + strlen("HTTP/1.1 "));
   return c->used >= (size_t)(end + 4 - c->bytes) + strtoul(length + 17, NULL, 10);
-}
-
-static void connect_to(struct connection* c, int port) {
-  struct sockaddr_in to = {.sin_family = AF_INET, .sin_port = htons((uint16_t)port)};
-  to.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-  int one = 1;
-  c->fd = socket(AF_INET, SOCK_STREAM, 0);
-  if (connect(c->fd, (struct sockaddr*)&to, sizeof to) != 0) die("load: connect");
-  setsockopt(c->fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
 }
 
 int main(int argc, char** argv) {
@@ -112,15 +129,11 @@ int main(int argc, char** argv) {
   struct connection* all = calloc((size_t)count, sizeof *all);
   double* samples = malloc(sizeof(double) * kSamples);
   int epoll = epoll_create1(0);
-  for (int i = 0; i < count; ++i) {
-    connect_to(&all[i], port);
-    struct epoll_event event = {.events = EPOLLIN, .data.ptr = &all[i]};
-    epoll_ctl(epoll, EPOLL_CTL_ADD, all[i].fd, &event);
-  }
+  for (int i = 0; i < count; ++i) connect_to(&all[i], port, epoll);
   double each[kPids] = {0}, cpu = cpu_of(pids, pid_count, each), begin = now(),
          end = begin + seconds * 1e6, at = begin;
   for (int i = 0; i < count; ++i) send_request(&all[i], text, (size_t)size);
-  size_t done = 0, failed = 0;
+  size_t done = 0, failed = 0, reconnects = 0;
   while (at < end && done < kSamples) {
     struct epoll_event events[64];
     int ready = epoll_wait(epoll, events, 64, 5000);
@@ -128,7 +141,13 @@ int main(int argc, char** argv) {
     for (int i = 0; i < ready; ++i) {
       struct connection* c = events[i].data.ptr;
       int status = 0;
-      if (!receive(c, &status)) continue;
+      int got = receive(c, &status);
+      if (got < 0) {
+        if (++reconnects > done + 1000)
+          return fprintf(stderr, "load: the server closes connections without an answer\n"), 1;
+        again(c, port, epoll, text, (size_t)size);
+      }
+      if (got <= 0) continue;
       at = now();
       if (status != 200) ++failed;
       samples[done++] = at - c->sent;
@@ -139,8 +158,10 @@ int main(int argc, char** argv) {
   qsort(samples, done, sizeof *samples, compare);
   double n = (double)done;
   printf(
-      "{\"requests\": %zu, \"failed\": %zu, \"rps\": %.0f, \"p50_us\": %.2f, \"p99_us\": %.2f, "
+      "{\"requests\": %zu, \"failed\": %zu, \"reconnects\": %zu, \"rps\": %.0f, \"p50_us\": %.2f, "
+      "\"p99_us\": %.2f, "
       "\"cpu_us\": %.2f}\n",
-      done, failed, n / ((at - begin) / 1e6), samples[done / 2], samples[done * 99 / 100], cpu / n);
+      done, failed, reconnects, n / ((at - begin) / 1e6), samples[done / 2],
+      samples[done * 99 / 100], cpu / n);
   return 0;
 }

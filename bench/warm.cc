@@ -4,7 +4,8 @@
 //
 // The bare loop drives a second worker, started with the command, environment and folder of the
 // first, with one write and one read per call: no supervision, no deadline, no logs. Prints one
-// line of JSON; CPU is that of this process and of the worker together, per call.
+// line of JSON; TRIVET_DATA is a folder for this function alone: what was last built there is what
+// its workers have. CPU is that of this process and of the worker together, per call.
 #include <fcntl.h>
 #include <signal.h>
 #include <sys/wait.h>
@@ -16,6 +17,7 @@
 #include <chrono>
 #include <cstdio>
 #include <cstdlib>
+#include <filesystem>
 #include <fstream>
 #include <iostream>
 #include <iterator>
@@ -53,11 +55,26 @@ double cpu_us(pid_t pid) {
   return static_cast<double>(t.tv_sec) * 1e6 + static_cast<double>(t.tv_nsec) / 1e3;
 }
 
+// What the workers' function was built into, or an empty text: the artifact that was used last.
+std::string output_in(const std::string& data_dir) {
+  namespace fs = std::filesystem;
+  std::string output;
+  fs::file_time_type last = fs::file_time_type::min();
+  std::error_code none;
+  for (const auto& artifact : fs::directory_iterator(fs::path(data_dir) / "artifacts", none)) {
+    auto used = fs::last_write_time(artifact.path() / "contents", none);
+    if (none || used < last) continue;
+    last = used;
+    output = artifact.path() / "files";
+  }
+  return output;
+}
+
 // A worker without a host: spawned like `model`, spoken to by plain system calls.
 class BareWorker {
  public:
   BareWorker(pid_t model, const std::string& dir, const std::string& entrypoint,
-             const std::string& interface) {
+             const std::string& interface, const std::string& output) {
     std::vector<std::string> words = proc_strings(model, "cmdline"),
                              environment = proc_strings(model, "environ");
     std::vector<char*> argv, envp;
@@ -93,6 +110,7 @@ class BareWorker {
                       {"env", json::object{}},    {"interface", interface},
                       {"concurrency", 1},         {"max_frame", 33 << 20},
                       {"credit", 256 << 10}};
+    if (!output.empty()) load["output"] = output;
     send(FrameType::kLoad, 0, json::serialize(load), {});
     while (receive() != FrameType::kReady) continue;
   }
@@ -193,9 +211,14 @@ int main(int argc, char** argv) {
     if (!reply) die(reply.error().text());
   };
   invoke();
-  auto workers = json::parse(*(*host)->view("/v1/workers")).as_array();
-  auto pid = static_cast<pid_t>(workers.at(0).at("pid").as_int64());
-  BareWorker bare(pid, functions[0].path, functions[0].entrypoint, functions[0].interface);
+  pid_t pid = 0;  // rows with 0 are on their way
+  json::value workers = json::parse(*(*host)->view("/v1/workers"));
+  for (const auto& row : workers.as_array())
+    if (row.at("kind").as_string() == "worker" && pid == 0)
+      pid = static_cast<pid_t>(row.at("pid").as_int64());
+  if (pid == 0) die("no worker is left after a call");
+  BareWorker bare(pid, functions[0].path, functions[0].entrypoint, functions[0].interface,
+                  output_in(config.data_dir));
   std::vector<Round> floors, ours;
   for (int i = 0; i < rounds; ++i) {
     floors.push_back(measure(calls, bare.pid(), [&bare] { bare.call(); }));

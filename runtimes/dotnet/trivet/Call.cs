@@ -20,7 +20,7 @@ internal sealed class Facts(ReadOnlyMemory<byte> meta)
 }
 
 /// <summary>One call: what the host told about it, and the ways it ends. Exactly one of Reply, Stream and Fail ends each.</summary>
-internal sealed class Call(Worker worker, uint id, ReadOnlyMemory<byte> meta) : IThreadPoolWorkItem
+internal sealed class Call(Worker worker, uint id, ReadOnlyMemory<byte> meta)
 {
     private const int TextMost = 64 << 10; // characters of a message, a stack or a log line
     private const int FieldsMost = 256 << 10; // bytes of a log line's fields
@@ -41,7 +41,7 @@ internal sealed class Call(Worker worker, uint id, ReadOnlyMemory<byte> meta) : 
     public Facts Facts { get; } = new(meta);
     public bool IsCancelled => isCancelled;
 
-    void IThreadPoolWorkItem.Execute() => worker.Run(this);
+    public void Run() => worker.Run(this);
 
     public CancellationToken Cancellation
     {

@@ -32,20 +32,26 @@ internal interface IFace
 /// <summary>
 /// The worker: starts blank, loads one function and answers its calls (runtimes/CONTRACT.md).
 /// <para>
-/// With one call at a time, a call runs on the thread that read it: to hand it to another costs more than all the rest. A watcher sees when
-/// one takes longer than a millisecond or two, and has another thread go on reading, for CANCEL and PING; the first one ends with its call.
-/// With several at once they run on the thread pool.
+/// A call runs on the thread that read it: to hand it to another costs more than all the rest. A watcher sees when one takes longer than a
+/// millisecond or two, a fifth of one when there may be several, and has another thread go on reading. The first one rests after its call
+/// until it is needed again.
 /// </para>
 /// </summary>
 internal sealed class Worker
 {
-    private const int IdleRounds = 50; // milliseconds without a call after which the watcher sleeps
+    private const int IdleRounds = 50; // ticks without a call after which the watcher sleeps
+    private const int RestMost = 16; // threads that are kept to read
+    private const uint Tick = 1000, TickOfMany = 200; // microseconds
+
+    private static readonly ExecutionContext? Clean = ExecutionContext.Capture();
 
     private readonly ConcurrentDictionary<uint, Call> calls = new();
     private readonly AutoResetEvent wake = new(false);
+    private readonly object rest = new();
     private IFace? face;
-    private int lent; // 1: the thread that read a call runs it, so who wants to read may
-    private long turn; // calls that were lent
+    private long turn; // calls that were read
+    private long lent; // the call whose thread would read on after it, so who wants to read may; or 0
+    private int resting, wanted; // of the threads in Read
     private volatile bool isAsleep, isEnding, isPooled, isWatched;
 
     public Pipes Pipes { get; } = new();
@@ -65,43 +71,79 @@ internal sealed class Worker
             ["protocol"] = 1, ["runtime"] = "dotnet", ["version"] = Environment.Version.ToString(), ["concurrency"] = 0,
             ["features"] = new[] { "cancel", "stream" },
         }, typeof(object)));
-        worker.Serve();
+        worker.Read();
         Thread.Sleep(Timeout.Infinite); // another thread serves, and ends the process
     }
 
     // ------------------------------------------------------------------ frames
 
+    /// <summary>A thread's life: it reads and runs, rests while another reads, and reads again.</summary>
+    private void Read()
+    {
+        do
+        {
+            Serve();
+        } while (IsWanted());
+    }
+
+    /// <summary>Returns when another thread reads.</summary>
     private void Serve()
     {
         while (Pipes.Read(out Frame frame))
         {
             Call? call = Take(frame);
             if (call == null) continue;
-            if (isPooled)
-            {
-                ThreadPool.UnsafeQueueUserWorkItem(call, false);
-                continue;
-            }
-            turn++;
-            Interlocked.Exchange(ref lent, 1);
+            long number = Interlocked.Increment(ref turn);
+            Interlocked.Exchange(ref lent, number);
             if (isAsleep) wake.Set();
-            Run(call);
-            if (Interlocked.CompareExchange(ref lent, 0, 1) != 1) return; // another thread reads by now
+            // What a handler keeps in AsyncLocals ends with its call.
+            if (isPooled) ExecutionContext.Run(Clean!, static call => ((Call)call!).Run(), call);
+            else Run(call);
+            if (Interlocked.CompareExchange(ref lent, 0, number) != number) return;
         }
         Finish();
     }
 
+    private bool IsWanted()
+    {
+        lock (rest)
+        {
+            if (isEnding || resting == RestMost) return false;
+            for (resting++; wanted == 0;) Monitor.Wait(rest);
+            wanted--;
+            return true;
+        }
+    }
+
+    private void TakeOver()
+    {
+        lock (rest)
+        {
+            if (resting > 0)
+            {
+                resting--;
+                wanted++;
+                Monitor.Pulse(rest);
+                return;
+            }
+        }
+        new Thread(Read) { IsBackground = true, Name = "reader" }.Start();
+    }
+
+    [DllImport("libc", EntryPoint = "usleep")]
+    private static extern int SleepFor(uint microseconds); // Thread.Sleep knows milliseconds only
+
     private void Watch()
     {
-        long seen = 0;
+        long seen = 0, seenLent = 0;
         for (int idle = 0;;)
         {
-            Thread.Sleep(1);
-            long now = Interlocked.Read(ref turn);
-            idle = now == seen ? idle + 1 : 0;
-            if (idle > 0 && Interlocked.CompareExchange(ref lent, 0, 1) == 1)
+            SleepFor(isPooled ? TickOfMany : Tick);
+            long now = Interlocked.Read(ref turn), running = Interlocked.Read(ref lent);
+            idle = now == seen && running == 0 ? idle + 1 : 0;
+            if (running != 0 && running == seenLent && Interlocked.CompareExchange(ref lent, 0, running) == running)
             {
-                new Thread(Serve) { IsBackground = true, Name = "reader" }.Start();
+                TakeOver();
             }
             else if (idle > IdleRounds)
             {
@@ -109,8 +151,10 @@ internal sealed class Worker
                 Interlocked.MemoryBarrier();
                 if (Interlocked.Read(ref turn) == now) wake.WaitOne();
                 isAsleep = false;
+                idle = 0;
             }
             seen = now;
+            seenLent = running;
         }
     }
 
@@ -228,9 +272,9 @@ internal sealed class Worker
         {
             Prints.Attribute();
             ThreadPool.GetMinThreads(out int threads, out int completion);
-            ThreadPool.SetMinThreads(Math.Max(threads, Math.Min(Plan.Concurrency, 64)), completion); // handlers may block
+            ThreadPool.SetMinThreads(Math.Max(threads, Math.Min(Plan.Concurrency, 64)), completion); // handlers may block after an await
         }
-        else if (!isWatched)
+        if (!isWatched)
         {
             isWatched = true;
             new Thread(Watch) { IsBackground = true, Name = "watcher" }.Start();

@@ -110,15 +110,21 @@ struct State {
     ended: bool,
     credit: usize,
     asks: HashMap<u64, Option<Answer>>, // those that are waited for
+    waiting: usize,                     // threads that wait for a change
 }
 
 impl Flight {
     pub fn new(id: u32, meta: Vec<u8>, body: Vec<u8>, credit: usize) -> Flight {
-        Flight { id, meta, body, state: Mutex::new(State { cancelled: false, ended: false, credit, asks: HashMap::new() }), changed: Condvar::new() }
+        let state = State { cancelled: false, ended: false, credit, asks: HashMap::new(), waiting: 0 };
+        Flight { id, meta, body, state: Mutex::new(state), changed: Condvar::new() }
     }
     fn change(&self, change: impl FnOnce(&mut State)) {
-        change(&mut locked(&self.state));
-        self.changed.notify_all();
+        let mut state = locked(&self.state);
+        change(&mut state);
+        // To notify nobody is a system call, too.
+        if state.waiting > 0 {
+            self.changed.notify_all();
+        }
     }
     pub fn cancel(&self) {
         self.change(|state| state.cancelled = true);
@@ -149,13 +155,16 @@ impl Flight {
             if let Some(found) = ready(&mut state) {
                 return Some(found);
             }
-            state = match until {
-                None => self.changed.wait(state).unwrap_or_else(|poisoned| poisoned.into_inner()),
-                Some(until) => {
-                    let left = until.checked_duration_since(Instant::now())?;
-                    self.changed.wait_timeout(state, left).unwrap_or_else(|poisoned| poisoned.into_inner()).0
-                }
+            let left = match until {
+                None => None,
+                Some(until) => Some(until.checked_duration_since(Instant::now())?),
             };
+            state.waiting += 1;
+            state = match left {
+                None => self.changed.wait(state).unwrap_or_else(|poisoned| poisoned.into_inner()),
+                Some(left) => self.changed.wait_timeout(state, left).unwrap_or_else(|poisoned| poisoned.into_inner()).0,
+            };
+            state.waiting -= 1;
         }
     }
 

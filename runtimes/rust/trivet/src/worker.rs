@@ -32,7 +32,8 @@ pub struct Worker {
     answering: Answering,
     incoming: Mutex<Incoming>, // held by the thread that reads
     flights: Mutex<HashMap<u32, Arc<Flight>>>,
-    landed: Condvar,
+    landed: Condvar,     // the last flight, when `ending`
+    ending: AtomicBool, // changed with `flights` locked
     lent: AtomicU64, // the number of the call whose thread would read on, or 0
     watcher: Mutex<Option<Thread>>,
     asleep: AtomicBool, // the watcher is
@@ -100,6 +101,7 @@ pub fn serve(load: impl FnOnce() -> Answering) -> ! {
         incoming: Mutex::new(Incoming { reader, unfinished: HashMap::new(), calls: 0 }),
         flights: Mutex::new(HashMap::new()),
         landed: Condvar::new(),
+        ending: AtomicBool::new(false),
         lent: AtomicU64::new(0),
         watcher: Mutex::new(None),
         asleep: AtomicBool::new(true),
@@ -226,6 +228,7 @@ impl Worker {
 
     fn end(&self) -> ! {
         let mut flights = locked(&self.flights);
+        self.ending.store(true, SeqCst);
         while !flights.is_empty() {
             flights = self.landed.wait(flights).unwrap_or_else(|poisoned| poisoned.into_inner());
         }
@@ -309,7 +312,7 @@ impl Worker {
         flight.end();
         let mut flights = locked(&self.flights);
         flights.remove(&id);
-        if flights.is_empty() {
+        if flights.is_empty() && self.ending.load(SeqCst) {
             self.landed.notify_all();
         }
     }

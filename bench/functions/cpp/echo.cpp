@@ -1,0 +1,3 @@
+#include <trivet.hpp>
+
+trivet::Json handler(const trivet::Json& input, trivet::Context&) { return input; }

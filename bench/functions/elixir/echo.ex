@@ -1,0 +1,3 @@
+defmodule Echo do
+  def handle(input, _ctx), do: input
+end

@@ -1,0 +1,4 @@
+-module(echo).
+-export([handle/2]).
+
+handle(Input, _Ctx) -> Input.

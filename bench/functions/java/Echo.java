@@ -1,0 +1,5 @@
+public class Echo {
+  public Object handle(Object input) {
+    return input;
+  }
+}

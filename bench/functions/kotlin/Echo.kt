@@ -1,0 +1,1 @@
+fun handle(input: Any?): Any? = input

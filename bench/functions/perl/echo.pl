@@ -1,0 +1,5 @@
+use v5.36;
+
+sub handler ($input, $ctx) {
+    return $input;
+}

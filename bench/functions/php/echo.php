@@ -1,0 +1,5 @@
+<?php
+
+return function ($input, $ctx) {
+    return $input;
+};

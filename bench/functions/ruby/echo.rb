@@ -1,0 +1,3 @@
+def handler(input, ctx)
+  input
+end

@@ -1,0 +1,3 @@
+exports.echo = (request, response) => {
+  response.json(request.body);
+};

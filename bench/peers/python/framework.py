@@ -1,0 +1,5 @@
+"""The same function for functions-framework."""
+
+
+def echo(request):
+    return request.get_json()
