@@ -73,11 +73,11 @@ sweep(#state{retired = Retired} = State) ->
     [Each ! stop || Each <- Idle],
     State#state{retired = Needed, retired_count = length(Needed), sweep_at = ?RETIRED_MAX + 2 * length(Needed)}.
 
-%% The group leaders of all processes. One that ended while we looked may have started others: those are looked at too.
+%% The group leaders of all processes but those that lead themselves, as that of every call does. One that ended while we looked may have started others: those are looked at too.
 leaders(Processes, Seen, Used) ->
-    Told = [process_info(Each, group_leader) || Each <- Processes, not is_map_key(Each, Seen)],
-    NowUsed = lists:foldl(fun({_, Leader}, All) -> All#{Leader => true}; (undefined, All) -> All end, Used, Told),
-    case lists:member(undefined, Told) of
+    Told = [{Each, process_info(Each, group_leader)} || Each <- Processes, not is_map_key(Each, Seen)],
+    NowUsed = lists:foldl(fun({Each, {_, Leader}}, All) when Leader =/= Each -> All#{Leader => true}; (_, All) -> All end, Used, Told),
+    case lists:keymember(undefined, 2, Told) of
         true -> leaders(processes(), maps:merge(Seen, maps:from_keys(Processes, true)), NowUsed);
         false -> NowUsed
     end.
