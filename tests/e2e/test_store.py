@@ -66,13 +66,13 @@ def wait_for(what, seconds=20):
 
 
 class Gateway:
-    def __init__(self, folder, port=None):
-        self.folder, self.port = folder, port or free_port()
+    def __init__(self, folder, *flags):
+        self.folder, self.port = folder, free_port()
         self.bucket = folder / "artifacts"
         self.bucket.mkdir(parents=True, exist_ok=True)
         self.log = open(folder.parent / "gateway.log", "ab")
         self.process = subprocess.Popen(
-            [GATEWAY, "--port", f"127.0.0.1:{self.port}", "--virtual-domain", "localhost", "--quiet", "posix", folder],
+            [GATEWAY, "--port", f"127.0.0.1:{self.port}", "--virtual-domain", "localhost", "--quiet", *flags, "posix", folder],
             env={**os.environ, "ROOT_ACCESS_KEY": KEYS["AWS_ACCESS_KEY_ID"], "ROOT_SECRET_KEY": KEYS["AWS_SECRET_ACCESS_KEY"]},
             stdin=subprocess.DEVNULL, stdout=self.log, stderr=self.log)
         wait_for(self.answers)
@@ -422,6 +422,26 @@ def test_a_store_that_is_away_or_hangs_delays_no_call_for_long(s3, place):
     assert "left alone for a while" in out and "refused" in out.lower() or "connect" in out, out
     assert time.monotonic() - begin < 15
     assert place.runs() == ["first", "second"] * 2
+
+
+def test_tls_is_verified(tmp_path, place, s3):
+    if not shutil.which("openssl"):
+        pytest.skip("toolchain missing: openssl")
+    key, certificate = tmp_path / "key.pem", tmp_path / "cert.pem"
+    subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "2", "-subj", "/CN=localhost",
+                    "-addext", "subjectAltName=DNS:localhost", "-keyout", key, "-out", certificate], check=True, capture_output=True, timeout=20)
+    own = Gateway(tmp_path / "own" / "data", "--cert", certificate, "--key", key)
+    try:
+        environment = {**KEYS, "AWS_ENDPOINT_URL_S3": f"https://localhost:{own.port}"}
+        out = place.build("s3://artifacts/a", **environment)
+        assert "left alone for a while" in out and "certificate" in out and own.objects("a") == [], out
+        place.build("s3://artifacts/a", **environment, AWS_CA_BUNDLE=str(certificate))
+        assert len(own.objects("a")) == 2
+        environment["AWS_ENDPOINT_URL_S3"] = f"https://127.0.0.1:{own.port}"
+        out = place.trivet("cache", "du", "--store", "s3://artifacts/a", "--data", str(place.data), code=2, **environment, AWS_CA_BUNDLE=str(certificate))
+        assert "host name" in out and "AWS_CA_BUNDLE names" in out, out
+    finally:
+        own.stop()
 
 
 def test_what_is_no_store_is_refused_at_once(place):
