@@ -231,7 +231,7 @@ def test_credentials_from_a_file_and_a_bucket_that_there_is_not(s3, place):
     place.build("s3://artifacts/" + place.root.name, **environment)
     assert len(s3.objects(place.root.name)) == 2
     out = place.trivet("cache", "du", "--store", "s3://none-there/x", "--data", str(place.data), code=2, **environment)
-    assert f"S3 at http://127.0.0.1:{s3.port}, bucket none-there: HTTP 404 NoSuchBucket" in out and "make the bucket" in out
+    assert f"S3 at http://127.0.0.1:{s3.port}, bucket none-there: HTTP 404 NoSuchBucket" in out and "make the bucket" in out and str(place.data) in out
 
 
 @pytest.mark.parametrize("kind", ["s3", "folder"])
@@ -375,13 +375,17 @@ def transfers_of(data):
 def test_kill_9_during_an_upload_leaves_no_half_artifact(s3, place, victim):
     uploading, go_on = threading.Event(), threading.Event()
 
+    old = []   # what the list of unfinished uploads says instead
+
     def decide(proxy, method, path):
         if "partNumber=2" in path:
             uploading.set()
             go_on.wait(20)
+        if method == "GET" and "uploads=" in path and old:
+            return 200, old[0]
 
     prefix = place.root.name
-    with between(s3, decide) as (_, environment):
+    with between(s3, decide) as (proxy, environment):
         server = place.server("s3://artifacts/" + prefix, TOY_BYTES=str(20 << 20), **environment)
         data = pathlib.Path(server.temp.name) / "data"
         try:
@@ -403,7 +407,14 @@ def test_kill_9_during_an_upload_leaves_no_half_artifact(s3, place, victim):
         finally:
             go_on.set()
             server.stop()
-    assert "unfinished" not in place.trivet("cache", "prune", "--store", "s3://artifacts/" + prefix, "--data", str(place.root), **s3.environment()), "younger than a day"
+        # What a killed one left on the server's side goes away once it is old.
+        prune = ["cache", "prune", "--store", "s3://artifacts/" + prefix, "--data", str(place.root)]
+        assert "unfinished" not in place.trivet(*prune, **environment), "younger than a day"
+        path, query = next(path for _, path in proxy.seen if "partNumber=2" in path).split("?")
+        upload = query.split("uploadId=")[1].split("&")[0]
+        old.append(f"<Upload><Key>{path.removeprefix('/artifacts/')}</Key><UploadId>{upload}</UploadId><Initiated>2001-02-03T04:05:06.000Z</Initiated></Upload>".encode())
+        assert "unfinished uploads ended: 1" in place.trivet(*prune, **environment)
+        assert ("DELETE", f"{path}?uploadId={upload}") in proxy.seen
 
 
 def test_a_store_that_is_away_or_hangs_delays_no_call_for_long(s3, place):
