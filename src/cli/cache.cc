@@ -63,12 +63,16 @@ int tell(const Common& common, const Options& options,
     if (!is_pruning) row.push_back(std::to_string(use->in_use));
     table.add(row);
   }
+  int code = 0;  // what is here is told also when the shared store cannot be asked
   if (!is_pruning && !common.store.empty()) {
     auto use = store_use(common.store);
-    if (!use) return fail(use.error());
-    rows.push_back(
-        {{"store", common.store}, {"artifacts", use->artifacts}, {"artifact_bytes", use->bytes}});
-    table.add({common.store, std::to_string(use->artifacts), size_text(use->bytes), "-", "-"});
+    if (use) {
+      rows.push_back(
+          {{"store", common.store}, {"artifacts", use->artifacts}, {"artifact_bytes", use->bytes}});
+      table.add({common.store, std::to_string(use->artifacts), size_text(use->bytes), "-", "-"});
+    } else {
+      code = fail(use.error());
+    }
   }
   if (common.as_json())
     std::cout << json::serialize(rows) << "\n";
@@ -76,19 +80,19 @@ int tell(const Common& common, const Options& options,
     std::cerr << "nothing is kept for " << options.root << "\n";
   else
     table.print();
-  return 0;
+  return code;
 }
 
 int prune(const Common& common, const Options& options) {
-  if (!common.store.empty()) {
-    auto dropped = store_prune(common.store);
-    if (!dropped) return fail(dropped.error());
-    if (*dropped > 0) std::cerr << "unfinished uploads ended: " << *dropped << "\n";
-  }
   int64_t unused_ms = options.all ? 0 : options.days * kDayMs;
-  return tell(
+  int code = tell(
       common, options,
       [&](const std::string& dir) { return cache_prune(dir, unused_ms, options.all); }, true);
+  if (code != 0 || common.store.empty()) return code;
+  auto dropped = store_prune(common.store);
+  if (!dropped) return fail(dropped.error());
+  if (*dropped > 0) std::cerr << "unfinished uploads ended: " << *dropped << "\n";
+  return 0;
 }
 
 int verify(const Common& common, const Options& options) {

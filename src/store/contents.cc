@@ -106,6 +106,8 @@ Result<Entry> entry_at(const fs::path& dir, const std::string& path) {
     entry.kind = 'l';
     entry.target = fs::read_symlink(place, ec).string();
     if (ec) return Error{ErrorCode::kIo, "cannot read " + place.string() + ": " + ec.message()};
+  } else if (!S_ISREG(found.st_mode)) {  // to read a fifo would be to wait for ever
+    return Error{ErrorCode::kIo, place.string() + " is no file, folder or link"};
   } else {
     entry.size = static_cast<uint64_t>(found.st_size);
     entry.mtime = mtime_of(found);

@@ -1,6 +1,9 @@
 #include "store/contents.h"
 
 #include <gtest/gtest.h>
+#include <sys/stat.h>
+
+#include <cstdlib>
 
 namespace trivet::store {
 namespace {
@@ -26,6 +29,16 @@ TEST(Contents, text_that_is_not_whole_is_refused) {
     EXPECT_FALSE(read_contents(text.substr(0, size)).ok()) << size;
   EXPECT_FALSE(read_contents(text + "f").ok());
   EXPECT_FALSE(read_contents(text + "d more\n").ok());
+}
+
+TEST(Contents, what_is_no_file_is_named_and_not_waited_for) {
+  std::string dir = "/tmp/trivet-contents-XXXXXX";
+  ASSERT_NE(mkdtemp(dir.data()), nullptr);
+  ASSERT_EQ(mkfifo((dir + "/pipe").c_str(), 0600), 0);
+  auto contents = look_at(dir);
+  ASSERT_FALSE(contents.ok());
+  EXPECT_EQ(contents.error().message, dir + "/pipe is no file, folder or link");
+  std::filesystem::remove_all(dir);
 }
 
 TEST(Contents, the_hash_depends_on_what_is_in_it_and_not_on_times) {

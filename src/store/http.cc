@@ -133,8 +133,11 @@ class CurlHttp final : public Http {
       return io_error("cannot write what " + request.url + " sent", exchange.write_error);
     bool is_final = code == CURLE_PEER_FAILED_VERIFICATION || code == CURLE_SSL_CACERT_BADFILE ||
                     code == CURLE_URL_MALFORMAT || code == CURLE_UNSUPPORTED_PROTOCOL;
-    return Error{is_final ? ErrorCode::kInvalidInput : ErrorCode::kUnavailable,
-                 *words_ ? words_ : curl_.easy_strerror(code)};
+    return Error{is_final ? ErrorCode::kInvalidRequest : ErrorCode::kUnavailable,
+                 *words_ ? words_ : curl_.easy_strerror(code),
+                 code == CURLE_PEER_FAILED_VERIFICATION
+                     ? "AWS_CA_BUNDLE names a file of certificates to trust"
+                     : ""};
   }
 
  private:

@@ -46,7 +46,7 @@ class Http {
   static Result<std::unique_ptr<Http>> open(const std::string& ca_file, const Patience& patience);
   virtual ~Http() = default;
   // Any status is an answer. kUnavailable with curl's words when there is none: what may be tried
-  // again; kIo when the file cannot be written; kInvalidInput when it never will succeed.
+  // again; kIo when the file cannot be written; kInvalidRequest when it never will succeed.
   virtual Result<HttpAnswer> send(const HttpRequest& request) = 0;
 };
 

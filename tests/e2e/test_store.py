@@ -66,13 +66,13 @@ def wait_for(what, seconds=20):
 
 
 class Gateway:
-    def __init__(self, folder, port=None):
-        self.folder, self.port = folder, port or free_port()
+    def __init__(self, folder, *flags):
+        self.folder, self.port = folder, free_port()
         self.bucket = folder / "artifacts"
         self.bucket.mkdir(parents=True, exist_ok=True)
         self.log = open(folder.parent / "gateway.log", "ab")
         self.process = subprocess.Popen(
-            [GATEWAY, "--port", f"127.0.0.1:{self.port}", "--virtual-domain", "localhost", "--quiet", "posix", folder],
+            [GATEWAY, "--port", f"127.0.0.1:{self.port}", "--virtual-domain", "localhost", "--quiet", *flags, "posix", folder],
             env={**os.environ, "ROOT_ACCESS_KEY": KEYS["AWS_ACCESS_KEY_ID"], "ROOT_SECRET_KEY": KEYS["AWS_SECRET_ACCESS_KEY"]},
             stdin=subprocess.DEVNULL, stdout=self.log, stderr=self.log)
         wait_for(self.answers)
@@ -231,7 +231,7 @@ def test_credentials_from_a_file_and_a_bucket_that_there_is_not(s3, place):
     place.build("s3://artifacts/" + place.root.name, **environment)
     assert len(s3.objects(place.root.name)) == 2
     out = place.trivet("cache", "du", "--store", "s3://none-there/x", "--data", str(place.data), code=2, **environment)
-    assert f"S3 at http://127.0.0.1:{s3.port}, bucket none-there: HTTP 404 NoSuchBucket" in out and "make the bucket" in out
+    assert f"S3 at http://127.0.0.1:{s3.port}, bucket none-there: HTTP 404 NoSuchBucket" in out and "make the bucket" in out and str(place.data) in out
 
 
 @pytest.mark.parametrize("kind", ["s3", "folder"])
@@ -375,13 +375,17 @@ def transfers_of(data):
 def test_kill_9_during_an_upload_leaves_no_half_artifact(s3, place, victim):
     uploading, go_on = threading.Event(), threading.Event()
 
+    old = []   # what the list of unfinished uploads says instead
+
     def decide(proxy, method, path):
         if "partNumber=2" in path:
             uploading.set()
             go_on.wait(20)
+        if method == "GET" and "uploads=" in path and old:
+            return 200, old[0]
 
     prefix = place.root.name
-    with between(s3, decide) as (_, environment):
+    with between(s3, decide) as (proxy, environment):
         server = place.server("s3://artifacts/" + prefix, TOY_BYTES=str(20 << 20), **environment)
         data = pathlib.Path(server.temp.name) / "data"
         try:
@@ -403,7 +407,14 @@ def test_kill_9_during_an_upload_leaves_no_half_artifact(s3, place, victim):
         finally:
             go_on.set()
             server.stop()
-    assert "unfinished" not in place.trivet("cache", "prune", "--store", "s3://artifacts/" + prefix, "--data", str(place.root), **s3.environment()), "younger than a day"
+        # What a killed one left on the server's side goes away once it is old.
+        prune = ["cache", "prune", "--store", "s3://artifacts/" + prefix, "--data", str(place.root)]
+        assert "unfinished" not in place.trivet(*prune, **environment), "younger than a day"
+        path, query = next(path for _, path in proxy.seen if "partNumber=2" in path).split("?")
+        upload = query.split("uploadId=")[1].split("&")[0]
+        old.append(f"<Upload><Key>{path.removeprefix('/artifacts/')}</Key><UploadId>{upload}</UploadId><Initiated>2001-02-03T04:05:06.000Z</Initiated></Upload>".encode())
+        assert "unfinished uploads ended: 1" in place.trivet(*prune, **environment)
+        assert ("DELETE", f"{path}?uploadId={upload}") in proxy.seen
 
 
 def test_a_store_that_is_away_or_hangs_delays_no_call_for_long(s3, place):
@@ -422,6 +433,26 @@ def test_a_store_that_is_away_or_hangs_delays_no_call_for_long(s3, place):
     assert "left alone for a while" in out and "refused" in out.lower() or "connect" in out, out
     assert time.monotonic() - begin < 15
     assert place.runs() == ["first", "second"] * 2
+
+
+def test_tls_is_verified(tmp_path, place, s3):
+    if not shutil.which("openssl"):
+        pytest.skip("toolchain missing: openssl")
+    key, certificate = tmp_path / "key.pem", tmp_path / "cert.pem"
+    subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "2", "-subj", "/CN=localhost",
+                    "-addext", "subjectAltName=DNS:localhost", "-keyout", key, "-out", certificate], check=True, capture_output=True, timeout=20)
+    own = Gateway(tmp_path / "own" / "data", "--cert", certificate, "--key", key)
+    try:
+        environment = {**KEYS, "AWS_ENDPOINT_URL_S3": f"https://localhost:{own.port}"}
+        out = place.build("s3://artifacts/a", **environment)
+        assert "left alone for a while" in out and "certificate" in out and own.objects("a") == [], out
+        place.build("s3://artifacts/a", **environment, AWS_CA_BUNDLE=str(certificate))
+        assert len(own.objects("a")) == 2
+        environment["AWS_ENDPOINT_URL_S3"] = f"https://127.0.0.1:{own.port}"
+        out = place.trivet("cache", "du", "--store", "s3://artifacts/a", "--data", str(place.data), code=2, **environment, AWS_CA_BUNDLE=str(certificate))
+        assert "host name" in out and "AWS_CA_BUNDLE names" in out, out
+    finally:
+        own.stop()
 
 
 def test_what_is_no_store_is_refused_at_once(place):
