@@ -1,6 +1,6 @@
 #!/bin/sh
 # Builds versitygw, a server that speaks S3, for the tests of the shared store, as .toolchains/bin/versitygw, and nowhere else. Its version is pinned
-# in go.mod, the sums of all that it is built from in go.sum. Takes a minute or two of both CPUs, once; instant when nothing is to do.
+# in go.mod, the sums of all that it is built from in go.sum. Takes a minute or two, once; instant when nothing is to do.
 set -eu
 cd "$(dirname "$0")"
 here=$(pwd) tools=$(cd ../.. && pwd)/.toolchains
@@ -34,10 +34,10 @@ if ! is_new_enough "$go"; then
   chmod -R a+x "$work/go/bin" "$work/go/pkg/tool"
   go=$work/go/bin/go
 fi
-echo "s3server: building versitygw from the Go proxy (90 CPU seconds)"
+echo "s3server: building versitygw from the Go proxy (two minutes of CPU)"
 export GOTOOLCHAIN=local GOFLAGS=-mod=readonly CGO_ENABLED=0 GOCACHE="$work/cache"
 "$go" build -C "$here" -trimpath -ldflags="-s -w" -o "$work/versitygw" github.com/versity/versitygw/cmd/versitygw >"$work/log" 2>&1 ||
   fail "versitygw could not be built:" "$(tail -n 5 "$work/log")"
 mv "$work/versitygw" "$tools/bin/versitygw"
 echo "$wanted" >"$tools/versitygw.stamp"
-echo "s3server: $("$tools/bin/versitygw" --version | head -n 1) -> .toolchains/bin/versitygw"
+echo "s3server: versitygw $(sed -n "s|.*versity/versitygw \(v[^ ]*\).*|\1|p" go.mod) -> .toolchains/bin/versitygw"
