@@ -9,6 +9,7 @@ namespace {
 constexpr size_t kReadSize = 64 * limits::kKiB;
 constexpr size_t kReadMost = 1 * limits::kMiB;  // of a large frame at once
 constexpr int kReadsPerTurn = 16;
+constexpr int kDrainReads = 64;                    // more than a pipe of one MiB needs
 constexpr size_t kAtomicWrite = 4 * limits::kKiB;  // PIPE_BUF: the pipe takes it in one piece
 constexpr uint32_t kEvents = EPOLLIN | EPOLLET;
 
@@ -40,15 +41,15 @@ void FrameReader::on_io(uint32_t) {
 }
 
 void FrameReader::drain() {
-  while (fd_ && read_once()) {
+  for (int reads = 0; reads < kDrainReads && fd_ && (read_once() || last_read_ > 0); ++reads) {
   }
 }
 
 bool FrameReader::read_once() {
   size_t want = std::clamp(decoder_.missing(), kReadSize, kReadMost);
   ssize_t n = read(fd_.get(), decoder_.room(want), want);
+  last_read_ = static_cast<size_t>(std::max<ssize_t>(n, 0));
   if (n < 0) return errno == EINTR;
-  last_read_ = static_cast<size_t>(n);
   if (n == 0) {
     bool mid_frame = decoder_.mid_frame();
     close();

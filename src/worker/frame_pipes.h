@@ -32,7 +32,7 @@ class FrameReader final : public loop::IoHandler {
   FrameReader(loop::Loop& loop, os::Fd fd, size_t max_frame, FrameReceiver& receiver);
   ~FrameReader();
   void on_io(uint32_t events) override;
-  void drain();  // reads all that is there
+  void drain();  // reads what a pipe holds; somebody else may have its other side and write on
   // Has everything that the worker printed before the frame at hand been seen already? epoll tells
   // readiness in the order in which it came, so it has, when it was this very frame that made the
   // pipe readable: it is the first of its event, and the event before it took one frame that was

@@ -14,6 +14,7 @@ namespace {
 constexpr auto kExitGrace = 1s;  // between the end of a program's stdout and its end
 constexpr size_t kReadSize = 64 * limits::kKiB;
 constexpr int kReadsPerTurn = 16;
+constexpr int kDrainReads = 64;  // more than a pipe of one MiB needs
 constexpr uint32_t kEvents = EPOLLIN | EPOLLET;
 
 }  // namespace
@@ -72,8 +73,9 @@ class Port::Reader final : public loop::IoHandler {
     for (int reads = 0; more && reads < kReadsPerTurn; ++reads) more = read_once();
     if (more) port_.around_.loop.again(fd_.get(), kEvents, *this);
   }
+  // What a pipe holds; somebody else may have its other side and write on.
   void drain() {
-    while (read_once()) {
+    for (int reads = 0; reads < kDrainReads && fd_ && (read_once() || has_read_); ++reads) {
     }
   }
   void close() {
@@ -87,6 +89,7 @@ class Port::Reader final : public loop::IoHandler {
     if (!fd_) return false;
     char buffer[kReadSize];
     ssize_t n = read(fd_.get(), buffer, sizeof buffer);
+    has_read_ = n > 0;
     if (n < 0) return errno == EINTR;
     if (n == 0) {
       close();
@@ -110,6 +113,7 @@ class Port::Reader final : public loop::IoHandler {
   Port& port_;
   os::Fd fd_;
   wire::MessageSplitter splitter_;
+  bool has_read_ = false;  // by the last read_once()
 };
 
 Port::Port(Surroundings around, LaunchPlan plan, const wire::PortProtocol& protocol)
