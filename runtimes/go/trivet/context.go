@@ -51,8 +51,10 @@ func (c *Context) Auth() json.RawMessage { return c.facts().Auth }
 // Go runs work that may outlast the reply, on a goroutine of its own. A worker that is asked to end waits for it.
 func (c *Context) Go(work func()) {
 	c.Log.worker.lingering.Add(1)
+	c.Log.worker.lingerers.Add(1)
 	go func() {
 		defer c.Log.worker.lingering.Done()
+		defer c.Log.worker.lingerers.Add(-1)
 		work()
 	}()
 }

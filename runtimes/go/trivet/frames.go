@@ -11,7 +11,7 @@ import (
 const (
 	tLoad, tCall, tChunk, tCancel, tPing, tAnswer            = 1, 2, 3, 4, 5, 6
 	tDrain, tCredit                                          = 8, 9
-	tHello, tReady, tReply, tError, tLog, tPong, tAsk        = 65, 66, 67, 68, 69, 70, 71
+	tHello, tReady, tReply, tError, tLog, tPong, tAsk, tBusy = 65, 66, 67, 68, 69, 70, 71, 74
 	fdIn, fdOut, flagMore, headerSize, chunkSize, bufferSize = 3, 4, 1, 16, 64 << 10, 64 << 10
 	metaMost, textMost                                       = 1 << 20, 64 << 10 // bytes of meta; of a message, a stack or a log line
 )

@@ -49,6 +49,15 @@ func (w *worker) serve() {
 	w.end()
 }
 
+// drain ends as the host asks: it gives what outlasts the calls more time when it knows of it.
+func (w *worker) drain() {
+	w.running.Wait()
+	if w.lingerers.Load() > 0 {
+		w.write(tBusy, 0, nil, nil, false)
+	}
+	w.end()
+}
+
 // end waits for the calls in flight, and for what they have left running.
 func (w *worker) end() {
 	w.running.Wait()
@@ -81,7 +90,7 @@ func (w *worker) take(f frame) *flight {
 			return call
 		}
 	case tDrain:
-		go w.end() // calls in flight may wait for frames yet
+		go w.drain() // calls in flight may wait for frames yet
 	case tPing:
 		w.write(tPong, 0, nil, f.body, false)
 	case tChunk, tCancel, tCredit, tAnswer:

@@ -24,6 +24,7 @@ type worker struct {
 	handler   *handler
 	running   sync.WaitGroup // calls
 	lingering sync.WaitGroup // work that outlasts them
+	lingerers atomic.Int64   // of that work, those that run
 	mutex     sync.Mutex
 	flights   map[uint32]*flight // guarded by mutex
 	asks      atomic.Uint64      // made so far
