@@ -19,7 +19,7 @@ def command_of(runtime, row, folder, entrypoint, interface):
     """How the runtime's worker is started, once it is built."""
     words = {"binary": row["binary"], "runtime": FOLDERS[runtime], "runtimes": FOLDERS[runtime].parent, "entrypoint": entrypoint,
              "interface": interface, "handler": "", "lone": "yes", "source": folder, "output": folder.parent / (folder.name + ".output"),
-             "cache": folder.parent.parent / "cache"}
+             "cache": folder.parent.parent / "cache", "has_command": "no"}
 
     def filled(command):
         return [re.sub(r"\$\{(\w+)\}", lambda m: str(words[m[1]]), part) for part in command]
@@ -27,8 +27,8 @@ def command_of(runtime, row, folder, entrypoint, interface):
     words["output"].mkdir()
     words["cache"].mkdir(exist_ok=True)
     for step in MANIFESTS[runtime].get("build", {}).get("steps", []):
-        if "when" in step or "mentions" in step:
-            continue  # for functions with packages, which the fixtures have not
+        if "when" in step or "mentions" in step or not entrypoint.endswith(tuple(step.get("entrypoints", [""]))):
+            continue  # for functions with packages, which the fixtures have not, or of another kind
         subprocess.run(filled(step["command"]), cwd=folder, check=True, timeout=300)
     return filled(MANIFESTS[runtime]["pool"]["command"])
 
