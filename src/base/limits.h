@@ -85,6 +85,12 @@ inline constexpr auto kQueueInterval = 1s;
 inline constexpr auto kRetryAfterMost = 60s;
 inline constexpr auto kDrainDefault = 30s;  // host shutdown waits this long for calls in flight
 
+// What one worker may use, unless its manifest says otherwise.
+inline constexpr int64_t kMemoryDefault = 512 * kMiB;
+inline constexpr int kPidsDefault = 256;  // threads count
+inline constexpr int kFilesDefault = 1024;
+inline constexpr int64_t kDiskDefault = 512 * kMiB;
+
 // Builds.
 inline constexpr auto kBuildTimeout = std::chrono::minutes{10};  // of all steps, without waiting
 inline constexpr auto kBuildTimeoutMax = std::chrono::hours{24};

@@ -1,0 +1,20 @@
+#include "sandbox/policy.h"
+
+#include <array>
+
+namespace trivet::sandbox {
+namespace {
+
+constexpr std::array<std::string_view, 4> kLevels{"trusted", "process", "sandbox", "strict"};
+
+}  // namespace
+
+std::string_view name(Level level) { return kLevels[static_cast<size_t>(level)]; }
+
+std::optional<Level> parse_level(std::string_view text) {
+  for (size_t i = 0; i < kLevels.size(); ++i)
+    if (kLevels[i] == text) return static_cast<Level>(i);
+  return std::nullopt;
+}
+
+}  // namespace trivet::sandbox
