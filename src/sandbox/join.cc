@@ -9,6 +9,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "sandbox/filter.h"
 #include "sandbox/policy.h"
 
 namespace trivet::sandbox {
@@ -80,6 +81,10 @@ int join(const Joining& how, int shell, const char** step) {
   if (has(kNoCapabilities) && !drop_capabilities()) return failed("drop the capabilities");
   if (has(kNoNewPrivs) && prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0)
     return failed("give up new privileges");
+  if (has(kNoFilter)) {
+    errno = install_filter(static_cast<Level>(how.level));
+    if (errno != 0) return failed("install the filter of system calls");
+  }
   return 0;
 }
 
