@@ -39,6 +39,14 @@ std::vector<std::string> base_environment(const std::map<std::string, std::strin
   return env;
 }
 
+std::vector<std::string> worker_environment(std::map<std::string, std::string> added,
+                                            sandbox::Level level) {
+  if (level >= sandbox::Level::kSandbox)
+    for (auto [name, value] : {std::pair{"HOME", "/tmp"}, {"TMPDIR", "/tmp"}, {"USER", "function"}})
+      added.emplace(name, value);
+  return base_environment(added);
+}
+
 std::vector<std::string> build_environment(const std::vector<std::string>& passed) {
   std::map<std::string, std::string> added;
   auto begins_as = [](const std::string& pair, std::string_view name) {
