@@ -47,7 +47,8 @@ std::vector<std::string> worker_environment(std::map<std::string, std::string> a
   return base_environment(added);
 }
 
-std::vector<std::string> build_environment(const std::vector<std::string>& passed) {
+std::vector<std::string> build_environment(const std::vector<std::string>& passed,
+                                           sandbox::Level level) {
   std::map<std::string, std::string> added;
   auto begins_as = [](const std::string& pair, std::string_view name) {
     return pair.size() > name.size() && strncasecmp(pair.c_str(), name.data(), name.size()) == 0;
@@ -63,7 +64,7 @@ std::vector<std::string> build_environment(const std::vector<std::string>& passe
                                  [&](const auto& begin) { return begins_as(pair, begin); });
     if (is_wanted) added.emplace(pair.substr(0, equals), pair.substr(equals + 1));
   }
-  return base_environment(added);
+  return worker_environment(std::move(added), level);
 }
 
 std::string find_program(const std::string& name) {

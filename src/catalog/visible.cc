@@ -13,8 +13,10 @@ namespace fs = std::filesystem;
 
 bool is_private(const fs::path& folder) {
   const char* home = std::getenv("HOME");
-  return folder == "/" || folder.parent_path() == "/home" || folder == "/root" ||
-         folder.filename() == ".local" || (home && folder == home);
+  auto is_home = [home](const fs::path& place) {
+    return place.parent_path() == "/home" || place == "/root" || (home && place == home);
+  };
+  return folder == "/" || is_home(folder) || is_home(folder.parent_path());
 }
 
 }  // namespace
@@ -42,7 +44,7 @@ std::vector<std::string> visible_paths(const Snapshot& snapshot) {
     if (!ec) add(installation_of(real.string()));
     for (const auto& pattern : runtime->reads) {
       glob_t found{};
-      if (glob(pattern.c_str(), 0, nullptr, &found) == 0)
+      if (glob(pattern.c_str(), GLOB_TILDE, nullptr, &found) == 0)
         for (size_t i = 0; i < found.gl_pathc; ++i) add(found.gl_pathv[i]);
       globfree(&found);
     }
