@@ -194,13 +194,10 @@ void Serving::on_joined(Child& zygote, pid_t pid, const std::string& body) {
   if (std::sscanf(body.c_str(), "%d %u %n", &number, &shell, &used) < 2) return;
   joined.trouble = body.substr(static_cast<size_t>(used));
   joined.number = zygote.shells ? pid : number;
-  if (zygote.shells) {  // a runtime's zygote: each fork takes the next that was sent
-    while (!zygote.queued.empty() && zygote.queued.front() != shell) {
-      shells_.end(zygote.queued.front());
-      zygote.queued.pop_front();
-    }
-    if (zygote.queued.empty()) return;
-    zygote.queued.pop_front();
+  if (zygote.shells) {  // a runtime's zygote: its fork has taken one that was sent
+    auto sent = std::find(zygote.queued.begin(), zygote.queued.end(), shell);
+    if (sent == zygote.queued.end()) return;
+    zygote.queued.erase(sent);
     joined.shell = shell;
     if (!joined.trouble.empty()) shells_.end(shell);
   }

@@ -178,7 +178,8 @@ void Process::on_exit(const launcher::Exit& exit) {
     stderr_tail_.erase(0, stderr_tail_.size() - limits::kStderrTail);
   obituary_ = Obituary{exit.status, stderr_tail_, exit};
   if (pid_ > 0) obituary_->exit.not_started.clear();
-  if (!assigned_.is_set()) on_assigned("it has ended");
+  if (!assigned_.is_set())
+    on_assigned(exit.not_started.empty() ? "it ended before it had a function" : exit.not_started);
   auto ended = std::move(ended_);
   if (ended) ended(*this);  // may destroy us
 }
