@@ -112,6 +112,10 @@ inline constexpr auto kBuildTimeout = std::chrono::minutes{10};  // of all steps
 inline constexpr auto kBuildTimeoutMax = std::chrono::hours{24};
 inline constexpr size_t kBuildSizeDefault = 2048 * kMiB;  // of a step's output
 inline constexpr size_t kBuildSizeMax = 1024 * 1024 * kMiB;
+inline constexpr int64_t kBuildMemory = 4096 * kMiB;   // of all steps' processes together
+inline constexpr int64_t kBuildScratch = 2048 * kMiB;  // of /tmp, which counts as memory
+inline constexpr int kBuildPids = 4096;
+inline constexpr int kBuildFiles = 65'536;
 inline constexpr auto kBuildUnwanted = 30s;  // a build that nobody waits for any more goes on
 
 // The store that hosts share.

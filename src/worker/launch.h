@@ -8,6 +8,7 @@
 
 #include "base/clock.h"
 #include "base/limits.h"
+#include "sandbox/policy.h"
 
 namespace trivet::worker {
 
@@ -26,6 +27,7 @@ struct LaunchPlan {
   size_t payload_bytes = limits::kPayloadDefault;
   size_t log_bytes_per_second = limits::kLogRateDefault;  // of the worker's lines; 0 = any
   Duration start_timeout = limits::kStartTimeoutDefault;
+  sandbox::Policy policy = sandbox::at_level(sandbox::Level::kTrusted);
 };
 
 // What a program of the user's own is started with: the function's variables win.
