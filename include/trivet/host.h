@@ -91,6 +91,9 @@ struct FunctionView {
   int64_t timeout_ms = 0;
   bool available = false;  // its toolchain is installed
   std::vector<std::string> notes;
+  std::string sandbox;                // "trusted", "process", "sandbox" or "strict"
+  std::vector<std::string> weakened;  // what its manifest takes from the level sandbox, like
+                                      // "net api.example.com:443" or "memory none"
 };
 
 struct StatsView {

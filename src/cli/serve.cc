@@ -62,16 +62,21 @@ std::string default_root() {
              : ".";
 }
 
-void announce(Host& host, bool quiet) {
+// `told`: the log is printed, and has said what is weakened.
+void announce(Host& host, const std::string& level, bool told, bool quiet) {
   for (const auto& problem : host.list_problems()) std::cerr << "trivet: " << problem << "\n";
   auto functions = host.list_functions();
   for (const auto& function : functions) {
     for (const auto& note : function.notes)
       std::cerr << "trivet: " << function.name << ": " << note << "\n";
+    for (const auto& what : function.weakened)
+      if (!told) std::cerr << "trivet: " << function.name << ": sandbox weakened: " << what << "\n";
     if (!function.available)
       std::cerr << "trivet: " << function.name << " needs runtime " << function.runtime
                 << ", whose toolchain is missing; see `trivet doctor`\n";
   }
+  if (!told && (level == "trusted" || level == "process"))
+    std::cerr << "trivet: functions that name no sandbox level run at level " << level << "\n";
   if (quiet) return;
   std::cerr << "trivet serves " << functions.size()
             << (functions.size() == 1 ? " function" : " functions") << " at";
@@ -128,10 +133,11 @@ int serve(const Common& common, const Options& options) {
   bool colour = is_terminal(2) && !std::getenv("NO_COLOR");
   if (options.dev || common.verbose)
     config.on_log = [colour](std::string_view line) { print_log(line, colour); };
+  bool prints_log = config.on_log != nullptr;
   auto host = open_host(std::move(config));
   if (!host) return fail(host.error());
   if (Status started = (*host)->start(); !started) return fail(started.error());
-  announce(**host, common.quiet);
+  announce(**host, common.sandbox, prints_log, common.quiet);
   notify("READY=1");
   return until_signal(**host, signals);
 }

@@ -59,6 +59,7 @@ worker::LaunchPlan plan_launch(const catalog::FunctionSpec& spec,
   plan.concurrency = spec.scale.concurrency;
   plan.sees_request = spec.interface != "json" && spec.interface != "module";
   plan.payload_bytes = spec.limits.payload_bytes;
+  plan.log_bytes_per_second = spec.limits.log_bytes_per_second;
   plan.start_timeout = spec.limits.start_timeout;
   confine(plan, spec, runtime);
   return plan;

@@ -16,6 +16,7 @@
 #include "gateway/gateway.h"
 #include "gateway/port/port.h"
 #include "gateway/views.h"
+#include "host/announcer.h"
 #include "host/places.h"
 #include "host/public_views.h"
 #include "host/shards.h"
@@ -53,12 +54,14 @@ class HostOfParts final : public Host {
   }
 
   Status open_catalog(catalog::Config config) {
+    sandbox::Level floor = config.floor;
     auto catalog = catalog::Catalog::open(std::move(config), prober_);
     if (!catalog) return std::move(catalog).error();
     catalog_ = std::move(*catalog);
     if (Status opened = shards_.open(); !opened) return opened;
     if (config_.on_log)
       logs_.set_tee([this](const LogLine& line) { config_.on_log(telemetry::to_json(line)); });
+    announcer_.operators_level(floor);
     // Before the first functions are warmed: those workers, too, are to be forks.
     if (!config_.listen.empty()) keep_warm();
     adopt();
@@ -197,19 +200,12 @@ class HostOfParts final : public Host {
 
   loop::Task<Result<CallReply>> call(CallRequest request) {
     worker::Call call = call_of(std::move(request), clock_.unix_ms(), loop_.now());
-    CallReply out;
-    out.call_id = call.id;
+    std::string id = call.id;
     auto reply = co_await main_.dispatcher.invoke(std::move(call));
     if (!reply) co_return std::move(reply).error();
     Status gathered = co_await worker::gather(*reply);
     if (!gathered) co_return std::move(gathered).error();
-    out.status = reply->status;
-    out.headers = std::move(reply->headers);
-    out.body = std::move(reply->body);
-    out.queue_ms = to_ms(reply->timing.queue);
-    out.start_ms = to_ms(reply->timing.start);
-    out.run_ms = to_ms(reply->timing.run);
-    co_return out;
+    co_return reply_of(std::move(id), std::move(*reply));
   }
 
   loop::Task<> call_back(CallRequest request, std::function<void(Result<CallReply>)> done) {
@@ -267,7 +263,11 @@ class HostOfParts final : public Host {
     co_return Status{};
   }
 
-  void adopt() { shards_.adopt(catalog_->current()); }
+  void adopt() {
+    auto snapshot = catalog_->current();
+    announcer_.weakened(*snapshot);
+    shards_.adopt(std::move(snapshot));
+  }
 
   loop::Task<Result<std::vector<std::string>>> reload_on_loop() {
     auto look = [this] { return catalog_->reload(); };
@@ -341,12 +341,7 @@ class HostOfParts final : public Host {
   // Says what calls run from now on.
   loop::Task<> announce(std::vector<std::string> changed) {
     co_await shards_.switched(after(loop_.now(), limits::kReloadWait));
-    for (const auto& name : changed)
-      logs_.write(
-          {clock_.unix_ms(), name, "", LogLevel::kInfo, LogStream::kLog, "reloaded", "", 0});
-    for (const auto& problem : catalog_->current()->problems)
-      logs_.write({clock_.unix_ms(), problem.function, "", LogLevel::kError, LogStream::kLog,
-                   problem.error.text(), "", 0});
+    announcer_.reloaded(changed, *catalog_->current());
   }
 
   HostConfig config_;
@@ -363,6 +358,7 @@ class HostOfParts final : public Host {
   std::unique_ptr<catalog::Catalog> catalog_;
   host::Shards shards_;
   host::Shard& main_;  // of the administration, and of calls that come from the program
+  host::Announcer announcer_{logs_, clock_};
   std::unique_ptr<catalog::Watcher> watcher_;
   std::vector<std::string> addresses_;
   std::atomic<bool> closed_{false}, failed_{false};

@@ -3,6 +3,7 @@
 
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "catalog/snapshot.h"
 #include "dispatch/census.h"
@@ -24,6 +25,12 @@ class TokensOfHost final : public TokenStore {
 
 // A call as the dispatcher takes it, with an id of its own when it came without one.
 worker::Call call_of(CallRequest request, int64_t unix_ms, Instant now);
+
+// Of a reply whose body is whole.
+CallReply reply_of(std::string call_id, worker::Reply reply);
+
+// What its manifest takes from the level sandbox.
+std::vector<std::string> weakened_by_manifest(const catalog::FunctionSpec& spec);
 
 FunctionView view_of(const catalog::FunctionSpec& spec, const catalog::Snapshot& snapshot);
 

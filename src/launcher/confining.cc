@@ -18,6 +18,7 @@
 #include "os/spawn.h"
 #include "sandbox/guard/guard.h"
 #include "sandbox/join.h"
+#include "sandbox/probe.h"
 
 namespace trivet::launcher {
 namespace {
@@ -268,6 +269,12 @@ void Serving::assign_now(Child& child, const sandbox::Policy& policy) {
   tell(reply);
 }
 
-void Serving::answer_probe(uint32_t) {}
+void Serving::answer_probe(uint32_t ticket) {
+  Message reply;
+  reply.kind = Kind::kLayers;
+  reply.ticket = ticket;
+  reply.layers = sandbox::probe_layers();
+  tell(reply);
+}
 
 }  // namespace trivet::launcher
