@@ -15,6 +15,7 @@
 
 #include "base/clock.h"
 #include "base/limits.h"
+#include "sandbox/policy.h"
 
 namespace trivet::catalog {
 
@@ -88,6 +89,7 @@ struct FunctionSpec {
   bool lone = false;      // one source file, not a folder: what lies beside it may be functions too
   Scale scale;
   Limits limits;
+  sandbox::Policy policy;    // what its workers may do, and use
   Restart restart;
   std::map<std::string, std::string> env;
   std::optional<Build> build;

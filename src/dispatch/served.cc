@@ -1,5 +1,6 @@
 #include "dispatch/served.h"
 
+#include <algorithm>
 #include <filesystem>
 
 namespace trivet::dispatch {
@@ -7,6 +8,27 @@ namespace {
 
 constexpr auto kFailureMemory = 1s;
 constexpr std::string_view kStdio = "stdio";  // the interface without a shim: one process per call
+
+}  // namespace
+
+namespace {
+
+// What it may see, besides what every sandbox does: its own folder or file, and what was built.
+void confine(worker::LaunchPlan& plan, const catalog::FunctionSpec& spec,
+             const catalog::RuntimeSpec& runtime) {
+  plan.policy = spec.policy;
+  if (spec.policy.level < sandbox::Level::kSandbox) return;
+  auto show = [&binds = plan.policy.binds](std::string path) {
+    if (!path.empty() && std::none_of(binds.begin(), binds.end(), [&](const auto& bind) {
+          return bind.path == path;
+        }))
+      binds.push_back({std::move(path), false});
+  };
+  show(spec.lone ? (spec.dir / spec.entrypoint).string() : spec.dir.string());
+  show(plan.output);
+  if (!plan.output.empty() && !runtime.run_in.empty()) show(plan.dir);
+  for (const char* folder : {"HOME=/tmp", "TMPDIR=/tmp"}) set_variable(plan.env, folder);
+}
 
 }  // namespace
 
@@ -39,6 +61,7 @@ worker::LaunchPlan plan_launch(const catalog::FunctionSpec& spec,
   plan.sees_request = spec.interface != "json" && spec.interface != "module";
   plan.payload_bytes = spec.limits.payload_bytes;
   plan.start_timeout = spec.limits.start_timeout;
+  confine(plan, spec, runtime);
   return plan;
 }
 
