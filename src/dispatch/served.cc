@@ -27,7 +27,6 @@ void confine(worker::LaunchPlan& plan, const catalog::FunctionSpec& spec,
   show(spec.lone ? (spec.dir / spec.entrypoint).string() : spec.dir.string());
   show(plan.output);
   if (!plan.output.empty() && !runtime.run_in.empty()) show(plan.dir);
-  for (const char* folder : {"HOME=/tmp", "TMPDIR=/tmp"}) set_variable(plan.env, folder);
 }
 
 }  // namespace
@@ -43,7 +42,7 @@ worker::LaunchPlan plan_launch(const catalog::FunctionSpec& spec,
   plan.function = spec.name;
   plan.runtime = runtime.name;
   plan.argv = catalog::expand(runtime.command_of(spec.interface), words);
-  plan.env = builder::base_environment(runtime.env);
+  plan.env = builder::worker_environment(runtime.env, spec.policy.level);
   plan.dir = spec.dir.string();
   plan.output = artifact.output.string();
   if (!plan.output.empty()) {
@@ -51,7 +50,7 @@ worker::LaunchPlan plan_launch(const catalog::FunctionSpec& spec,
     auto env = runtime.env;
     for (const auto& [key, value] : runtime.build_env)
       env[key] = catalog::expand({value}, words).front();
-    plan.env = builder::base_environment(env);
+    plan.env = builder::worker_environment(env, spec.policy.level);
   }
   plan.entrypoint = artifact.entrypoint;
   plan.handler = spec.handler;

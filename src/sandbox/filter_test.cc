@@ -11,7 +11,6 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include <chrono>
@@ -21,27 +20,17 @@
 #include <string>
 #include <thread>
 
+#include "sandbox/testing.h"
+
 namespace trivet::sandbox {
 namespace {
 
 constexpr int kNoFilter = 250;  // exit codes of a child: what the test did not come to
 constexpr int kNoErrno = 0;
 
-// What `what` returns in a child of its own, or -signal.
-int in_child(const std::function<int()>& what) {
-  pid_t child = fork();
-  if (child == 0) _exit(what());
-  int status = 0;
-  waitpid(child, &status, 0);
-  return WIFEXITED(status) ? WEXITSTATUS(status) : -WTERMSIG(status);
-}
-
-// The same under the filter of a level.
+// What `what` returns under the filter of a level.
 int under(Level level, const std::function<int()>& what) {
-  return in_child([&] {
-    bool is_there = prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0 && install_filter(level) == 0;
-    return is_there ? what() : kNoFilter;
-  });
+  return in_child([&] { return install_filter(level) == 0 ? what() : kNoFilter; });
 }
 
 struct Refused {
@@ -147,7 +136,7 @@ TEST(Filter, needs_no_new_privs_first) {
     if (geteuid() == 0 && setresuid(65534, 65534, 65534) != 0) return kNoFilter;
     return install_filter(Level::kSandbox);
   };
-  EXPECT_EQ(in_child(as_a_user), EACCES);
+  EXPECT_EQ(in_plain_child(as_a_user), EACCES);
 }
 
 TEST(Filter, levels_without_one_install_nothing) {
@@ -305,7 +294,6 @@ TEST(Filter, a_program_may_confine_itself_further) {
 }
 
 TEST(Filter, one_install_is_quick) {
-  prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
   for (Level level : {Level::kSandbox, Level::kStrict}) {
     long best = 1 << 30;
     for (int i = 0; i < 20; ++i) {
@@ -313,6 +301,7 @@ TEST(Filter, one_install_is_quick) {
       ASSERT_EQ(pipe(fds), 0);
       pid_t child = fork();
       if (child == 0) {
+        prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
         auto start = std::chrono::steady_clock::now();
         int failed = install_filter(level);
         long taken = (std::chrono::steady_clock::now() - start).count();

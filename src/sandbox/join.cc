@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "sandbox/filter.h"
+#include "sandbox/landlock.h"
 #include "sandbox/policy.h"
 
 namespace trivet::sandbox {
@@ -81,6 +82,11 @@ int join(const Joining& how, int shell, const char** step) {
   if (has(kNoCapabilities) && !drop_capabilities()) return failed("drop the capabilities");
   if (has(kNoNewPrivs) && prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0)
     return failed("give up new privileges");
+  if (has(kNoLandlock)) {
+    Entered entered;
+    errno = forbid_signals_outside(&entered);
+    if (errno != 0) return failed("forbid signals to others");
+  }
   if (has(kNoFilter)) {
     errno = install_filter(static_cast<Level>(how.level));
     if (errno != 0) return failed("install the filter of system calls");
@@ -101,6 +107,9 @@ int keep_capabilities() {
   return 0;
 }
 
-int part_from_siblings() { return 0; }
+int part_from_siblings() {
+  Entered entered;
+  return forbid_signals_outside(&entered);
+}
 
 }  // namespace trivet::sandbox

@@ -28,6 +28,13 @@ constexpr std::array<const char*, 20> kSettings{
 constexpr std::array<const char*, 5> kNodes{"null", "zero", "full", "random", "urandom"};
 // Somewhere to put the new root before it is the root: the first that is a folder here.
 constexpr std::array<const char*, 6> kPlaces{"/tmp", "/mnt", "/srv", "/opt", "/var", "/usr"};
+// Of /proc, what tells about the machine or steers it. What programs size themselves by stays.
+constexpr std::array<const char*, 8> kHiddenFolders{"acpi", "bus",  "driver", "fs",
+                                                    "irq",  "scsi", "sys",    "tty"};
+constexpr std::array<const char*, 15> kHiddenFiles{
+    "cmdline",    "config.gz", "diskstats",  "interrupts",    "kallsyms",
+    "kcore",      "key-users", "keys",       "modules",       "kmsg",
+    "partitions", "swaps",     "timer_list", "sysrq-trigger", "sched_debug"};
 constexpr int64_t kBytesPerFile = 4096;  // so many bytes of /tmp for each file that fits
 constexpr const char* kRootOptions = "size=4m,nr_inodes=4k,mode=0755";
 
@@ -131,9 +138,21 @@ Status make_scratch(int64_t bytes) {
 }
 
 Status make_proc() {
-  os::Fd proc = new_mount("proc", "subset=pid,hidepid=invisible", kNoSuid | kNoDevices | kNoExec);
+  os::Fd proc = new_mount("proc", "hidepid=invisible", kNoSuid | kNoDevices | kNoExec);
   if (!proc) return failed("make a /proc");
   if (!make_folders("proc") || attach_mount(proc.get(), "proc") != 0) return failed("mount /proc");
+  for (const char* name : kHiddenFiles) {
+    std::string path = std::string{"proc/"} + name;
+    if (access(path.c_str(), F_OK) != 0) continue;
+    os::Fd nothing = copy_mount(AT_FDCWD, "dev/null");
+    if (!nothing || attach_mount(nothing.get(), path.c_str()) != 0) return failed("hide /" + path);
+  }
+  for (const char* name : kHiddenFolders) {
+    std::string path = std::string{"proc/"} + name;
+    if (access(path.c_str(), F_OK) != 0) continue;
+    os::Fd nothing = new_mount("tmpfs", "size=0,nr_inodes=1", kReadOnly | kNoSuid | kNoDevices | kNoExec);
+    if (!nothing || attach_mount(nothing.get(), path.c_str()) != 0) return failed("hide /" + path);
+  }
   return {};
 }
 

@@ -9,7 +9,9 @@
 #include <sys/ioctl.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <array>
@@ -88,6 +90,47 @@ bool loopback_up() {
   for (;;) pause();
 }
 
+// A user namespace that nobody is in, for mounts: the files of `user` and `group` are there those of
+// `id`. None: with errno.
+os::Fd map_owners(uid_t user, gid_t group, uint32_t id) {
+  long pid = syscall(SYS_clone, CLONE_NEWUSER | SIGCHLD, nullptr, nullptr, nullptr, 0);
+  if (pid < 0) return {};
+  if (pid == 0) {
+    prctl(PR_SET_PDEATHSIG, SIGKILL);
+    for (;;) pause();
+  }
+  auto line = [id](uint32_t of) { return std::to_string(of) + " " + std::to_string(id) + " 1\n"; };
+  os::Fd made;
+  if (write_proc(static_cast<pid_t>(pid), "uid_map", line(user)) &&
+      write_proc(static_cast<pid_t>(pid), "gid_map", line(group)))
+    made = os::Fd{open(("/proc/" + std::to_string(pid) + "/ns/user").c_str(), O_RDONLY | O_CLOEXEC)};
+  kill(static_cast<pid_t>(pid), SIGKILL);
+  waitpid(static_cast<pid_t>(pid), nullptr, 0);
+  return made;
+}
+
+// Shows a folder or file of the host's as the worker's own, whoever owns it there. Where that
+// cannot be had it must be readable by everybody, and cannot be writable.
+Status restrict_bind(const Shell& shell, int mount, const Bind& bind) {
+  struct stat facts {};
+  if (fstat(mount, &facts) != 0) return io_error("cannot look at " + bind.path, errno);
+  os::Fd others;
+  int owners = -1;
+  if (shell.owners) {
+    bool is_ours = facts.st_uid == geteuid() && facts.st_gid == getegid();
+    if (!is_ours) others = map_owners(facts.st_uid, facts.st_gid, shell.id);
+    owners = is_ours ? shell.owners.get() : others.get();
+  }
+  if (restrict_mount(mount, bind.writable, owners) == 0) return {};
+  if (restrict_mount(mount, bind.writable, -1) != 0)
+    return io_error("cannot restrict " + bind.path + " in the sandbox", errno);
+  bool is_open = (facts.st_mode & S_IROTH) != 0 && !bind.writable;
+  if (is_open || !shell.owners) return {};
+  return Error{ErrorCode::kIo,
+               "the file system of " + bind.path + " cannot show its files as another user's (idmapped mounts); "
+               "make it readable by everybody, and not writable from the sandbox"};
+}
+
 bool has_capability(unsigned capability) {
   __user_cap_header_struct header{_LINUX_CAPABILITY_VERSION_3, 0};
   __user_cap_data_struct sets[2] = {};
@@ -145,6 +188,7 @@ Result<Shell> begin_shell(const RootPlan& plan, uint32_t id, uint32_t without) {
     syscall(SYS_close_range, 4u, ~0u, 0u);
     live_as_init(socket, plan, without);
   }
+  if (id != geteuid()) shell.owners = map_owners(geteuid(), getegid(), id);
   shell.init = static_cast<pid_t>(pid);
   shell.pidfd = os::Fd{pidfd};
   return shell;
@@ -174,8 +218,7 @@ Status complete_shell(Shell& shell, const RootPlan& plan, const Policy& policy) 
     }
     copies.push_back(copy_mount(AT_FDCWD, bind.path.c_str()));
     if (!copies.back()) return io_error("cannot show " + bind.path + " to the sandbox", errno);
-    if (restrict_mount(copies.back().get(), bind.writable, -1) != 0)
-      return io_error("cannot restrict " + bind.path + " in the sandbox", errno);
+    if (Status done = restrict_bind(shell, copies.back().get(), bind); !done) return done;
   }
   os::Fd own{open("/proc/self/ns/mnt", O_RDONLY | O_CLOEXEC)};
   os::Fd place{open(".", O_PATH | O_CLOEXEC)};

@@ -26,12 +26,13 @@ struct Shell {
   os::Fd pidfd;        // of the init
   os::Fd socket;       // what the init says, one packet each
   uint32_t id = 0;     // the host's user and group of all that is inside; our own without root
+  os::Fd owners;       // a user namespace in which our own files are that user's; none without root
   bool is_complete = false;  // complete() was called: it belongs to a function
 };
 
 inline constexpr char kMapMe = 'M', kReady = 'R', kFailed = 'E';  // first byte of what it says
 
-// Forks the init. `id`: the host's user for it.
+// Forks the init. `id`: the host's user for it; our own: there are no others.
 Result<Shell> begin_shell(const RootPlan& plan, uint32_t id, uint32_t without);
 // Writes the maps of its user namespace, and lets it go on.
 Status map_shell(const Shell& shell);

@@ -1,4 +1,4 @@
-"""Interpreters and compiled programs do their everyday work under the filter of system calls, for each level that has one."""
+"""Interpreters and compiled programs do their everyday work under the filter of system calls, for each level that has one, and under Landlock."""
 import os
 import pathlib
 import shutil
@@ -63,8 +63,9 @@ def ready(tmp_path_factory):
     return make
 
 
-def run(level, command, folder):
-    return subprocess.run([CONFINED, level, *command], cwd=folder, capture_output=True, text=True, timeout=100)
+def run(level, command, folder, writable=()):
+    paths = [word for path in writable for word in ("--write", path)]
+    return subprocess.run([CONFINED, level, *paths, *command], cwd=folder, capture_output=True, text=True, timeout=100, env={**os.environ, "TMPDIR": "/tmp"})
 
 
 @pytest.mark.parametrize("level", ["sandbox", "strict"])
@@ -74,6 +75,16 @@ def test_everyday_work_is_done_under_the_filter(ready, name, level):
     # The list of network interfaces and named pipes are what `sandbox` has and `strict` has not.
     done = run(level, command + (["--interfaces"] if level == "sandbox" else []), folder)
     assert (done.returncode, done.stdout) == (0, "fine\n"), done.stderr
+
+
+@pytest.mark.parametrize("name", PROGRAMS)
+def test_everyday_work_is_done_where_landlock_lets_it_write(ready, name):
+    command, folder = ready(name)
+    done = run("strict", command, folder, ["/tmp", "/dev"])
+    if "landlock: Function not implemented" in done.stderr:
+        pytest.skip("this kernel has no Landlock")
+    assert (done.returncode, done.stdout) == (0, "fine\n"), done.stderr
+    assert run("strict", command, folder, [folder]).stdout != "fine\n"  # all write to /tmp too
 
 
 @pytest.mark.parametrize("name", ["python", "node", "go"])

@@ -30,17 +30,21 @@ int main() {
   address.sin_family = AF_INET;
   address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
   socklen_t size = sizeof address;
-  check(bind(server, reinterpret_cast<sockaddr*>(&address), size) == 0 && listen(server, 1) == 0, "listen");
+  check(bind(server, reinterpret_cast<sockaddr*>(&address), size) == 0 && listen(server, 1) == 0,
+        "listen");
   getsockname(server, reinterpret_cast<sockaddr*>(&address), &size);
   std::thread client([&] {
     int fd = socket(AF_INET, SOCK_STREAM, 0);
-    check(connect(fd, reinterpret_cast<sockaddr*>(&address), size) == 0 && write(fd, "hello", 5) == 5, "connect");
+    check(
+        connect(fd, reinterpret_cast<sockaddr*>(&address), size) == 0 && write(fd, "hello", 5) == 5,
+        "connect");
   });
   char text[8];
   int accepted = accept4(server, nullptr, nullptr, SOCK_CLOEXEC);
   check(read(accepted, text, sizeof text) == 5, "read");
   client.join();
-  check(std::async(std::launch::async, [] { return std::random_device{}() + 1 > 0; }).get(), "async");
+  check(std::async(std::launch::async, [] { return std::random_device{}() + 1 > 0; }).get(),
+        "async");
   check(std::system("test $(echo out | cat) = out") == 0, "system");
   addrinfo* found = nullptr;
   check(getaddrinfo("localhost", "80", nullptr, &found) == 0, "name");
