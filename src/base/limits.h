@@ -102,11 +102,11 @@ inline constexpr int kFilesLeast = 16;
 inline constexpr int kFilesMax = 1'048'576;
 inline constexpr size_t kDiskLeast = 64 * kKiB;
 inline constexpr size_t kDiskMax = 1024 * 1024 * kMiB;
-inline constexpr size_t kBindsMax = 64;      // sandbox.read and sandbox.write of a function
-inline constexpr size_t kNetRulesMax = 256;  // sandbox.net of a function
+inline constexpr size_t kBindsMax = 64;  // sandbox.read and sandbox.write of a function
+inline constexpr size_t kNetRulesMax =
+    64;  // sandbox.net of a function: each is a socket of a worker
 
 // Destinations of confined functions (sandbox.net).
-inline constexpr size_t kNetRulesMost = 64;       // of one function: each is a socket of a worker
 inline constexpr int kNetConnections = 256;       // of one worker, open at once
 inline constexpr int kNetConnectionsAll = 4'096;  // of all
 inline constexpr auto kNetConnect = 5s;           // to one address; the next is tried then

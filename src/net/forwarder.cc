@@ -51,6 +51,15 @@ struct Forwarder::Worker {
   loop::Scope connections;
 };
 
+void Traffic::add(const Traffic& other) {
+  connections += other.connections;
+  open += other.open;
+  refused += other.refused;
+  failed += other.failed;
+  bytes_out += other.bytes_out;
+  bytes_in += other.bytes_in;
+}
+
 Forwarder::Forwarder(loop::Loop& loop, Resolver& resolver, LogSink& log, const Clock& clock)
     : Forwarder(loop, resolver, log, clock, Settings{}) {}
 

@@ -37,6 +37,7 @@ struct Traffic {
   int64_t refused = 0;                  // by a rule or a limit of ours
   int64_t failed = 0;                   // the destination has no address, or does not answer
   int64_t bytes_out = 0, bytes_in = 0;  // to the destination, from it
+  void add(const Traffic& other);
 };
 
 class Forwarder {

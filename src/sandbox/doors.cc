@@ -115,7 +115,7 @@ Result<std::vector<Door>> plan_doors(const std::vector<NetRule>& rules) {
       door.address = at->second;
     }
     if (std::find(doors.begin(), doors.end(), door) != doors.end()) continue;
-    if (doors.size() == limits::kNetRulesMost)
+    if (doors.size() == limits::kNetRulesMax)
       return refused(rule, "one more than the " + std::to_string(doors.size()) +
                                " destinations that a function can have");
     doors.push_back(std::move(door));

@@ -27,14 +27,12 @@ struct Door {
 };
 
 // A door for each rule, in order, without repetitions. kInvalidManifest with the rule: more than
-// limits::kNetRulesMost, a host that is neither a name nor an address, a destination that is never
+// limits::kNetRulesMax, a host that is neither a name nor an address, a destination that is never
 // let through (loopback, link-local, metadata: sandbox/reach.h).
 Result<std::vector<Door>> plan_doors(const std::vector<NetRule>& rules);
 
-// The namespace's /etc/hosts and /etc/nsswitch.conf. Without the latter an unknown name is looked
-// for in the DNS, which is not there, and fails as "try again" instead of "unknown".
+// The namespace's /etc/hosts.
 std::string hosts_text(const std::vector<Door>& doors);
-inline constexpr const char* kNsswitchText = "passwd: files\ngroup: files\nhosts: files\n";
 
 // Call inside the namespace, with CAP_NET_ADMIN and CAP_NET_BIND_SERVICE in it: brings its loopback
 // up, gives it the literal addresses, listens. The sockets, non-blocking, in the doors' order; they

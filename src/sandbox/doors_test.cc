@@ -71,7 +71,7 @@ TEST(Doors, what_never_leads_anywhere_is_refused_with_the_rule) {
 
 TEST(Doors, there_is_a_most) {
   std::vector<NetRule> rules;
-  for (size_t i = 0; i < limits::kNetRulesMost; ++i)
+  for (size_t i = 0; i < limits::kNetRulesMax; ++i)
     rules.push_back({"h" + std::to_string(i) + ".example", 443});
   EXPECT_EQ(planned(rules).back().address, "127.77.0.64");
   rules.push_back(rules.front());  // again: nothing new
