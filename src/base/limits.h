@@ -104,8 +104,21 @@ inline constexpr int kFilesLeast = 16;
 inline constexpr int kFilesMax = 1'048'576;
 inline constexpr size_t kDiskLeast = 64 * kKiB;
 inline constexpr size_t kDiskMax = 1024 * 1024 * kMiB;
-inline constexpr size_t kBindsMax = 64;      // sandbox.read and sandbox.write of a function
-inline constexpr size_t kNetRulesMax = 256;  // sandbox.net of a function
+inline constexpr size_t kBindsMax = 64;  // sandbox.read and sandbox.write of a function
+inline constexpr size_t kNetRulesMax =
+    64;  // sandbox.net of a function: each is a socket of a worker
+
+// Destinations of confined functions (sandbox.net).
+inline constexpr int kNetConnections = 256;       // of one worker, open at once
+inline constexpr int kNetConnectionsAll = 4'096;  // of all
+inline constexpr auto kNetConnect = 5s;           // to one address; the next is tried then
+inline constexpr auto kNetResolve = 10s;          // of a name
+inline constexpr auto kNetNameLife = 5s;          // what a name resolved to is used again
+inline constexpr auto kNetNameFailed = 1s;        // the same, when it did not resolve
+inline constexpr size_t kNetNamesKept = 1'000;
+inline constexpr auto kNetIdle = std::chrono::hours{1};  // nothing moves, either way
+inline constexpr auto kNetLinger = 2s;    // what a worker sent before its end is still carried
+inline constexpr auto kNetLogPause = 1s;  // between two lines about one destination of a worker
 
 // Builds.
 inline constexpr auto kBuildTimeout = std::chrono::minutes{10};  // of all steps, without waiting

@@ -26,6 +26,7 @@ void Census::add(Census&& other) {
   budget_memory += other.budget_memory;
   budget_refused += other.budget_refused;
   stats.add(other.stats);
+  for (const auto& [function, more] : other.traffic) traffic[function].add(more);
 }
 
 void Census::sort() {

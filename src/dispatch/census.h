@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "dispatch/dispatch.h"
+#include "net/forwarder.h"
 #include "telemetry/stats.h"
 
 namespace trivet::dispatch {
@@ -24,6 +25,7 @@ struct Census {
   size_t max_memory = 0, budget_memory = 0;  // bytes
   int64_t budget_refused = 0;
   telemetry::Stats stats;
+  std::map<std::string, net::Traffic, std::less<>> traffic;  // of confined functions
 
   void add(Census&& other);
   void sort();  // workers and pools by their functions

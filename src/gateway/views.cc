@@ -319,6 +319,26 @@ json::value stats_view(const ViewSources& from, const Census& census) {
                       {"by_function", std::move(functions)}};
 }
 
+// One metric after the other: lines of one name stand together.
+static void add_traffic(const Census& census, std::vector<telemetry::Sample>& samples) {
+  auto each = [&](const char* name, const char* help, int64_t net::Traffic::*value, bool counter) {
+    for (const auto& [function, traffic] : census.traffic)
+      samples.push_back(
+          {name, help, "function", function, static_cast<double>(traffic.*value), counter});
+  };
+  using net::Traffic;
+  each("trivet_net_connections_total", "Connections of a function that were carried on",
+       &Traffic::connections, true);
+  each("trivet_net_open", "Connections of a function that are open", &Traffic::open, false);
+  each("trivet_net_refused_total", "Connections refused by a rule or limit", &Traffic::refused,
+       true);
+  each("trivet_net_failed_total", "Connections whose destination was not reached", &Traffic::failed,
+       true);
+  each("trivet_net_sent_bytes_total", "Bytes that a function sent", &Traffic::bytes_out, true);
+  each("trivet_net_received_bytes_total", "Bytes that a function received", &Traffic::bytes_in,
+       true);
+}
+
 std::string metrics_view(const ViewSources& from, const Census& census) {
   std::vector<telemetry::Sample> samples;
   auto add = [&samples](std::string name, std::string help, double value, bool counter) {
@@ -361,6 +381,7 @@ std::string metrics_view(const ViewSources& from, const Census& census) {
        [](const pool::PoolView& view) { return view.waiting; });
   each("trivet_breaker_open", "1 while calls are refused because workers fail",
        [](const pool::PoolView& view) { return view.breaker != std::string_view{"closed"}; });
+  add_traffic(census, samples);
   return telemetry::metrics_text(census.stats, samples);
 }
 

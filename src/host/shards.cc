@@ -8,6 +8,7 @@
 namespace trivet::host {
 namespace {
 
+constexpr size_t kLookups = 4;  // of names, at once
 constexpr size_t kShardsByDefault = 8;
 constexpr int kWorkersEach = 32;  // of the host's budget: a shard with fewer would waste it
 
@@ -53,6 +54,11 @@ Shard::Shard(loop::Loop& loop_of_it, size_t number, Shards& all, const ShardPart
     : number_(number),
       all_(all),
       relay_(number == 0 ? loop_of_it : all.main().loop, parts.logs),
+      lookups_(kLookups),
+      resolver_(loop_of_it, lookups_),
+      forwarder_(loop_of_it, resolver_, number == 0 ? static_cast<LogSink&>(parts.logs) : relay_,
+                 parts.clock),
+      doorkeeper_(forwarder_),
       loop(loop_of_it),
       launcher(loop),
       budget(share_of_budget(parts.config, number, all.homes().shards())),
@@ -75,6 +81,7 @@ Shard::Shard(loop::Loop& loop_of_it, size_t number, Shards& all, const ShardPart
 }
 
 Status Shard::open() {
+  launcher.set_doorkeeper(&doorkeeper_);
   if (Status opened = launcher.open(); !opened) return opened;
   scope.spawn(watch_launcher());
   return {};
@@ -104,6 +111,7 @@ void Shard::adopt(catalog::SnapshotPtr snapshot) {
 dispatch::Census Shard::census() const {
   dispatch::Census census = census_of(dispatcher, stats_);
   for (auto& pool : census.pools) pool.shard = number_;
+  census.traffic = forwarder_.traffic();
   return census;
 }
 

@@ -19,8 +19,11 @@
 #include "dispatch/census.h"
 #include "dispatch/dispatch.h"
 #include "gateway/gateway.h"
+#include "host/doorkeeper.h"
 #include "loop/crossing.h"
+#include "net/forwarder.h"
 #include "net/http_server.h"
+#include "net/resolver.h"
 #include "telemetry/log_relay.h"
 #include "trivet/host.h"
 
@@ -52,6 +55,12 @@ class Shard final : dispatch::Neighbours, builder::Artifacts {
   Shards& all_;
   telemetry::LogRelay relay_;
   telemetry::Stats stats_;
+  // Connections of sandboxed functions. Lookups have threads of their own: a DNS server that does
+  // not answer must not hold up builds.
+  loop::BlockingPool lookups_;
+  net::SystemResolver resolver_;
+  net::Forwarder forwarder_;
+  Doorkeeper doorkeeper_;
 
  public:
   Shard(loop::Loop& loop, size_t number, Shards& all, const ShardParts& parts);

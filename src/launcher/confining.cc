@@ -94,8 +94,7 @@ sandbox::Joining Serving::joining(const sandbox::Policy& policy, uint32_t shell)
   return how;
 }
 
-Result<os::Child> Serving::spawn_in(Child& child, const Message& message,
-                                    os::SpawnPlan& plan) {
+Result<os::Child> Serving::spawn_in(Child& child, const Message& message, os::SpawnPlan& plan) {
   if (child.level == Level::kTrusted) return os::spawn(plan);
   if (message.is_zygote) {
     plan.prepare = keep_capabilities;
@@ -261,11 +260,13 @@ void Serving::assign_now(Child& child, const sandbox::Policy& policy) {
   if (child.shell != 0 && (!shell || !shell->is_complete))
     if (Status complete = shells_.complete(child.shell, policy); !complete)
       reply.not_started = complete.error().message;
+  tell_doors(child);
   auto files = static_cast<rlim_t>(policy.limits.files);
   rlimit most{files, files};
   if (child.level != Level::kTrusted && policy.limits.files != limits::kFilesDefault &&
       prlimit(child.pid, RLIMIT_NOFILE, &most, nullptr) != 0)
-    reply.not_started = "the limit of open files cannot be set: " + std::string{std::strerror(errno)};
+    reply.not_started =
+        "the limit of open files cannot be set: " + std::string{std::strerror(errno)};
   tell(reply);
 }
 
@@ -275,6 +276,19 @@ void Serving::answer_probe(uint32_t ticket) {
   reply.ticket = ticket;
   reply.layers = sandbox::probe_layers();
   tell(reply);
+}
+// The host carries on what is connected to them.
+void Serving::tell_doors(const Child& child) {
+  sandbox::Shell* shell = shells_.find(child.shell);
+  if (!shell || shell->doors.empty()) return;
+  Message message;
+  message.kind = Kind::kDoors;
+  message.ticket = child.ticket;
+  message.policy.net = shell->net;
+  std::vector<int> fds;
+  for (const auto& door : shell->doors) fds.push_back(door.get());
+  tell(message, fds);
+  shell->doors.clear();
 }
 
 }  // namespace trivet::launcher

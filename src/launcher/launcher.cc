@@ -205,11 +205,12 @@ void Launcher::hear() {
     auto received = receive(socket_.get(), parcel);
     if (received && *received == Received::kNothing) return;
     if (!received || *received == Received::kEnd) return on_gone();
-    tell(parcel.message);
+    tell(parcel);
   }
 }
 
-void Launcher::tell(const Message& message) {
+void Launcher::tell(Parcel& parcel) {
+  Message& message = parcel.message;
   if (message.kind == Kind::kLayers) {
     auto asked = probes_.find(message.ticket);
     if (asked == probes_.end()) return;
@@ -219,6 +220,8 @@ void Launcher::tell(const Message& message) {
   auto found = observers_.find(message.ticket);
   if (found == observers_.end()) return;  // abandoned
   if (message.kind == Kind::kStarted) return found->second->on_started(message.pid);
+  if (message.kind == Kind::kDoors)
+    return found->second->on_doors(std::move(message.policy.net), std::move(parcel.fds));
   if (message.kind == Kind::kAssigned) return found->second->on_assigned(message.not_started);
   Exit exit;
   exit.status = {message.code, message.signal};

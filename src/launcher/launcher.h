@@ -20,6 +20,7 @@
 #include "loop/loop.h"
 #include "loop/scope.h"
 #include "os/spawn.h"
+#include "sandbox/doors.h"
 
 namespace trivet::launcher {
 
@@ -48,9 +49,28 @@ class ChildObserver {
   virtual void on_exit(const Exit& exit) = 0;  // the last word; may destroy the observer
   // What assign() has come to; `why_not` is empty when it was done.
   virtual void on_assigned(const std::string& why_not) { (void)why_not; }
+  // Its sandbox has doors to these destinations, in the order of the sockets (sandbox/doors.h).
+  virtual void on_doors(std::vector<sandbox::NetRule> net, std::vector<os::Fd> sockets) {
+    (void)net, (void)sockets;
+  }
 
  protected:
   ~ChildObserver() = default;
+};
+
+// Carries on what is connected to the doors of sandboxes.
+class Doorkeeper {
+ public:
+  class Keeping {  // to be dropped when all that is inside has ended
+   public:
+    virtual ~Keeping() = default;
+  };
+  virtual std::unique_ptr<Keeping> keep(const std::string& function, pid_t worker,
+                                        std::vector<sandbox::Door> doors,
+                                        std::vector<os::Fd> sockets) = 0;
+
+ protected:
+  ~Doorkeeper() = default;
 };
 
 // What to start: a program, or the fork of a zygote.
@@ -90,6 +110,11 @@ class Launcher final : private loop::IoHandler {
   // The same, and nobody listens any more.
   void abandon(Ticket child);
 
+  // Who keeps the doors of what is started here; outlives the children. Without one nobody answers
+  // there.
+  void set_doorkeeper(Doorkeeper* keeper) { doorkeeper_ = keeper; }
+  Doorkeeper* doorkeeper() const { return doorkeeper_; }
+
   pid_t pid() const { return child_.pid; }
   // Set when the launcher has ended, though nobody asked it to: nothing can be started any more.
   loop::Event& ended() { return ended_; }
@@ -103,7 +128,7 @@ class Launcher final : private loop::IoHandler {
   void hear();
   void post(Message message, const std::vector<int>& fds);
   void flush();
-  void tell(const Message& message);
+  void tell(Parcel& parcel);
   void on_gone();
   loop::Task<> refuse_soon();
   std::string cookie_prefix() const;
@@ -120,6 +145,7 @@ class Launcher final : private loop::IoHandler {
   };
   std::map<Ticket, std::shared_ptr<Probe>> probes_;
   std::deque<Unsent> unsent_;
+  Doorkeeper* doorkeeper_ = nullptr;
   Ticket next_ = 1;
   loop::Event ended_;
   loop::Scope scope_;

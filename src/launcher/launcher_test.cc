@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <gtest/gtest.h>
 #include <signal.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include <optional>
@@ -54,6 +55,40 @@ TEST_F(LauncherTest, tells_the_exit_code_and_the_use) {
   EXPECT_EQ(exit.cause, Exit::Cause::kItself);
   EXPECT_EQ(exit.not_started, "");
   EXPECT_GT(exit.max_rss_bytes, 0);
+}
+
+struct Doors final : ChildObserver {
+  std::vector<sandbox::NetRule> net;
+  std::vector<os::Fd> sockets;
+  std::optional<Exit> exit;
+  void on_started(pid_t) override {}
+  void on_exit(const Exit& how) override { exit = how; }
+  void on_doors(std::vector<sandbox::NetRule> to, std::vector<os::Fd> listening) override {
+    net = std::move(to);
+    sockets = std::move(listening);
+  }
+};
+
+TEST_F(LauncherTest, a_sandbox_has_doors_and_the_host_their_sockets) {
+  Launch launch = shell("exec 3<>/dev/tcp/db.example/5432 && read -u 3 word && test $word = hello");
+  launch.spawn.argv[0] = "/bin/bash";
+  launch.policy = sandbox::at_level(sandbox::Level::kSandbox);
+  launch.policy.net = {{"db.example", 5432}, {"10.1.2.3", 80}};
+  Doors seen;
+  launcher.start(std::move(launch), seen);
+  bool answered = false;
+  while (!seen.exit) {
+    loop.run_once(after(loop.now(), 1ms));
+    if (seen.sockets.empty() || answered) continue;
+    if (os::Fd client{accept(seen.sockets[0].get(), nullptr, nullptr)})
+      answered = write(client.get(), "hello\n", 6) == 6;
+  }
+  if (seen.exit->not_started.find("cannot confine") != std::string::npos)
+    GTEST_SKIP() << seen.exit->not_started;
+  EXPECT_EQ(seen.exit->not_started, "");
+  EXPECT_EQ(seen.exit->status.code, 0);
+  EXPECT_EQ(seen.net, (std::vector<sandbox::NetRule>{{"db.example", 5432}, {"10.1.2.3", 80}}));
+  EXPECT_EQ(seen.sockets.size(), 2u);
 }
 
 TEST_F(LauncherTest, tells_the_signal) {

@@ -3,6 +3,7 @@
 #include <sys/mman.h>
 #include <sys/socket.h>
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <cstring>
@@ -12,7 +13,7 @@ namespace {
 
 constexpr size_t kPacketMost = 48 * 1024;         // more travels in a memory file
 constexpr size_t kMessageMost = 8 * 1024 * 1024;  // arguments and environment: exec takes less
-constexpr size_t kFdsMost = 16;
+constexpr size_t kFdsMost = std::max<size_t>(16, limits::kNetRulesMax);
 constexpr uint8_t kInMemory = 0xff;  // first byte of a packet that stands for a memory file
 constexpr size_t kControlHeader = 16;
 

@@ -103,7 +103,7 @@ TEST(Messages, descriptors_travel_and_are_closed_by_exec) {
 
 TEST(Messages, too_many_descriptors_are_an_error) {
   Pair pair;
-  EXPECT_FALSE(send(pair.a.get(), full(), std::vector<int>(17, 0)));
+  EXPECT_FALSE(send(pair.a.get(), full(), std::vector<int>(limits::kNetRulesMax + 1, 0)));
 }
 
 TEST(Messages, a_full_socket_and_a_closed_one_are_told_apart) {

@@ -158,6 +158,7 @@ void Serving::start(Message& message, std::vector<os::Fd>& fds) {
   if (child.control) watch(child.control.get(), Source::kControl, child.ticket);
   uint32_t ticket = child.ticket;
   adopt(std::move(child), ticket);
+  tell_doors(children_.at(ticket));
   feed_zygotes();
 }
 
@@ -265,9 +266,9 @@ void Serving::refuse(uint32_t ticket, std::string why) {
   tell(reply);
 }
 
-void Serving::tell(const Message& message) {
+void Serving::tell(const Message& message, const std::vector<int>& fds) {
   if (host_gone_) return;
-  if (!send(host_.get(), message, {})) host_gone_ = true;
+  if (!send(host_.get(), message, fds)) host_gone_ = true;
 }
 
 // The kernel counts these for the whole machine: one more than before, and a SIGKILL that nobody

@@ -84,7 +84,7 @@ class Serving {
   void report(Child& child, int wait_status, const rusage& used);
   void forget(uint32_t ticket);
   void refuse(uint32_t ticket, std::string why);
-  void tell(const Message& message);
+  void tell(const Message& message, const std::vector<int>& fds = {});
   bool ended_for_want_of_memory();
   void end_everything();
   void adopt(Child child, uint32_t ticket);
@@ -103,6 +103,7 @@ class Serving {
   void end_unclaimed(Child& zygote);
   sandbox::Joining joining(const sandbox::Policy& policy, uint32_t shell) const;
   void answer_probe(uint32_t ticket);
+  void tell_doors(const Child& child);
   // zygotes.cc
   void fork(const Message& message, const std::vector<os::Fd>& fds);
   void on_control(uint32_t ticket);
@@ -121,8 +122,8 @@ class Serving {
   os::Fd host_, epoll_, signals_;
   Shells shells_;
   std::deque<Waiting> waiting_;
-  os::Fd guard_;      // the fork guard's library
-  os::Fd own_pids_;   // our pid namespace
+  os::Fd guard_;     // the fork guard's library
+  os::Fd own_pids_;  // our pid namespace
   sandbox::Rights rights_;
   bool host_gone_ = false;
   std::map<uint32_t, Child> children_;

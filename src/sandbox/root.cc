@@ -17,14 +17,29 @@ namespace trivet::sandbox {
 namespace {
 
 // Programs and libraries, wherever a distribution keeps them.
-constexpr std::array<const char*, 9> kPrograms{"/usr",   "/bin",    "/sbin",      "/lib",      "/lib32",
-                                               "/lib64", "/libx32", "/nix/store", "/gnu/store"};
+constexpr std::array<const char*, 9> kPrograms{
+    "/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64", "/libx32", "/nix/store", "/gnu/store"};
 // What libraries read; nothing of it is secret or about this machine's users.
-constexpr std::array<const char*, 20> kSettings{
-    "alternatives", "ca-certificates", "ca-certificates.conf", "crypto-policies", "debian_version",
-    "fonts",        "gai.conf",        "ld.so.cache",          "ld.so.conf",      "ld.so.conf.d",
-    "locale.alias", "localtime",       "magic",                "mime.types",      "os-release",
-    "pki",          "protocols",       "services",             "ssl",             "timezone"};
+constexpr std::array<const char*, 20> kSettings{"alternatives",
+                                                "ca-certificates",
+                                                "ca-certificates.conf",
+                                                "crypto-policies",
+                                                "debian_version",
+                                                "fonts",
+                                                "gai.conf",
+                                                "ld.so.cache",
+                                                "ld.so.conf",
+                                                "ld.so.conf.d",
+                                                "locale.alias",
+                                                "localtime",
+                                                "magic",
+                                                "mime.types",
+                                                "os-release",
+                                                "pki",
+                                                "protocols",
+                                                "services",
+                                                "ssl",
+                                                "timezone"};
 constexpr std::array<const char*, 5> kNodes{"null", "zero", "full", "random", "urandom"};
 // Somewhere to put the new root before it is the root: the first that is a folder here.
 constexpr std::array<const char*, 6> kPlaces{"/tmp", "/mnt", "/srv", "/opt", "/var", "/usr"};
@@ -43,7 +58,7 @@ Error failed(const std::string& step) { return io_error("cannot " + step, errno)
 // A path of the host's as it is copied into the root: a folder, a file, or a symbolic link.
 struct Source {
   std::string path;
-  os::Fd mount;      // of a folder or file
+  os::Fd mount;  // of a folder or file
   bool is_folder = false;
   std::string link;  // of a link: where it leads
 };
@@ -87,7 +102,7 @@ Status write_file(const char* path, const std::string& text) {
   return {};
 }
 
-Status write_settings() {
+Status write_settings(bool host_network) {
   std::string id = std::to_string(kInsideId);
   if (Status done = write_file("etc/passwd", "root:x:0:0::/:/sbin/nologin\nfunction:x:" + id + ":" +
                                                  id + "::/tmp:/bin/sh\n");
@@ -98,8 +113,9 @@ Status write_settings() {
   if (Status done = write_file("etc/hosts", "127.0.0.1 localhost\n::1 localhost\n"); !done)
     return done;
   if (Status done = write_file("etc/nsswitch.conf",
-                               "passwd: files\ngroup: files\nhosts: files dns\n"
-                               "services: files\nprotocols: files\n");
+                               "passwd: files\ngroup: files\nservices: files\nprotocols: files\n"
+                               "hosts: files" +
+                                   std::string{host_network ? " dns\n" : "\n"});
       !done)
     return done;
   return write_file("etc/hostname", "sandbox\n");
@@ -124,9 +140,8 @@ Status make_devices() {
 
 // /tmp, and /dev/shm as a folder of it: one limit holds for both.
 Status make_scratch(int64_t bytes) {
-  std::string options = "size=" + std::to_string(bytes) +
-                        ",nr_inodes=" + std::to_string(std::max<int64_t>(bytes / kBytesPerFile, 64)) +
-                        ",mode=1777";
+  std::string options = "size=" + std::to_string(bytes) + ",nr_inodes=" +
+                        std::to_string(std::max<int64_t>(bytes / kBytesPerFile, 64)) + ",mode=1777";
   os::Fd scratch = new_mount("tmpfs", options, kNoSuid | kNoDevices);
   if (!scratch) return failed("make a tmpfs");
   if (!make_folders("tmp") || attach_mount(scratch.get(), "tmp") != 0) return failed("mount /tmp");
@@ -150,7 +165,8 @@ Status make_proc() {
   for (const char* name : kHiddenFolders) {
     std::string path = std::string{"proc/"} + name;
     if (access(path.c_str(), F_OK) != 0) continue;
-    os::Fd nothing = new_mount("tmpfs", "size=0,nr_inodes=1", kReadOnly | kNoSuid | kNoDevices | kNoExec);
+    os::Fd nothing =
+        new_mount("tmpfs", "size=0,nr_inodes=1", kReadOnly | kNoSuid | kNoDevices | kNoExec);
     if (!nothing || attach_mount(nothing.get(), path.c_str()) != 0) return failed("hide /" + path);
   }
   return {};
@@ -204,14 +220,18 @@ Status build_root(const RootPlan& plan) {
   if (Status done = mount_root(root.get()); !done) return done;
   for (const auto& source : sources)
     if (Status done = place(source); !done) return done;
-  for (auto step : {make_devices, write_settings, make_proc})
+  for (auto step : {make_devices, make_proc})
     if (Status done = step(); !done) return done;
+  if (Status done = write_settings(plan.host_network); !done) return done;
   if (Status done = make_scratch(plan.disk_bytes); !done) return done;
   return leave_old_root();
 }
 
-Status complete_root(const Policy& policy, const std::vector<os::Fd>& copies) {
+Status complete_root(const Policy& policy, const std::string& hosts,
+                     const std::vector<os::Fd>& copies) {
   umask(022);
+  if (!hosts.empty())
+    if (Status done = write_file("etc/hosts", hosts); !done) return done;
   for (size_t i = 0; i < copies.size(); ++i) {
     const std::string& path = policy.binds[i].path;
     if (!copies[i]) continue;  // every sandbox sees it
@@ -222,7 +242,8 @@ Status complete_root(const Policy& policy, const std::vector<os::Fd>& copies) {
   }
   if (policy.limits.disk_bytes != limits::kDiskDefault) {
     std::string bytes = std::to_string(policy.limits.disk_bytes);
-    std::string files = std::to_string(std::max<int64_t>(policy.limits.disk_bytes / kBytesPerFile, 64));
+    std::string files =
+        std::to_string(std::max<int64_t>(policy.limits.disk_bytes / kBytesPerFile, 64));
     if (change_mount("/tmp", "size", bytes) != 0 || change_mount("/tmp", "nr_inodes", files) != 0)
       return failed("set the size of /tmp");
   }

@@ -26,7 +26,9 @@ Status build_root(const RootPlan& plan);
 bool is_in_root(const RootPlan& plan, const std::string& path);
 
 // Adds what a policy names to the root of the mount namespace that this process is in, which is
-// then read-only. `copies` are copy_mount()s of its binds, in their order, made outside.
-Status complete_root(const Policy& policy, const std::vector<os::Fd>& copies);
+// then read-only. `hosts` is its /etc/hosts, empty = as it is; `copies` are copy_mount()s of its
+// binds, in their order, made outside.
+Status complete_root(const Policy& policy, const std::string& hosts,
+                     const std::vector<os::Fd>& copies);
 
 }  // namespace trivet::sandbox

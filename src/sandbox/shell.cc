@@ -2,7 +2,6 @@
 
 #include <fcntl.h>
 #include <linux/capability.h>
-#include <net/if.h>
 #include <poll.h>
 #include <sched.h>
 #include <signal.h>
@@ -20,7 +19,9 @@
 #include <cstring>
 #include <memory>
 
+#include "sandbox/doors.h"
 #include "sandbox/join.h"
+#include "sandbox/loopback.h"
 #include "sandbox/mounts.h"
 
 namespace trivet::sandbox {
@@ -34,15 +35,6 @@ Status write_proc(pid_t pid, const char* file, const std::string& text) {
   if (!out || write(out.get(), text.data(), text.size()) != static_cast<ssize_t>(text.size()))
     return io_error("cannot write " + path, errno);
   return {};
-}
-
-// Its loopback works; there is nothing else in a new network namespace.
-bool loopback_up() {
-  os::Fd socket{::socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0)};
-  ifreq request{};
-  std::strcpy(request.ifr_name, "lo");
-  request.ifr_flags = IFF_UP | IFF_RUNNING;
-  return socket && ioctl(socket.get(), SIOCSIFFLAGS, &request) == 0;
 }
 
 [[noreturn]] void give_up(int socket, const std::string& why) {
@@ -64,10 +56,12 @@ bool loopback_up() {
   setsid();
   if (unshare(CLONE_NEWCGROUP) != 0)
     give_up(socket, "cgroup-namespace: " + std::string{std::strerror(errno)});
-  if (!plan.host_network && !loopback_up())
-    give_up(socket, "network-namespace: its loopback does not come up: " + std::string{std::strerror(errno)});
+  if (!plan.host_network)
+    if (Status up = bring_loopback_up(); !up)
+      give_up(socket, "network-namespace: " + up.error().message);
   sethostname("sandbox", 7);
-  if (Status built = build_root(plan); !built) give_up(socket, "mount-root: " + built.error().message);
+  if (Status built = build_root(plan); !built)
+    give_up(socket, "mount-root: " + built.error().message);
   if (unshare(CLONE_NEWUSER) != 0)
     give_up(socket, "user-namespace: " + std::string{std::strerror(errno)});
   prctl(PR_SET_DUMPABLE, 1);  // so that the launcher may write our maps
@@ -90,8 +84,8 @@ bool loopback_up() {
   for (;;) pause();
 }
 
-// A user namespace that nobody is in, for mounts: the files of `user` and `group` are there those of
-// `id`. None: with errno.
+// A user namespace that nobody is in, for mounts: the files of `user` and `group` are there those
+// of `id`. None: with errno.
 os::Fd map_owners(uid_t user, gid_t group, uint32_t id) {
   long pid = syscall(SYS_clone, CLONE_NEWUSER | SIGCHLD, nullptr, nullptr, nullptr, 0);
   if (pid < 0) return {};
@@ -103,7 +97,8 @@ os::Fd map_owners(uid_t user, gid_t group, uint32_t id) {
   os::Fd made;
   if (write_proc(static_cast<pid_t>(pid), "uid_map", line(user)) &&
       write_proc(static_cast<pid_t>(pid), "gid_map", line(group)))
-    made = os::Fd{open(("/proc/" + std::to_string(pid) + "/ns/user").c_str(), O_RDONLY | O_CLOEXEC)};
+    made =
+        os::Fd{open(("/proc/" + std::to_string(pid) + "/ns/user").c_str(), O_RDONLY | O_CLOEXEC)};
   kill(static_cast<pid_t>(pid), SIGKILL);
   waitpid(static_cast<pid_t>(pid), nullptr, 0);
   return made;
@@ -127,8 +122,9 @@ Status restrict_bind(const Shell& shell, int mount, const Bind& bind) {
   bool is_open = (facts.st_mode & S_IROTH) != 0 && !bind.writable;
   if (is_open || !shell.owners) return {};
   return Error{ErrorCode::kIo,
-               "the file system of " + bind.path + " cannot show its files as another user's (idmapped mounts); "
-               "make it readable by everybody, and not writable from the sandbox"};
+               "the file system of " + bind.path +
+                   " cannot show its files as another user's (idmapped mounts); "
+                   "make it readable by everybody, and not writable from the sandbox"};
 }
 
 bool has_capability(unsigned capability) {
@@ -150,10 +146,9 @@ Status enter_own_user_namespace() {
   std::string user = std::to_string(geteuid()), group = std::to_string(getegid());
   if (unshare(CLONE_NEWUSER | CLONE_NEWNS) != 0)
     return io_error("user-namespace: an ordinary user may not make one here", errno);
-  for (const auto& [file, line] :
-       {std::pair<const char*, std::string>{"setgroups", "deny"},
-        {"uid_map", user + " " + user + " 1\n"},
-        {"gid_map", group + " " + group + " 1\n"}})
+  for (const auto& [file, line] : {std::pair<const char*, std::string>{"setgroups", "deny"},
+                                   {"uid_map", user + " " + user + " 1\n"},
+                                   {"gid_map", group + " " + group + " 1\n"}})
     if (Status done = write_proc(0, file, line); !done) return done;
   return {};
 }
@@ -209,7 +204,23 @@ Status map_shell(const Shell& shell) {
   return {};
 }
 
+static Status open_doors_of(Shell& shell, const std::vector<Door>& doors) {
+  os::Fd own{open("/proc/self/ns/net", O_RDONLY | O_CLOEXEC)};
+  if (!own) return io_error("cannot name our own network namespace", errno);
+  if (setns(shell.pidfd.get(), CLONE_NEWNET) != 0)
+    return io_error("cannot enter the sandbox's network", errno);
+  auto sockets = open_doors(doors);
+  if (setns(own.get(), CLONE_NEWNET) != 0) _exit(70);  // lost: end all
+  if (!sockets) return std::move(sockets).error();
+  shell.doors = std::move(*sockets);
+  for (const Door& door : doors) shell.net.push_back(door.to);
+  return {};
+}
+
 Status complete_shell(Shell& shell, const RootPlan& plan, const Policy& policy) {
+  auto doors = plan_doors(policy.net);
+  if (!doors) return std::move(doors).error();
+  std::string hosts = policy.net.empty() ? "" : hosts_text(*doors);
   std::vector<os::Fd> copies;
   for (const auto& bind : policy.binds) {
     if (!bind.writable && is_in_root(plan, bind.path)) {
@@ -225,8 +236,9 @@ Status complete_shell(Shell& shell, const RootPlan& plan, const Policy& policy) 
   if (!own || !place) return io_error("cannot name our own mount namespace", errno);
   if (setns(shell.pidfd.get(), CLONE_NEWNS) != 0)
     return io_error("cannot enter the sandbox to mount the function", errno);
-  Status done = complete_root(policy, copies);
+  Status done = complete_root(policy, hosts, copies);
   if (setns(own.get(), CLONE_NEWNS) != 0 || fchdir(place.get()) != 0) _exit(70);  // lost: end all
+  if (done && !policy.net.empty()) done = open_doors_of(shell, *doors);
   shell.is_complete = static_cast<bool>(done);
   return done;
 }

@@ -14,6 +14,7 @@
 #include <sys/types.h>
 
 #include <string>
+#include <vector>
 
 #include "base/result.h"
 #include "os/fd.h"
@@ -23,11 +24,13 @@ namespace trivet::sandbox {
 
 struct Shell {
   pid_t init = -1;
-  os::Fd pidfd;        // of the init
-  os::Fd socket;       // what the init says, one packet each
-  uint32_t id = 0;     // the host's user and group of all that is inside; our own without root
-  os::Fd owners;       // a user namespace in which our own files are that user's; none without root
-  bool is_complete = false;  // complete() was called: it belongs to a function
+  os::Fd pidfd;     // of the init
+  os::Fd socket;    // what the init says, one packet each
+  uint32_t id = 0;  // the host's user and group of all that is inside; our own without root
+  os::Fd owners;    // a user namespace in which our own files are that user's; none without root
+  std::vector<NetRule> net;   // its policy's, once it is complete
+  std::vector<os::Fd> doors;  // that listen inside for `net` (doors.h), until somebody takes them
+  bool is_complete = false;   // complete() was called: it belongs to a function
 };
 
 inline constexpr char kMapMe = 'M', kReady = 'R', kFailed = 'E';  // first byte of what it says
@@ -36,8 +39,8 @@ inline constexpr char kMapMe = 'M', kReady = 'R', kFailed = 'E';  // first byte 
 Result<Shell> begin_shell(const RootPlan& plan, uint32_t id, uint32_t without);
 // Writes the maps of its user namespace, and lets it go on.
 Status map_shell(const Shell& shell);
-// Mounts what the policy names; the shell belongs to one function from now on. This process enters
-// the shell's mount namespace and comes back: it must have one thread.
+// Mounts what the policy names and opens its doors; the shell belongs to one function from now on.
+// This process enters the shell's namespaces and comes back: it must have one thread.
 Status complete_shell(Shell& shell, const RootPlan& plan, const Policy& policy);
 
 // Users of the host that nobody else uses: above what containers and services are given.

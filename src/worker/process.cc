@@ -107,6 +107,13 @@ void Process::on_assigned(const std::string& why_not) {
   assigned_.set();
 }
 
+void Process::on_doors(std::vector<sandbox::NetRule> net, std::vector<os::Fd> sockets) {
+  auto* keeper = around_.launcher.doorkeeper();
+  auto doors = sandbox::plan_doors(net);
+  if (keeper && doors && doors->size() == sockets.size())
+    doors_ = keeper->keep(owner_.function, pid_, std::move(*doors), std::move(sockets));
+}
+
 void Process::read_pipe(Pipe& pipe) {
   pipe.behind = false;
   char buffer[kReadSize];
@@ -207,6 +214,7 @@ void Process::on_exit(const launcher::Exit& exit) {
   tell_dropped();
   if (stderr_tail_.size() > limits::kStderrTail)
     stderr_tail_.erase(0, stderr_tail_.size() - limits::kStderrTail);
+  doors_.reset();
   obituary_ = Obituary{exit.status, stderr_tail_, exit};
   if (pid_ > 0) obituary_->exit.not_started.clear();
   if (!assigned_.is_set())

@@ -107,6 +107,7 @@ class Process final : private launcher::ChildObserver {
   void on_started(pid_t pid) override { pid_ = pid; }
   void on_exit(const launcher::Exit& exit) override;
   void on_assigned(const std::string& why_not) override;
+  void on_doors(std::vector<sandbox::NetRule> net, std::vector<os::Fd> sockets) override;
   void read_pipe(Pipe& pipe);
   void take(Pipe& pipe, std::string_view bytes);
   void emit(LogStream stream, std::string_view line);
@@ -119,6 +120,7 @@ class Process final : private launcher::ChildObserver {
   pid_t pid_ = 0;
   std::unique_ptr<Pipe> out_, err_;
   os::Fd stdin_;
+  std::unique_ptr<launcher::Doorkeeper::Keeping> doors_;  // of its sandbox
   OutputOwner owner_;
   Capture capture_ = Capture::kLines;
   size_t stdout_limit_ = 0;
