@@ -27,7 +27,8 @@ struct Common {
   bool server_given = false;  // by flag or variable: then nothing else will do
   std::string token;
   std::string data;
-  std::string store;  // URL of the one that hosts share
+  std::string secrets_key;  // file of the key of the secrets
+  std::string store;        // URL of the one that hosts share
   std::vector<std::string> runtimes;
   std::string output = "table";
   std::vector<std::string> listen{"127.0.0.1:7007"};  // of serve and dev
@@ -57,6 +58,7 @@ void add_debug(CLI::App& app, Common& common, Action& action);
 void add_port(CLI::App& app, Common& common, Action& action);
 void add_shell(CLI::App& app, Common& common, Action& action);
 void add_cache(CLI::App& app, Common& common, Action& action);
+void add_vault(CLI::App& app, Common& common, Action& action);
 
 // Fills `common` from the settings files (settings.cc says which). kInvalidInput with the file's
 // name.

@@ -16,6 +16,7 @@
 #include "gateway/gateway.h"
 #include "gateway/port/port.h"
 #include "gateway/views.h"
+#include "host/listening.h"
 #include "host/places.h"
 #include "host/public_views.h"
 #include "host/shards.h"
@@ -40,6 +41,7 @@ class HostOfParts final : public Host {
         prober_(runner_, host::search_path(), data_dir_),
         blocking_(kBlockingThreads),
         logs_(loop_),
+        vault_(data_dir_, config_.secrets_key),
         tokens_(clock_),
         public_tokens_(tokens_),
         shards_(loop_, host::count_shards(config_, pool::count_cpus()), shard_parts()),
@@ -120,10 +122,12 @@ class HostOfParts final : public Host {
 
   std::vector<std::string> list_problems() override {
     std::vector<std::string> out;
-    for (const auto& problem : catalog_->current()->problems) {
-      out.push_back(problem.error.message);
-      if (!problem.error.hint.empty()) out.back() += " (" + problem.error.hint + ")";
-    }
+    auto problems = catalog_->current()->problems;
+    for (auto& problem : on_loop<std::vector<catalog::Problem>>(
+             [this] { return gateway::secret_problems(main_.dispatcher); }))
+      problems.push_back(std::move(problem));
+    for (const auto& [function, file, error] : problems)
+      out.push_back(error.message + (error.hint.empty() ? "" : " (" + error.hint + ")"));
     return out;
   }
 
@@ -218,11 +222,14 @@ class HostOfParts final : public Host {
   }
 
   host::ShardParts shard_parts() {
-    gateway::GatewayConfig gateway{config_.access_token,
-                                   data_dir_,
-                                   [this] { return reload_and_switch(); },
-                                   [this] { return probe_on_loop(); },
-                                   {}};
+    gateway::GatewayConfig gateway{
+        host::access_config(config_, vault_),
+        {&vault_.secrets, &vault_.tokens, &blocking_, [this] { return adopt_and_switch(); }},
+        nullptr,
+        data_dir_,
+        [this] { return reload_and_switch(); },
+        [this] { return probe_on_loop(); },
+        {}};
     return {config_,   clock_,  started_, data_dir_,         logs_,
             blocking_, tokens_, gateway,  [this] { fail(); }};
   }
@@ -231,8 +238,7 @@ class HostOfParts final : public Host {
   void fail() {
     if (failed_.exchange(true)) return;
     loop_.post([this] {
-      logs_.write({clock_.unix_ms(), "", "", LogLevel::kError, LogStream::kHost,
-                   "the launcher has ended: all workers are ended, the host cannot go on", "", 0});
+      say(LogLevel::kError, "the launcher has ended: all workers are ended, the host cannot go on");
       if (config_.on_failure) config_.on_failure("the launcher has ended");
     });
   }
@@ -243,41 +249,36 @@ class HostOfParts final : public Host {
   }
 
   loop::Task<Status> start_on_loop() {
-    for (const auto& text : config_.listen) {
-      auto address = net::Address::parse(text);
-      if (!address) co_return std::move(address).error();
-      Status allowed = may_listen(*address);
-      if (!allowed) co_return allowed;
-      auto listening = co_await shards_.listen(*address);
-      if (!listening) co_return std::move(listening).error();
-      addresses_.push_back(listening->url());
-      if (address->kind == net::Address::Kind::kTcp)
-        shards_.each(
-            [url = listening->url()](host::Shard& shard) { shard.dispatcher.set_public_url(url); });
-    }
-    for (auto& socket : net::inherited_sockets()) {
-      auto listening = main_.server.adopt(std::move(socket));
-      if (!listening) co_return std::move(listening).error();
-      Status allowed = may_listen(*listening);
-      if (!allowed) co_return allowed;
-      addresses_.push_back(listening->url());
-    }
+    Status listening =
+        co_await host::listen_everywhere(shards_, vault_, clock_.unix_ms(), addresses_);
+    if (!listening) co_return listening;
+    if (config_.insecure_no_auth)
+      say(LogLevel::kWarn,
+          "weakened by the operator: whoever reaches this server may do everything "
+          "(--insecure-no-auth)");
+    scope_.spawn(vault_.hear(loop_, [this] { adopt(); }));
     keep_warm();
     if (config_.watch) co_return watch();
     co_return Status{};
   }
 
-  Status may_listen(const net::Address& address) const {
-    if (address.is_loopback() || !config_.access_token.empty()) return {};
-    return Error{ErrorCode::kUnauthorized,
-                 "listening on " + address.url() + " needs an access token",
-                 "set TRIVET_TOKEN, or listen on 127.0.0.1"};
-  }
-
   void adopt() { shards_.adopt(catalog_->current()); }
 
+  // Whoever sets a secret finds it in the calls after that.
+  loop::Task<> adopt_and_switch() {
+    adopt();
+    co_await shards_.switched(after(loop_.now(), limits::kReloadWait));
+  }
+
+  void say(LogLevel level, std::string message) {
+    logs_.write({clock_.unix_ms(), "", "", level, LogStream::kHost, std::move(message), "", 0});
+  }
+
   loop::Task<Result<std::vector<std::string>>> reload_on_loop() {
-    auto look = [this] { return catalog_->reload(); };
+    auto look = [this] {
+      vault_.reload();
+      return catalog_->reload();
+    };
     auto changes = co_await blocking_.run(loop_, look);
     adopt();
     std::vector<std::string> names;
@@ -365,6 +366,7 @@ class HostOfParts final : public Host {
   loop::Loop loop_;
   loop::BlockingPool blocking_;
   telemetry::LogStore logs_;
+  host::Vault vault_;
   dispatch::Tokens tokens_;
   TokensOfHost public_tokens_;
   std::unique_ptr<catalog::Catalog> catalog_;
@@ -386,6 +388,7 @@ Result<std::unique_ptr<Host>> Host::open(HostConfig config) {
       config.root, std::move(places->runtime_dirs), host::environment(), config.overrides,
       [sources = std::make_shared<store::Sources>(places->data_dir)](
           const std::filesystem::path& archive) { return sources->folder_of(archive); }};
+  if (Status known = host::check_access(config); !known) return std::move(known).error();
   auto host = std::make_unique<HostOfParts>(std::move(config), std::move(places->data_dir));
   if (Status opened = host->open_catalog(std::move(catalog_config)); !opened)
     return std::move(opened).error();

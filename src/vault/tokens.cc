@@ -115,6 +115,10 @@ std::string format_tokens(const TokenFile& file) {
       json::object{{"version", 1}, {"key", to_hex(file.key)}, {"tokens", std::move(rows)}});
 }
 
+std::string id_of_token(std::string_view token) {
+  return std::string{token.substr(kPrefix.size(), kIdDigits)};
+}
+
 AccessTokens::AccessTokens(std::filesystem::path dir)
     : dir_(std::move(dir)), file_(dir_ / "tokens") {
   reload();

@@ -36,6 +36,9 @@ struct TokenFile {
   std::map<std::string, TokenRow, std::less<>> tokens;  // by id
 };
 
+// The id of a token that add() gave.
+std::string id_of_token(std::string_view token);
+
 // JSON text, of docs/formats/secrets.md. Pure. kInvalidInput.
 Result<TokenFile> parse_tokens(std::string_view text);
 std::string format_tokens(const TokenFile& file);
