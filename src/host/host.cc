@@ -18,6 +18,7 @@
 #include "gateway/views.h"
 #include "host/listening.h"
 #include "host/places.h"
+#include "host/privileges.h"
 #include "host/public_views.h"
 #include "host/shards.h"
 #include "loop/blocking.h"
@@ -34,9 +35,10 @@ constexpr size_t kBlockingThreads = 4;
 
 class HostOfParts final : public Host {
  public:
-  HostOfParts(HostConfig config, std::filesystem::path data_dir)
+  HostOfParts(HostConfig config, std::filesystem::path data_dir, std::optional<host::User> user)
       : config_(std::move(config)),
         data_dir_(std::move(data_dir)),
+        user_(std::move(user)),
         started_(clock_.now()),
         prober_(runner_, host::search_path(), data_dir_),
         blocking_(kBlockingThreads),
@@ -121,14 +123,9 @@ class HostOfParts final : public Host {
   }
 
   std::vector<std::string> list_problems() override {
-    std::vector<std::string> out;
-    auto problems = catalog_->current()->problems;
-    for (auto& problem : on_loop<std::vector<catalog::Problem>>(
-             [this] { return gateway::secret_problems(main_.dispatcher); }))
-      problems.push_back(std::move(problem));
-    for (const auto& [function, file, error] : problems)
-      out.push_back(error.message + (error.hint.empty() ? "" : " (" + error.hint + ")"));
-    return out;
+    auto of_secrets = on_loop<std::vector<catalog::Problem>>(
+        [this] { return gateway::secret_problems(main_.dispatcher); });
+    return problem_texts(*catalog_->current(), of_secrets);
   }
 
   Result<std::vector<std::string>> reload_functions() override {
@@ -252,10 +249,10 @@ class HostOfParts final : public Host {
     Status listening =
         co_await host::listen_everywhere(shards_, vault_, clock_.unix_ms(), addresses_);
     if (!listening) co_return listening;
-    if (config_.insecure_no_auth)
-      say(LogLevel::kWarn,
-          "weakened by the operator: whoever reaches this server may do everything "
-          "(--insecure-no-auth)");
+    Status changed = user_ ? host::become(*user_, data_dir_) : Status{};
+    if (!changed) co_return changed;
+    if (user_) say(LogLevel::kInfo, "runs as " + user_->name + ", without capabilities");
+    if (config_.insecure_no_auth) say(LogLevel::kWarn, std::string{host::kNoAuthWarning});
     scope_.spawn(vault_.hear(loop_, [this] { adopt(); }));
     keep_warm();
     if (config_.watch) co_return watch();
@@ -275,10 +272,7 @@ class HostOfParts final : public Host {
   }
 
   loop::Task<Result<std::vector<std::string>>> reload_on_loop() {
-    auto look = [this] {
-      vault_.reload();
-      return catalog_->reload();
-    };
+    auto look = [this] { return vault_.reload(), catalog_->reload(); };
     auto changes = co_await blocking_.run(loop_, look);
     adopt();
     std::vector<std::string> names;
@@ -359,6 +353,7 @@ class HostOfParts final : public Host {
 
   HostConfig config_;
   std::filesystem::path data_dir_;
+  std::optional<host::User> user_;  // to become
   RealClock clock_;
   Instant started_;
   catalog::RealCommandRunner runner_;
@@ -389,7 +384,10 @@ Result<std::unique_ptr<Host>> Host::open(HostConfig config) {
       [sources = std::make_shared<store::Sources>(places->data_dir)](
           const std::filesystem::path& archive) { return sources->folder_of(archive); }};
   if (Status known = host::check_access(config); !known) return std::move(known).error();
-  auto host = std::make_unique<HostOfParts>(std::move(config), std::move(places->data_dir));
+  auto user = host::user_to_become(config.user, places->data_dir);
+  if (!user) return std::move(user).error();
+  auto host = std::make_unique<HostOfParts>(std::move(config), std::move(places->data_dir),
+                                            std::move(*user));
   if (Status opened = host->open_catalog(std::move(catalog_config)); !opened)
     return std::move(opened).error();
   return std::unique_ptr<Host>{std::move(host)};

@@ -26,6 +26,10 @@ struct Vault {
   vault::AccessTokens tokens;
 };
 
+// Said in the log.
+inline constexpr std::string_view kNoAuthWarning =
+    "weakened by the operator: whoever reaches this server may do everything (--insecure-no-auth)";
+
 // kInvalidInput for a group that there is not.
 Status check_access(const HostConfig& config);
 // What the configuration says of who may ask.

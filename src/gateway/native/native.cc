@@ -97,8 +97,7 @@ loop::Task<> handle_native(Gateway& gateway, net::Exchange& exchange, std::strin
   size_t payload = limits::kPayloadDefault;
   if (auto spec = gateway.dispatcher().snapshot()->find(call.function)) {
     payload = spec->limits.payload_bytes;
-    bool is_ours =
-        audience == Audience::kCallers && gateway.access().takes_authorization(exchange);
+    bool is_ours = audience == Audience::kCallers && gateway.access().takes_authorization(exchange);
     auto authorization = is_ours ? Authorization::kKeep : Authorization::kPass;
     if (spec->interface != "json")
       call.request = request_head(exchange, std::move(path), authorization);
