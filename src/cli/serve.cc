@@ -1,4 +1,5 @@
 // trivet serve and trivet dev: a host with listeners, until a signal ends it.
+#include <pwd.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <unistd.h>
@@ -20,7 +21,15 @@ struct Options {
   std::vector<std::string> listen;
   bool dev = false, watch = false;
   int64_t drain_ms = 30'000;
+  bool require_token = false, insecure_no_auth = false;
+  std::string socket_group, user;
 };
+
+// Root serves as `trivet` where there is such a user.
+std::string default_user() {
+  constexpr const char* kUser = "trivet";
+  return geteuid() == 0 && getpwnam(kUser) ? kUser : "";
+}
 
 // systemd's notify protocol: a datagram to $NOTIFY_SOCKET.
 void notify(const std::string& state) {
@@ -125,6 +134,10 @@ int serve(const Common& common, const Options& options) {
   config.watch = options.dev || options.watch;
   if (config.data_dir.empty() && !options.dev) config.data_dir = state_dir(config.root);
   config.drain_timeout_ms = options.drain_ms;
+  config.require_token = options.require_token;
+  config.insecure_no_auth = options.insecure_no_auth;
+  config.socket_group = options.socket_group;
+  config.user = !options.user.empty() || options.dev ? options.user : default_user();
   config.on_failure = [](std::string_view) { kill(getpid(), SIGUSR1); };
   config.max_workers = common.max_workers;
   config.max_memory = common.max_memory;
@@ -187,6 +200,16 @@ void add_serve(CLI::App& app, Common& common, Action& action) {
     verb->add_option("--drain-ms", options->drain_ms,
                      "how long to wait for calls in flight at the end")
         ->capture_default_str();
+    verb->add_flag("--require-token", options->require_token,
+                   "ask for an access token on loopback addresses, too");
+    verb->add_flag("--insecure-no-auth", options->insecure_no_auth,
+                   "let everybody in who reaches an address that is not loopback");
+    verb->add_option(
+        "--user", options->user,
+        "whom root becomes once its sockets are open; default for serve: trivet, where "
+        "there is such a user; root: stay root");
+    verb->add_option("--socket-group", options->socket_group,
+                     "its members may connect to Unix sockets, to call and to read");
     verb->callback([&common, &action, options] {
       action = [&common, options] { return serve(common, *options); };
     });

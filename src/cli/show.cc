@@ -173,6 +173,7 @@ int config(const Common& common, const std::vector<std::string>& listen, bool or
       {"--max-builds", "TRIVET_MAX_BUILDS", std::to_string(common.max_builds)},
       {"--spare-memory", "TRIVET_SPARE_MEMORY", std::to_string(common.spare_memory)},
       {"--runtimes", "TRIVET_RUNTIMES", listed(common.runtimes)},
+      {"--secrets-key", "TRIVET_SECRETS_KEY", common.secrets_key},
       {"--token", "TRIVET_TOKEN", common.token.empty() ? "" : "(set)"}};
   json::object out;
   Table table(origin ? std::vector<std::string>{"SETTING", "VALUE", "ORIGIN"}

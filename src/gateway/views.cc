@@ -73,6 +73,17 @@ json::object function_row(const catalog::FunctionSpec& spec, const catalog::Snap
   return row;
 }
 
+std::vector<catalog::Problem> secret_problems(const dispatch::Dispatcher& dispatcher) {
+  std::vector<catalog::Problem> out;
+  const auto& snapshot = *dispatcher.snapshot();
+  for (const auto& name : snapshot.names()) {
+    auto spec = snapshot.find(name);
+    if (auto lacks = dispatcher.lacks_secrets(*spec))
+      out.push_back({name, spec->manifest, std::move(*lacks)});
+  }
+  return out;
+}
+
 namespace {
 
 json::value functions_view(const ViewSources& from) {
@@ -81,6 +92,8 @@ json::value functions_view(const ViewSources& from) {
   for (const auto& name : snapshot.names())
     functions.push_back(function_row(*snapshot.find(name), snapshot));
   for (const auto& problem : snapshot.problems) problems.push_back(problem_row(problem));
+  for (const auto& problem : secret_problems(from.dispatcher))
+    problems.push_back(problem_row(problem));
   return json::object{{"functions", std::move(functions)}, {"problems", std::move(problems)}};
 }
 
@@ -143,7 +156,11 @@ Result<json::value> function_view(const ViewSources& from, const Census& census,
   for (const auto& route : spec->routes) routes.emplace_back(catalog::route_text(route));
   for (const auto& worker : census.workers)
     if (worker.function == spec->name) workers.emplace_back(worker.view.pid);
+  for (const auto& [key, parts] : spec->secret_env) env.emplace_back(key);
   row["env"] = std::move(env);
+  row["secrets"] = texts(spec->secrets);
+  auto lacks = from.dispatcher.lacks_secrets(*spec);
+  row["problem"] = lacks ? json::value(lacks->message) : json::value(nullptr);
   row["routes"] = std::move(routes);
   row["workers"] = std::move(workers);
   auto not_forked = census.not_forked.find(spec->name);

@@ -74,4 +74,13 @@ StatsView stats_of(const catalog::Snapshot& snapshot, const dispatch::Census& ce
   return view;
 }
 
+std::vector<std::string> problem_texts(const catalog::Snapshot& snapshot,
+                                       const std::vector<catalog::Problem>& more) {
+  std::vector<std::string> out;
+  for (const auto* problems : {&snapshot.problems, &more})
+    for (const auto& [function, file, error] : *problems)
+      out.push_back(error.message + (error.hint.empty() ? "" : " (" + error.hint + ")"));
+  return out;
+}
+
 }  // namespace trivet

@@ -36,4 +36,8 @@ FunctionView view_of(const catalog::FunctionSpec& spec, const catalog::Snapshot&
 
 StatsView stats_of(const catalog::Snapshot& snapshot, const dispatch::Census& census);
 
+// What is wrong with functions, in words: with their files, then with their secrets.
+std::vector<std::string> problem_texts(const catalog::Snapshot& snapshot,
+                                       const std::vector<catalog::Problem>& more);
+
 }  // namespace trivet
