@@ -81,6 +81,7 @@ std::optional<worker::Blank> Starter::take_blank() {
   worker::BlankPlan plan;
   plan.function = plan_.function;
   plan.zygote = zygote_->ticket();
+  plan.policy = plan_.policy;
   plan.is_loaded = true;
   auto blank = worker::start_blank(around_, std::move(plan), nullptr);
   if (!blank) return std::nullopt;

@@ -32,10 +32,13 @@ constexpr size_t kJoinedMost = 64;   // forks of a zygote that it has not told o
 struct Entry {
   sandbox::Joining how;
   int shell;
+  std::vector<os::Fd> groups;
 };
 
 int enter(void* with, const char** step) {
   const auto& entry = *static_cast<Entry*>(with);
+  for (const auto& group : entry.groups)
+    if (write(group.get(), "0", 1) != 1) return *step = "enter its control group", errno;
   return sandbox::join(entry.how, entry.shell, step);
 }
 
@@ -90,6 +93,7 @@ sandbox::Joining Serving::joining(const sandbox::Policy& policy, uint32_t shell)
   how.shell = shell;
   how.id = shell != 0 ? sandbox::kInsideId : sandbox::kStay;
   how.files = static_cast<uint64_t>(policy.limits.files);
+  if (!groups_.counts_pids()) how.processes = static_cast<uint64_t>(policy.limits.pids);
   how.without = shells_.without;
   return how;
 }
@@ -101,11 +105,16 @@ Result<os::Child> Serving::spawn_in(Child& child, const Message& message, os::Sp
     return os::spawn(plan);
   }
   int shell = -1;
-  Entry entry{joining(message.policy, child.shell), shell};
+  Entry entry{joining(message.policy, child.shell), shell, {}};
   if (child.shell == 0) {
     entry.how.id = shells_.process_id();
+    child.group = groups_.take();
+    if (Status limited = groups_.limit(child.group, child.limits); !limited)
+      return std::move(limited).error();
+    entry.groups = groups_.entrances(child.group);
   } else if (sandbox::Shell* found = shells_.find(child.shell)) {
     entry.shell = shell = found->pidfd.get();
+    entry.groups = groups_.entrances(shells_.group_of(child.shell));
   } else {
     return Error{ErrorCode::kIo, "the first process of its sandbox ended"};
   }
@@ -199,6 +208,8 @@ void Serving::on_joined(Child& zygote, pid_t pid, const std::string& body) {
     if (sent == zygote.queued.end()) return;
     zygote.queued.erase(sent);
     joined.shell = shell;
+    if (Status added = groups_.add(shells_.group_of(shell), pid); !added && joined.trouble.empty())
+      joined.trouble = added.error().message;
     if (!joined.trouble.empty()) shells_.end(shell);
   }
   uint32_t of = zygote.ticket;
@@ -243,6 +254,15 @@ void Serving::on_shell(uint32_t number) {
   }
 }
 
+// A worker that shares its zygote's sandbox, or is in none, has its own limits all the same. Until
+// now it had its zygote's.
+void Serving::limit_alone(Child& child) {
+  if (child.level == Level::kTrusted) return;
+  child.group = groups_.take();
+  bool is_limited = groups_.limit(child.group, child.limits) && groups_.add(child.group, child.pid);
+  if (!is_limited) kill(child.ticket);
+}
+
 void Serving::assign(Message& message) {
   auto found = children_.find(message.ticket);
   if (found == children_.end()) return;  // its end is told
@@ -275,6 +295,7 @@ void Serving::answer_probe(uint32_t ticket) {
   reply.kind = Kind::kLayers;
   reply.ticket = ticket;
   reply.layers = sandbox::probe_layers();
+  for (auto& layer : groups_.layers()) reply.layers.push_back(std::move(layer));
   tell(reply);
 }
 // The host carries on what is connected to them.

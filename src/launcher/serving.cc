@@ -10,6 +10,7 @@
 #include <sys/syscall.h>
 #include <sys/wait.h>
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <cstdio>
@@ -37,12 +38,18 @@ int64_t count_oom_kills() {
   return 0;
 }
 
+// Of two times to wait in milliseconds; -1: for ever.
+int sooner(int one, int other) {
+  if (one < 0 || other < 0) return std::max(one, other);
+  return std::min(one, other);
+}
+
 }  // namespace
 
 Serving::Serving(os::Fd socket)
     : host_(std::move(socket)),
       epoll_(epoll_create1(EPOLL_CLOEXEC)),
-      shells_([this](int fd, uint32_t number) { watch(fd, Source::kShell, number); }),
+      shells_([this](int fd, uint32_t number) { watch(fd, Source::kShell, number); }, groups_),
       oom_kills_(count_oom_kills()) {
   fcntl(host_.get(), F_SETFD, FD_CLOEXEC);  // it was handed to us over an exec: no child gets it
   prctl(PR_SET_CHILD_SUBREAPER, 1);
@@ -70,8 +77,8 @@ void Serving::watch(int fd, Source source, uint32_t ticket) {
 int Serving::run() {
   while (!host_gone_) {
     std::array<epoll_event, 64> events;
-    int wait = shells_.refill(now_ms());
-    if (unanswered_ > 0 && (wait < 0 || wait > kLookEveryMs)) wait = kLookEveryMs;
+    int wait = sooner(groups_.tend(now_ms()), shells_.refill(now_ms()));
+    if (unanswered_ > 0) wait = sooner(wait, kLookEveryMs);
     int count = epoll_wait(epoll_.get(), events.data(), static_cast<int>(events.size()), wait);
     for (int i = 0; i < count; ++i) {
       auto source = static_cast<Source>(events[static_cast<size_t>(i)].data.u64 >> 32);
@@ -134,6 +141,7 @@ void Serving::start(Message& message, std::vector<os::Fd>& fds) {
   Child child;
   child.ticket = message.ticket;
   child.level = message.policy.level;
+  child.limits = message.policy.limits;
   if (!take_shell(child, message, fds)) return;
   os::SpawnPlan plan;
   plan.argv = std::move(message.argv);
@@ -151,6 +159,7 @@ void Serving::start(Message& message, std::vector<os::Fd>& fds) {
   auto started = spawn_in(child, message, plan);
   if (!started) {
     shells_.end(child.shell);
+    groups_.end(child.group);
     return refuse(message.ticket, started.error().message);
   }
   child.pid = started->pid;
@@ -237,7 +246,9 @@ void Serving::report(Child& child, int wait_status, const rusage& used) {
   reply.system_us = microseconds(used.ru_stime);
   reply.max_rss_kib = used.ru_maxrss;
   if (status.signal == SIGKILL && !child.killed) {
-    reply.out_of_memory = ended_for_want_of_memory();
+    std::string group = child.shell != 0 ? shells_.group_of(child.shell) : child.group;
+    reply.out_of_memory =
+        group.empty() ? ended_for_want_of_memory() : groups_.ran_out_of_memory(group);
     auto zygote = children_.find(child.zygote);
     reply.with_zygote = child.zygote != 0 && (zygote == children_.end() || !zygote->second.control);
   }
@@ -253,6 +264,7 @@ void Serving::forget(uint32_t ticket) {
   auto found = children_.find(ticket);
   if (found == children_.end()) return;
   shells_.end(found->second.shell);
+  groups_.end(found->second.group);
   by_pid_.erase(found->second.pid);
   children_.erase(found);
 }

@@ -61,6 +61,8 @@ class Serving {
     int64_t heard_ms = 0;  // of a zygote: when it answered last
     int64_t asked_ms = 0;  // when its zygote was asked to fork or reap; 0 = it answered
     uint32_t shell = 0;    // its own; 0: none, or that of its zygote
+    std::string group;     // its own control group, when it has no shell of its own
+    sandbox::Limits limits;
     sandbox::Level level = sandbox::Level::kTrusted;
     std::optional<sandbox::Policy> assignment;  // came before it was there
     // Of a zygote with a fork guard.
@@ -93,6 +95,7 @@ class Serving {
   Result<os::Child> spawn_in(Child& child, const Message& message, os::SpawnPlan& plan);
   Status guard_zygote(Child& child, const Message& message, os::SpawnPlan& plan, os::Fd& theirs);
   void feed_zygotes();
+  void limit_alone(Child& child);
   void on_shell(uint32_t number);
   size_t missing_shells() const;
   void forget_waiting(uint32_t ticket);
@@ -120,6 +123,7 @@ class Serving {
   void watch(int fd, Source source, uint32_t ticket = 0);
 
   os::Fd host_, epoll_, signals_;
+  Groups groups_;
   Shells shells_;
   std::deque<Waiting> waiting_;
   os::Fd guard_;     // the fork guard's library

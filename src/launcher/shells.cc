@@ -29,8 +29,10 @@ int64_t now_ms() {
   return t.tv_sec * 1000 + t.tv_nsec / 1'000'000;
 }
 
-Shells::Shells(std::function<void(int fd, Number)> watch)
-    : watch_(std::move(watch)), next_id_(static_cast<uint32_t>(getpid()) * kIdStride % kIds) {}
+Shells::Shells(std::function<void(int fd, Number)> watch, Groups& groups)
+    : watch_(std::move(watch)),
+      groups_(groups),
+      next_id_(static_cast<uint32_t>(getpid()) * kIdStride % kIds) {}
 
 sandbox::RootPlan Shells::plan(bool host_network) const {
   sandbox::RootPlan plan;
@@ -73,6 +75,11 @@ sandbox::Shell* Shells::find(Number number) {
   return found == made_.end() ? nullptr : &found->second.shell;
 }
 
+std::string Shells::group_of(Number number) const {
+  auto found = made_.find(number);
+  return found == made_.end() ? std::string{} : found->second.group;
+}
+
 uint32_t Shells::process_id() { return has_ids ? kFirstId + next_id_++ % kIds : sandbox::kStay; }
 
 uint32_t Shells::free_id() {
@@ -93,9 +100,11 @@ bool Shells::begin(bool host_network) {
   by_init_[begun->init] = number;
   ids_.insert(id);
   watch_(begun->socket.get(), number);
+  std::string group = groups_.take();
+  if (Status added = groups_.add(group, begun->init); !added) broken_ = added.error().message;
   char go = sandbox::kReady;
   send(begun->socket.get(), &go, 1, MSG_NOSIGNAL);
-  made_[number] = Made{std::move(*begun), State::kMaking, host_network};
+  made_[number] = Made{std::move(*begun), State::kMaking, host_network, std::move(group)};
   return true;
 }
 
@@ -128,6 +137,7 @@ Status Shells::complete(Number number, const sandbox::Policy& policy) {
   auto found = made_.find(number);
   if (found == made_.end()) return Error{ErrorCode::kIo, "the first process of its sandbox ended"};
   Made& made = found->second;
+  if (Status limited = groups_.limit(made.group, policy.limits); !limited) return limited;
   return sandbox::complete_shell(made.shell, plan(made.host_network), policy);
 }
 
@@ -144,6 +154,7 @@ bool Shells::bury(pid_t pid) {
   if (known == by_init_.end()) return false;
   waitpid(pid, nullptr, WNOHANG);
   ids_.erase(made_.at(known->second).shell.id);
+  groups_.end(made_.at(known->second).group);
   made_.erase(known->second);
   by_init_.erase(known);
   return true;

@@ -11,6 +11,7 @@
 #include <set>
 #include <string>
 
+#include "launcher/groups.h"
 #include "sandbox/shell.h"
 
 namespace trivet::launcher {
@@ -20,7 +21,7 @@ class Shells {
   // Names one; 0 is none.
   using Number = uint32_t;
   // `watch` is given each socket to wait on; on_readable() is called then.
-  explicit Shells(std::function<void(int fd, Number)> watch);
+  Shells(std::function<void(int fd, Number)> watch, Groups& groups);
 
   // What every sandbox sees from now on. Ready ones that see something else are ended.
   void set_paths(std::vector<std::string> paths);
@@ -33,6 +34,8 @@ class Shells {
   // Null when its init has ended.
   sandbox::Shell* find(Number number);
   Status complete(Number number, const sandbox::Policy& policy);
+  // The control group of all that is inside; empty: there are none.
+  std::string group_of(Number number) const;
 
   enum class News { kNothing, kReady, kBroken };
   News on_readable(Number number);
@@ -58,6 +61,7 @@ class Shells {
     sandbox::Shell shell;
     State state = State::kMaking;
     bool host_network = false;
+    std::string group;
   };
   bool begin(bool host_network);
   uint32_t free_id();
@@ -65,6 +69,7 @@ class Shells {
   sandbox::RootPlan plan(bool host_network) const;
 
   std::function<void(int, Number)> watch_;
+  Groups& groups_;
   std::vector<std::string> paths_;
   std::map<Number, Made> made_;
   std::map<pid_t, Number> by_init_;

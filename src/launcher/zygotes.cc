@@ -75,6 +75,7 @@ void Serving::fork(const Message& message, const std::vector<os::Fd>& fds) {
   child.zygote = message.zygote;
   child.cookie = message.cookie;
   child.level = zygote->second.level;
+  child.limits = message.policy.limits;
   std::vector<int> beside = numbers(fds);
   os::Fd theirs;
   if (message.is_zygote) {
@@ -164,6 +165,7 @@ void Serving::take_in(Child& child, pid_t pid, pid_t number, uint32_t shell) {
   reply.ticket = child.ticket;
   reply.pid = pid;
   tell(reply);
+  if (shell == 0) limit_alone(child);
   if (child.assignment) assign_now(child, *std::exchange(child.assignment, std::nullopt));
 }
 

@@ -295,6 +295,13 @@ Status Cgroups::add(const Group& group, pid_t process) {
   return {};
 }
 
+std::vector<std::string> Cgroups::entrances(const Group& group) const {
+  std::vector<std::string> files;
+  for (const std::string& folder : folders_)
+    files.push_back(folder + "/" + group.id + "/cgroup.procs");
+  return files;
+}
+
 Status Cgroups::kill(const Group& group) {
   if (folders_.empty()) return {};
   const std::string& pids =

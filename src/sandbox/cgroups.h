@@ -57,6 +57,8 @@ class Cgroups {
   Status limit(const Group& group, const Limits& limits);
   // Moves a process there; what it starts from then on is in the group too.
   Status add(const Group& group, pid_t process);
+  // The files in which a process that writes "0" moves itself there.
+  std::vector<std::string> entrances(const Group& group) const;
   // Ends all processes of a group, also those that are being started. They may take a moment to be
   // gone. kIo: without version 2 some were still there after a tenth of a second.
   Status kill(const Group& group);

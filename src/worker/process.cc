@@ -52,10 +52,7 @@ struct Process::Pipe final : loop::IoHandler {
 };
 
 Process::Process(Surroundings around, std::function<void(Process&)> ended)
-    : around_(around),
-      ended_(std::move(ended)),
-      assigned_(around.loop),
-      scope_(around.loop) {}
+    : around_(around), ended_(std::move(ended)), assigned_(around.loop), scope_(around.loop) {}
 
 Process::~Process() {
   if (alive()) around_.launcher.abandon(ticket_);
