@@ -151,11 +151,13 @@ TEST_F(CgroupsOfTheKernel, all_processes_end_also_those_that_hide) {
   int fds[2];
   ASSERT_EQ(pipe(fds), 0);
   pid_t child = start([&] {
-    for (int i = 0; i < 3; ++i)
-      if (fork() == 0 && setsid() > 0 && fork() == 0) {
-        signal(SIGTERM, SIG_IGN);
-        for (close(fds[0]);;) pause();
-      }
+    for (int i = 0; i < 3; ++i) {
+      if (fork() != 0) continue;
+      setsid();
+      if (fork() != 0) _exit(0);
+      signal(SIGTERM, SIG_IGN);
+      for (close(fds[0]);;) pause();
+    }
     return write(fds[1], "x", 1) == 1 ? pause() : 1;
   });
   char byte;
