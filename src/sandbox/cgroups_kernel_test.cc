@@ -151,11 +151,13 @@ TEST_F(CgroupsOfTheKernel, all_processes_end_also_those_that_hide) {
   int fds[2];
   ASSERT_EQ(pipe(fds), 0);
   pid_t child = start([&] {
-    for (int i = 0; i < 3; ++i)
-      if (fork() == 0 && setsid() > 0 && fork() == 0) {
-        signal(SIGTERM, SIG_IGN);
-        for (close(fds[0]);;) pause();
-      }
+    for (int i = 0; i < 3; ++i) {
+      if (fork() != 0) continue;
+      setsid();
+      if (fork() != 0) _exit(0);
+      signal(SIGTERM, SIG_IGN);
+      for (close(fds[0]);;) pause();
+    }
     return write(fds[1], "x", 1) == 1 ? pause() : 1;
   });
   char byte;
@@ -187,7 +189,6 @@ TEST_F(CgroupsOfTheKernel, what_a_dead_launcher_left_is_removed_with_its_process
   ASSERT_EQ(wait_for(launcher), 0);
   pid_t worker = 0;
   ASSERT_EQ(read(fds[0], &worker, sizeof worker), static_cast<ssize_t>(sizeof worker));
-  EXPECT_EQ(kill(worker, 0), 0);
   ASSERT_TRUE(groups_->remove(group_));
   auto next = Cgroups::open(kernel_, getpid(), {getpid()});
   char byte;

@@ -12,6 +12,9 @@
 namespace trivet::sandbox {
 namespace {
 
+// The programs compare the low half of an argument, and take it for the first.
+static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__);
+
 template <unsigned short kSize>
 constexpr sock_fprog program(const sock_filter (&instructions)[kSize]) {
   return {kSize, const_cast<sock_filter*>(instructions)};  // the kernel only reads them
