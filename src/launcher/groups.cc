@@ -70,9 +70,13 @@ std::vector<os::Fd> Groups::entrances(const std::string& group) const {
   return doors;
 }
 
+void Groups::kill(const std::string& group) {
+  if (Status killed = cgroups_->kill({group}); !killed) broken_ = killed.error().message;
+}
+
 void Groups::end(const std::string& group) {
   if (group.empty()) return;
-  cgroups_->kill({group});
+  kill(group);
   ending_.push_back(group);
   tend_at_ms_ = now_ms() + kSettleMs;
 }
@@ -100,7 +104,9 @@ int Groups::tend(int64_t now) {
   for (size_t left = ending_.size(); left > 0; --left) {
     std::string group = std::move(ending_.front());
     ending_.pop_front();
-    if (!cgroups_->remove({group})) ending_.push_back(std::move(group));
+    if (cgroups_->remove({group})) continue;
+    kill(group);  // what was being forked then
+    ending_.push_back(std::move(group));
   }
   if (!ending_.empty()) tend_at_ms_ = now + kAgainMs;
   while (ready_.size() < kAhead) {

@@ -40,6 +40,8 @@ class Groups {
   int tend(int64_t now_ms);
 
  private:
+  void kill(const std::string& group);
+
   sandbox::Kernel kernel_;
   std::optional<sandbox::Cgroups> cgroups_;
   std::string broken_;

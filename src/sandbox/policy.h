@@ -1,7 +1,7 @@
 #pragma once
 // What a worker may do: plain values, written by the catalog, carried out by the launcher.
 //
-// A level is a list of layers, and each contains the ones before it (docs/SECURITY.md has the
+// A level is a list of layers, and each contains the ones before it (docs/security.md has the
 // table). A layer of the level that this machine does not have is a reason not to start the
 // function; nothing is left out silently.
 
