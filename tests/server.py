@@ -45,14 +45,24 @@ class UnixConnection(http.client.HTTPConnection):
         self.sock.connect(self.path)
 
 
-class Server:
-    """`with Server(folder) as server: server.post("/function/hello", {...})`"""
+def free_port(address="127.0.0.1"):
+    with socket.socket() as probe:
+        probe.bind((address, 0))
+        return probe.getsockname()[1]
 
-    def __init__(self, folder, *flags, verb="serve", env=None):
+
+class Server:
+    """`with Server(folder) as server: server.post("/function/hello", {...})`. With `tcp` requests go to that address, `server.port`; its owner trusts us on the Unix socket."""
+
+    def __init__(self, folder, *flags, verb="serve", env=None, tcp=None):
         self.temp = tempfile.TemporaryDirectory(prefix="trivet-test-")
         self.socket = os.path.join(self.temp.name, "s")
+        self.tcp, self.port = tcp, free_port(tcp) if tcp else None
+        if tcp:
+            flags = (*flags, "--listen", f"{tcp}:{self.port}")
         self.errors = open(os.path.join(self.temp.name, "stderr"), "w+")
-        command = [binary(), verb, str(folder), "--listen", "unix:" + self.socket, "--data", os.path.join(self.temp.name, "data"), *flags]
+        self.data = os.path.join(self.temp.name, "data")
+        command = [binary(), verb, str(folder), "--listen", "unix:" + self.socket, *([] if "--data" in flags else ["--data", self.data]), *flags]
         self.process = subprocess.Popen(command, stderr=self.errors, env={**os.environ, **(env or {})})
         deadline = time.monotonic() + 30
         while not self.listens():
@@ -88,7 +98,7 @@ class Server:
         return self.errors.read()
 
     def request(self, method, path, body=None, headers=None, timeout=60):
-        connection = UnixConnection(self.socket, timeout)
+        connection = http.client.HTTPConnection(self.tcp, self.port, timeout=timeout) if self.tcp else UnixConnection(self.socket, timeout)
         try:
             connection.request(method, path, body, headers or {})
             reply = connection.getresponse()

@@ -24,7 +24,7 @@ enum class ErrorCode {
   kNotSupported,         // known and parsed, but not available in this version
   kPayloadTooLarge,      // a body, header block or frame over its limit
   kUnauthorized,         // no token, or a wrong one
-  kForbidden,            // a web page of somebody else's sent it: refused while there is no token
+  kForbidden,            // the wrong scope, user, or web page
   kOverloaded,           // queue full or queue deadline passed: try again later
   kCircuitOpen,          // the function failed too often: refused until the cool-down ends
   kRuntimeNotAvailable,  // the language's toolchain is missing

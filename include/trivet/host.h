@@ -38,9 +38,20 @@ struct HostConfig {
       runtime_dirs{};      // folders of runtimes, first wins; empty = those that came with trivet
   std::string data_dir{};  // artifacts and caches; empty = ".trivet" beside the functions
   std::vector<std::string> listen{};  // "127.0.0.1:7007", "[::1]:0", "unix:PATH"; empty = no HTTP
-  std::string
-      access_token{};  // demanded of HTTP callers; required for any address that is not loopback
-  bool watch = false;  // reload when files change
+  std::string access_token{};  // demanded of HTTP callers, who may then do everything. Tokens that
+                               // may do less are kept in the data folder (trivet/vault.h). An
+                               // address that is not loopback needs one or the other
+  bool require_token = false;  // on loopback addresses, too
+  bool insecure_no_auth = false;  // an address that is not loopback needs none: whoever reaches it
+                                  // may do everything
+  std::string socket_group{};     // its members may connect to Unix sockets, to call and to read;
+                                  // otherwise these serve the own user and root
+  std::string user{};  // root becomes that user in start(), once its sockets are open, and keeps no
+                       // capability; empty = nothing changes. The launchers, which start workers,
+                       // stay root
+  std::string secrets_key{};  // file of the key of the secrets; empty = the service manager's
+                              // credential trivet-secrets-key, else one in the data folder
+  bool watch = false;         // reload when files change
   int64_t drain_timeout_ms = 30'000;  // how long close() waits for calls in flight
   int max_workers = 1'000;            // of all functions together, at least 1
   uint64_t max_memory = 0;            // bytes for all workers, 64 MiB taken for each; 0 = any
@@ -91,6 +102,9 @@ struct FunctionView {
   int64_t timeout_ms = 0;
   bool available = false;  // its toolchain is installed
   std::vector<std::string> notes;
+  std::string sandbox;                // "trusted", "process", "sandbox" or "strict"
+  std::vector<std::string> weakened;  // what its manifest takes from the level sandbox, like
+                                      // "net api.example.com:443" or "memory none"
 };
 
 struct StatsView {

@@ -34,6 +34,8 @@ inline constexpr size_t kLogLineMax = 8 * kKiB;      // a longer line is cut, wi
 inline constexpr size_t kLogRateDefault = 1 * kMiB;  // bytes a second of one worker
 inline constexpr size_t kLogRateLeast = 1 * kKiB;
 inline constexpr size_t kLogRateMax = 1024 * kMiB;
+inline constexpr size_t kLogLineCost = 64;       // what a line counts for besides its bytes
+inline constexpr auto kLogDropNotice = 1s;       // between two lines that say how many were dropped
 inline constexpr int kLogBurst = 4;              // seconds' worth of them at once
 inline constexpr size_t kStderrTail = 4 * kKiB;  // kept of a worker's stderr for its obituary
 // Kept in memory by the host, whichever is reached first; the oldest are dropped and counted.

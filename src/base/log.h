@@ -23,6 +23,7 @@ struct LogLine {
   std::string message;  // at most limits::kLogLineMax bytes
   std::string fields;   // a JSON object, or empty
   int worker = 0;       // the worker's process id
+  int64_t dropped = 0;  // the line says that so many of that worker were left out
 };
 
 // Loop thread only. Must not block.

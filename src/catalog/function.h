@@ -73,6 +73,14 @@ struct BuildLimits {
 struct HttpRoute {
   std::vector<std::string> methods;  // upper case; empty = any
   std::string path;                  // "/resize/{id}"
+  bool is_public = false;            // `auth: none`: no access token is asked for
+};
+
+// A part of a variable's value: text as it is, or the name of a secret whose value stands there.
+struct ValuePart {
+  std::string text;
+  bool is_secret = false;
+  bool operator==(const ValuePart&) const = default;
 };
 
 struct FunctionSpec {
@@ -94,6 +102,9 @@ struct FunctionSpec {
   bool level_given = false;  // policy.level is the manifest's own; else it is the operator's
   Restart restart;
   std::map<std::string, std::string> env;
+  // Variables with ${NAME} that the host's environment has not: known when a worker starts.
+  std::map<std::string, std::vector<ValuePart>> secret_env;
+  std::vector<std::string> secrets;  // names; each is given to workers under its name
   std::optional<Build> build;
   BuildLimits build_limits;
   std::vector<HttpRoute> routes;

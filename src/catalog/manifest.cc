@@ -4,6 +4,7 @@
 #include <array>
 
 #include "catalog/confinement.h"
+#include "vault/sealed.h"
 #include "wire/text.h"
 
 namespace trivet::catalog {
@@ -14,8 +15,7 @@ struct Later {
 };
 // Fields that a later version gives their meaning. Refused, so that nobody believes they are
 // protected by them.
-constexpr std::array<Later, 3> kLaterTop{{{"secrets", "secrets are not supported yet"},
-                                          {"retry", "retry is not supported yet"},
+constexpr std::array<Later, 2> kLaterTop{{{"retry", "retry is not supported yet"},
                                           {"input", "input schemas are not supported yet"}}};
 constexpr std::array<Later, 2> kLaterTriggers{
     {{"cron", "cron triggers are not supported yet"},
@@ -117,7 +117,8 @@ void read_triggers(Reader& reader, FunctionSpec& spec) {
     refuse_later(r, kLaterTriggers);
     r.map("http", [&spec](Reader& http) {
       read_route(http, spec);
-      http.choice("auth", {"none"});
+      auto auth = http.choice("auth", {"none", "token"});
+      if (!http.failed()) spec.routes.back().is_public = auth && *auth == 0;
     });
   });
 }
@@ -130,16 +131,20 @@ bool leaves_folder(std::string_view path) {
   return path.starts_with('/');
 }
 
-Result<std::string> expand_variables(std::string_view text,
-                                     const std::map<std::string, std::string>& environment) {
-  std::string out;
+Result<std::vector<ValuePart>> expand_variables(
+    std::string_view text, const std::map<std::string, std::string>& environment) {
+  std::vector<ValuePart> out;
+  auto add = [&out](std::string_view piece) {
+    if (out.empty() || out.back().is_secret) out.emplace_back();
+    out.back().text += piece;
+  };
   for (size_t i = 0; i < text.size(); ++i) {
     if (text[i] != '$' || i + 1 >= text.size() || (text[i + 1] != '$' && text[i + 1] != '{')) {
-      out.push_back(text[i]);
+      add(text.substr(i, 1));
       continue;
     }
     if (text[++i] == '$') {
-      out.push_back('$');
+      add("$");
       continue;
     }
     size_t end = text.find('}', i);
@@ -147,12 +152,15 @@ Result<std::string> expand_variables(std::string_view text,
       return Error{ErrorCode::kInvalidManifest, "\"${\" without \"}\"",
                    "write $$ for a dollar sign"};
     std::string name{text.substr(i + 1, end - i - 1)};
+    i = end;
     auto found = environment.find(name);
-    if (found == environment.end())
+    if (found != environment.end())
+      add(found->second);
+    else if (vault::is_secret_name(name))
+      out.push_back({std::move(name), true});
+    else
       return Error{ErrorCode::kInvalidManifest, "the environment variable " + name + " is not set",
                    "set it before trivet is started"};
-    out += found->second;
-    i = end;
   }
   return out;
 }
@@ -190,7 +198,25 @@ void read_env(Reader& reader, const ManifestContext& context, FunctionSpec& spec
     if (!expanded)
       return reader.fail(*reader.node().find("env")->find(key),
                          "env." + key + ": " + expanded.error().message, expanded.error().hint);
-    spec.env[key] = std::move(*expanded);
+    bool is_known = std::none_of(expanded->begin(), expanded->end(),
+                                 [](const ValuePart& part) { return part.is_secret; });
+    if (is_known)
+      spec.env[key] = expanded->empty() ? "" : std::move(expanded->front().text);
+    else
+      spec.secret_env[key] = std::move(*expanded);
+  }
+}
+
+// After env, whose variables it must not repeat.
+void read_secrets(Reader& reader, FunctionSpec& spec) {
+  reader.texts("secrets", spec.secrets);
+  for (const auto& name : spec.secrets) {
+    const YamlNode& node = *reader.node().find("secrets");
+    if (!vault::is_secret_name(name))
+      return reader.fail(node, "\"" + name + "\" is not a name for a secret",
+                         "names are letters, digits and _, and begin with no digit");
+    if (spec.env.contains(name) || spec.secret_env.contains(name))
+      return reader.fail(node, name + " is in env as well as in secrets", "leave out one");
   }
 }
 
@@ -240,6 +266,7 @@ std::optional<Error> read_function(const YamlTree& tree, const YamlNode& map,
   read_sandbox(reader, context, spec);
   read_restart(reader, spec.restart);
   read_env(reader, context, spec);
+  read_secrets(reader, spec);
   read_build(reader, spec);
   read_triggers(reader, spec);
   refuse_later(reader, kLaterTop);

@@ -38,8 +38,9 @@ void read_build(Reader& reader, FunctionSpec& spec);
 // Is it absolute, or does it climb with ".."?
 bool leaves_folder(std::string_view path);
 
-// "${NAME}" and "$$" in `text`, from `environment`.
-Result<std::string> expand_variables(std::string_view text,
-                                     const std::map<std::string, std::string>& environment);
+// "${NAME}" and "$$" in `text`, from `environment`; names that it has not are those of secrets.
+// Neighbouring texts are one part, so that a value without secrets has at most one.
+Result<std::vector<ValuePart>> expand_variables(
+    std::string_view text, const std::map<std::string, std::string>& environment);
 
 }  // namespace trivet::catalog

@@ -258,7 +258,6 @@ TEST_F(ManifestTest, breaker_is_read_within_its_bounds) {
 
 TEST_F(ManifestTest, what_comes_later_is_refused_and_never_ignored) {
   const std::pair<std::string_view, std::string_view> table[] = {
-      {"secrets: [KEY]", "1:10: secrets are not supported yet"},
       {"retry: {attempts: 3}", "1:8: retry is not supported yet"},
       {"input: schema/in.json", "1:8: input schemas are not supported yet"},
       {"triggers: [{cron: {schedule: \"* * * * *\"}}]", "1:19: cron triggers are not supported"},
@@ -298,7 +297,7 @@ TEST_F(ManifestTest, routes_are_checked) {
        {"triggers: [{http: {route: \"GET /x y\"}}]",
         "1:27: the route's path must start with /, not \"/x y\""},
        {"triggers: [{http: {route: /x, auth: basic}}]",
-        "1:37: triggers.http.auth must be one of none, not \"basic\""}});
+        "1:37: triggers.http.auth must be one of none, token, not \"basic\""}});
   for (std::string_view taken : {"/v1/x", "/function/f", "/api/functions", "/healthz", "/readyz",
                                  "/metrics", "/openapi.json"})
     EXPECT_EQ(
@@ -312,10 +311,38 @@ TEST_F(ManifestTest, env_takes_values_from_the_environment) {
   EXPECT_EQ(spec.env["B"], "1");
   EXPECT_EQ(spec.env["C"], "");
   expect_refused(
-      {{"env:\n  A: 1\n  B: ${NOBODY}", "3:6: env.B: the environment variable NOBODY is not set"},
+      {{"env:\n  A: 1\n  B: ${NO BODY}", "3:6: env.B: the environment variable NO BODY is not set"},
        {"env: {B: \"${HOST\"}", "1:10: env.B: \"${\" without \"}\""},
        {"env: {\"A=B\": 1}", "1:6: \"A=B\" is not a name for an environment variable"},
        {"env: {\"\": 1}", "1:6: \"\" is not a name for an environment variable"}});
+}
+
+TEST_F(ManifestTest, a_variable_that_the_environment_has_not_is_a_secret) {
+  ASSERT_EQ(said("env: {A: \"pg://${USER_}:${PASS}@${HOST}/$$\", B: \"${HOST}\"}"), "");
+  std::vector<ValuePart> want{
+      {"pg://", false}, {"USER_", true}, {":", false}, {"PASS", true}, {"@example.com/$", false}};
+  EXPECT_EQ(spec.secret_env["A"], want);
+  EXPECT_EQ(spec.env.size(), 1u);
+}
+
+TEST_F(ManifestTest, secrets_are_names_of_variables) {
+  ASSERT_EQ(said("env: {A: 1}\nsecrets: [STRIPE_KEY, b2]"), "");
+  EXPECT_EQ(spec.secrets, (std::vector<std::string>{"STRIPE_KEY", "b2"}));
+  ASSERT_EQ(said("secrets: ONE"), "");
+  EXPECT_EQ(spec.secrets, std::vector<std::string>{"ONE"});
+  expect_refused({{"secrets: [A-B]", "1:10: \"A-B\" is not a name for a secret"},
+                  {"secrets: [\"\"]", "1:10: \"\" is not a name for a secret"},
+                  {"env: {A: 1}\nsecrets: [A]", "2:10: A is in env as well as in secrets"},
+                  {"env: {A: \"${B}\"}\nsecrets: [A]", "2:10: A is in env as well as in secrets"}});
+}
+
+TEST_F(ManifestTest, a_route_is_public_when_it_says_so) {
+  ASSERT_EQ(said("triggers: [{http: {route: /a, auth: none}}, {http: {route: /b, auth: token}}, "
+                 "{http: {route: /c}}]"),
+            "");
+  EXPECT_TRUE(spec.routes[0].is_public);
+  EXPECT_FALSE(spec.routes[1].is_public);
+  EXPECT_FALSE(spec.routes[2].is_public);
 }
 
 TEST_F(ManifestTest, build_needs_a_command_and_stays_in_the_folder) {
@@ -330,12 +357,19 @@ TEST_F(ManifestTest, build_needs_a_command_and_stays_in_the_folder) {
 
 TEST(ExpandVariables, dollar_signs_that_start_nothing_stay) {
   std::map<std::string, std::string> environment{{"A", "1"}, {"B", "${A}"}};
-  EXPECT_EQ(*expand_variables("", environment), "");
-  EXPECT_EQ(*expand_variables("$", environment), "$");
-  EXPECT_EQ(*expand_variables("$A", environment), "$A");
-  EXPECT_EQ(*expand_variables("$${A}", environment), "${A}");
-  EXPECT_EQ(*expand_variables("${A}${A}", environment), "11");
-  EXPECT_EQ(*expand_variables("${B}", environment), "${A}");  // once, never twice
+  auto text = [&](std::string_view from) {
+    auto parts = expand_variables(from, environment);
+    std::string out;
+    for (const auto& part : parts ? *parts : std::vector<ValuePart>{}) out += part.text;
+    return out;
+  };
+  EXPECT_EQ(text(""), "");
+  EXPECT_EQ(text("$"), "$");
+  EXPECT_EQ(text("$A"), "$A");
+  EXPECT_EQ(text("$${A}"), "${A}");
+  EXPECT_EQ(text("${A}${A}"), "11");
+  EXPECT_EQ(text("${B}"), "${A}");  // once, never twice
+  EXPECT_EQ(expand_variables("${A}x$$", environment)->size(), 1u);
   EXPECT_FALSE(expand_variables("${}", environment).ok());
   EXPECT_FALSE(expand_variables("${", environment).ok());
 }

@@ -27,7 +27,8 @@ struct Common {
   bool server_given = false;  // by flag or variable: then nothing else will do
   std::string token;
   std::string data;
-  std::string store;                // URL of the one that hosts share
+  std::string secrets_key;  // file of the key of the secrets
+  std::string store;        // URL of the one that hosts share
   std::string sandbox = "sandbox";  // the least level of functions
   std::vector<std::string> runtimes;
   std::string output = "table";
@@ -58,6 +59,7 @@ void add_debug(CLI::App& app, Common& common, Action& action);
 void add_port(CLI::App& app, Common& common, Action& action);
 void add_shell(CLI::App& app, Common& common, Action& action);
 void add_cache(CLI::App& app, Common& common, Action& action);
+void add_vault(CLI::App& app, Common& common, Action& action);
 
 // Fills `common` from the settings files (settings.cc says which). kInvalidInput with the file's
 // name.

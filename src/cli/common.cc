@@ -141,6 +141,7 @@ HostConfig host_config(const Common& common, std::string root) {
   config.max_builds = common.max_builds;
   config.runtime_dirs = common.runtimes;
   config.access_token = common.token;
+  config.secrets_key = common.secrets_key;
   return config;
 }
 

@@ -31,6 +31,11 @@ void add_common(CLI::App& app, Common& common) {
                  "serve and build the "
                  "state folder (XDG_STATE_HOME)")
       ->envname("TRIVET_DATA");
+  app.add_option(
+         "--secrets-key", common.secrets_key,
+         "file of the key of the secrets; default: the credential trivet-secrets-key of the "
+         "service manager, else one in the data folder")
+      ->envname("TRIVET_SECRETS_KEY");
   app.add_option("--store", common.store,
                  "where hosts leave artifacts for each other: s3://BUCKET/PREFIX or file:///FOLDER")
       ->envname("TRIVET_STORE");
@@ -151,7 +156,8 @@ int main(int argc, char** argv) {
   for (auto add : {trivet::cli::add_run, trivet::cli::add_serve, trivet::cli::add_invoke,
                    trivet::cli::add_make, trivet::cli::add_show, trivet::cli::add_logs,
                    trivet::cli::add_runtimes, trivet::cli::add_bench, trivet::cli::add_debug,
-                   trivet::cli::add_port, trivet::cli::add_shell, trivet::cli::add_cache})
+                   trivet::cli::add_port, trivet::cli::add_shell, trivet::cli::add_cache,
+                   trivet::cli::add_vault})
     add(app, common, action);
   app.footer("`trivet help VERB` explains a verb.");
   try {

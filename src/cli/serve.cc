@@ -1,4 +1,5 @@
 // trivet serve and trivet dev: a host with listeners, until a signal ends it.
+#include <pwd.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <unistd.h>
@@ -20,7 +21,15 @@ struct Options {
   std::vector<std::string> listen;
   bool dev = false, watch = false;
   int64_t drain_ms = 30'000;
+  bool require_token = false, insecure_no_auth = false;
+  std::string socket_group, user;
 };
+
+// Root serves as `trivet` where there is such a user.
+std::string default_user() {
+  constexpr const char* kUser = "trivet";
+  return geteuid() == 0 && getpwnam(kUser) ? kUser : "";
+}
 
 // systemd's notify protocol: a datagram to $NOTIFY_SOCKET.
 void notify(const std::string& state) {
@@ -62,16 +71,21 @@ std::string default_root() {
              : ".";
 }
 
-void announce(Host& host, bool quiet) {
+// `told`: the log is printed, and has said what is weakened.
+void announce(Host& host, const std::string& level, bool told, bool quiet) {
   for (const auto& problem : host.list_problems()) std::cerr << "trivet: " << problem << "\n";
   auto functions = host.list_functions();
   for (const auto& function : functions) {
     for (const auto& note : function.notes)
       std::cerr << "trivet: " << function.name << ": " << note << "\n";
+    for (const auto& what : function.weakened)
+      if (!told) std::cerr << "trivet: " << function.name << ": sandbox weakened: " << what << "\n";
     if (!function.available)
       std::cerr << "trivet: " << function.name << " needs runtime " << function.runtime
                 << ", whose toolchain is missing; see `trivet doctor`\n";
   }
+  if (!told && (level == "trusted" || level == "process"))
+    std::cerr << "trivet: functions that name no sandbox level run at level " << level << "\n";
   if (quiet) return;
   std::cerr << "trivet serves " << functions.size()
             << (functions.size() == 1 ? " function" : " functions") << " at";
@@ -120,6 +134,10 @@ int serve(const Common& common, const Options& options) {
   config.watch = options.dev || options.watch;
   if (config.data_dir.empty() && !options.dev) config.data_dir = state_dir(config.root);
   config.drain_timeout_ms = options.drain_ms;
+  config.require_token = options.require_token;
+  config.insecure_no_auth = options.insecure_no_auth;
+  config.socket_group = options.socket_group;
+  config.user = !options.user.empty() || options.dev ? options.user : default_user();
   config.on_failure = [](std::string_view) { kill(getpid(), SIGUSR1); };
   config.max_workers = common.max_workers;
   config.max_memory = common.max_memory;
@@ -128,10 +146,11 @@ int serve(const Common& common, const Options& options) {
   bool colour = is_terminal(2) && !std::getenv("NO_COLOR");
   if (options.dev || common.verbose)
     config.on_log = [colour](std::string_view line) { print_log(line, colour); };
+  bool prints_log = config.on_log != nullptr;
   auto host = open_host(std::move(config));
   if (!host) return fail(host.error());
   if (Status started = (*host)->start(); !started) return fail(started.error());
-  announce(**host, common.quiet);
+  announce(**host, common.sandbox, prints_log, common.quiet);
   notify("READY=1");
   return until_signal(**host, signals);
 }
@@ -181,6 +200,16 @@ void add_serve(CLI::App& app, Common& common, Action& action) {
     verb->add_option("--drain-ms", options->drain_ms,
                      "how long to wait for calls in flight at the end")
         ->capture_default_str();
+    verb->add_flag("--require-token", options->require_token,
+                   "ask for an access token on loopback addresses, too");
+    verb->add_flag("--insecure-no-auth", options->insecure_no_auth,
+                   "let everybody in who reaches an address that is not loopback");
+    verb->add_option(
+        "--user", options->user,
+        "whom root becomes once its sockets are open; default for serve: trivet, where "
+        "there is such a user; root: stay root");
+    verb->add_option("--socket-group", options->socket_group,
+                     "its members may connect to Unix sockets, to call and to read");
     verb->callback([&common, &action, options] {
       action = [&common, options] { return serve(common, *options); };
     });

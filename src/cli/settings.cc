@@ -61,6 +61,8 @@ Status take(Common& common, const std::string& key, const std::vector<std::strin
     common.data = value;
   } else if (key == "store") {
     common.store = value;
+  } else if (key == "secrets_key") {
+    common.secrets_key = value;
   } else if (key == "token") {
     common.token = value;
   } else if (key == "sandbox") {
@@ -82,7 +84,7 @@ Status take(Common& common, const std::string& key, const std::vector<std::strin
   } else if (key != "output") {
     return Error{
         ErrorCode::kInvalidInput, "unknown setting \"" + key + "\"",
-        "there are server, listen, data, store, output, token, runtimes, sandbox, max_workers, "
+        "there are server, listen, data, store, output, token, secrets_key, runtimes, sandbox, max_workers, "
         "shards, max_memory, max_builds and spare_memory"};
   } else if (value != "table" && value != "json") {
     return Error{ErrorCode::kInvalidInput, "output is \"" + value + "\"", "table or json"};

@@ -58,8 +58,6 @@ constexpr Promised kPromised[] = {
     {"versions", "versions of a function"},
     {"promote", "make a version of a function the one that serves"},
     {"rollback", "go back to the version before"},
-    {"secret", "secrets: set, ls, rm"},
-    {"token", "access tokens: new, ls, rm"},
     {"executor", "the open-runtimes executor API"},
 };
 

@@ -98,14 +98,28 @@ int ps(const Common& common) {
   return 0;
 }
 
+void add_sandbox(Table& table, const json::object& sandbox) {
+  table.add({"sandbox", cell(sandbox, "level")});
+  if (const auto* weakened = sandbox.if_contains("weakened"); weakened && weakened->is_array())
+    for (const auto& item : weakened->as_array())
+      if (item.is_object())
+        table.add({"weakened",
+                   cell(item.as_object(), "what") + ", by the " + cell(item.as_object(), "by")});
+  table.add({"sandbox limits", cell(sandbox, "limits")});
+}
+
 int describe(const Common& common, const std::string& name) {
   if (Status possible = check_function_name(name); !possible) return fail(possible.error());
   auto value = fetch(common, "/v1/functions/" + url_escape(name), ".");
   if (!value) return fail(value.error());
   if (common.as_json()) return print_json(*value);
   Table table({"FIELD", "VALUE"});
-  for (const auto& member : value->as_object())
-    table.add({std::string{member.key()}, cell(value->as_object(), member.key())});
+  for (const auto& member : value->as_object()) {
+    if (member.key() == "sandbox" && member.value().is_object())
+      add_sandbox(table, member.value().as_object());
+    else
+      table.add({std::string{member.key()}, cell(value->as_object(), member.key())});
+  }
   table.print();
   return 0;
 }
@@ -159,6 +173,7 @@ int config(const Common& common, const std::vector<std::string>& listen, bool or
       {"--max-builds", "TRIVET_MAX_BUILDS", std::to_string(common.max_builds)},
       {"--spare-memory", "TRIVET_SPARE_MEMORY", std::to_string(common.spare_memory)},
       {"--runtimes", "TRIVET_RUNTIMES", listed(common.runtimes)},
+      {"--secrets-key", "TRIVET_SECRETS_KEY", common.secrets_key},
       {"--token", "TRIVET_TOKEN", common.token.empty() ? "" : "(set)"}};
   json::object out;
   Table table(origin ? std::vector<std::string>{"SETTING", "VALUE", "ORIGIN"}

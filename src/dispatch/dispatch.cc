@@ -62,6 +62,7 @@ Error about(Error error, const std::string& function) {
 Dispatcher::Dispatcher(Surroundings around)
     : around_(around),
       snapshot_(std::make_shared<catalog::Snapshot>()),
+      secrets_(std::make_shared<vault::Values>()),
       nurseries_({around.loop, around.clock, around.logs, around.launcher}),
       quiet_(around.loop),
       switched_(around.loop),
@@ -111,6 +112,7 @@ loop::Task<Result<worker::Reply>> Dispatcher::invoke(worker::Call call) {
   auto lease = co_await served->pool()->lease(lease_deadline(around_.loop.now(), call, limits));
   if (!lease) {
     Error why = without_worker(std::move(lease).error(), call, around_.loop.now());
+    served->clean(why);
     Result<worker::Reply> outcome{about(std::move(why), call.function)};
     settle(stats, outcome, {around_.loop.now() - arrived, {}, {}});
     log_failure(call, outcome.error());
@@ -133,6 +135,7 @@ loop::Task<Result<worker::Reply>> Dispatcher::invoke(worker::Call call) {
     lease->succeeded();
   else
     lease->failed(outcome.error());
+  if (!outcome) served->clean(outcome.error());
   settle(stats, outcome, timing);
   if (!outcome) {
     log_failure(call, outcome.error());
@@ -232,7 +235,8 @@ ServedPtr Dispatcher::make_served(catalog::FunctionPtr spec, catalog::RuntimePtr
                               nurseries_.of(*spec, *runtime),
                               around_.budget,
                               part(spec->name).value_or(Part{}),
-                              around_.factories};
+                              around_.factories,
+                              secrets_};
   return std::make_shared<Served>(std::move(around), std::move(spec), std::move(runtime));
 }
 
@@ -290,7 +294,13 @@ loop::Task<Status> Dispatcher::prepare(std::string function) {
   if (!part(function)) co_return co_await around_.neighbours->prepare(std::move(function));
   auto served = resolve(function);
   if (!served) co_return std::move(served).error();
-  co_return co_await (*served)->prepare();
+  co_return co_await (*served)->build_only();
+}
+
+std::optional<Error> Dispatcher::lacks_secrets(const catalog::FunctionSpec& spec) const {
+  if (!wants_secrets(spec)) return std::nullopt;
+  auto found = secrets_of(spec, *secrets_);
+  return found ? std::nullopt : std::optional<Error>{std::move(found).error()};
 }
 
 template <class F>

@@ -36,8 +36,9 @@ class Dispatcher final : public worker::HostServices {
     Tokens& tokens;
     launcher::Launcher& launcher;
     pool::Budget& budget;
-    pool::Factories* factories = nullptr;  // nullptr: real workers
-    Neighbours* neighbours = nullptr;      // nullptr: there is one shard
+    pool::Factories* factories = nullptr;     // nullptr: real workers
+    Neighbours* neighbours = nullptr;         // nullptr: there is one shard
+    const vault::Secrets* secrets = nullptr;  // nullptr: there are none
   };
   explicit Dispatcher(Surroundings around);
   ~Dispatcher();
@@ -51,13 +52,15 @@ class Dispatcher final : public worker::HostServices {
   // memory that the spares of one runtime may take.
   void keep_warm(int64_t spare_bytes);
 
-  // What exists from now on. A function that is in use and changed is switched over: the old
-  // version answers until the new one has a worker, or is known not to work. One that is gone stops
-  // at once; eager ones are warmed.
+  // What exists from now on, secrets included. A function that is in use and changed is switched
+  // over: the old version answers until the new one has a worker, or is known not to work. One that
+  // is gone stops at once; eager ones are warmed.
   void adopt(catalog::SnapshotPtr snapshot);
   // Waits until no function is being switched over. false: the deadline passed first.
   loop::Task<bool> switched(Instant deadline);
   const catalog::SnapshotPtr& snapshot() const { return snapshot_; }
+  // A function whose secrets are not there; nothing: it has all that it asks for.
+  std::optional<Error> lacks_secrets(const catalog::FunctionSpec& spec) const;
 
   // Where one-shot functions find this host.
   void set_public_url(std::string url) { public_url_ = std::move(url); }
@@ -120,6 +123,7 @@ class Dispatcher final : public worker::HostServices {
 
   Surroundings around_;
   catalog::SnapshotPtr snapshot_;
+  vault::ValuesPtr secrets_;
   std::map<std::string, ServedPtr, std::less<>> serving_;
   std::map<std::string, ServedPtr, std::less<>>
       coming_;  // will take the place of those in serving_

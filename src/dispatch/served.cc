@@ -59,8 +59,33 @@ worker::LaunchPlan plan_launch(const catalog::FunctionSpec& spec,
   plan.concurrency = spec.scale.concurrency;
   plan.sees_request = spec.interface != "json" && spec.interface != "module";
   plan.payload_bytes = spec.limits.payload_bytes;
+  plan.log_bytes_per_second = spec.limits.log_bytes_per_second;
   plan.start_timeout = spec.limits.start_timeout;
   confine(plan, spec, runtime);
+  return plan;
+}
+
+Served::Served(Surroundings around, catalog::FunctionPtr spec, catalog::RuntimePtr runtime)
+    : around_(std::move(around)), spec_(std::move(spec)), runtime_(std::move(runtime)) {
+  if (!wants_secrets(*spec_)) return;
+  secrets_ = secrets_of(*spec_, around_.secrets ? *around_.secrets : vault::Values{});
+  if (!secrets_) return;
+  redactor_.emplace(secrets_->values);
+  clean_logs_.emplace(around_.logs, *redactor_);
+}
+
+bool Served::has_secrets_of(const vault::Values& known) const {
+  if (!wants_secrets(*spec_)) return true;
+  auto now = secrets_of(*spec_, known);
+  if (now && secrets_) return *now == *secrets_;
+  return !now && !secrets_ && now.error().message == secrets_.error().message;
+}
+
+LogSink& Served::logs() { return clean_logs_ ? static_cast<LogSink&>(*clean_logs_) : around_.logs; }
+
+worker::LaunchPlan Served::plan_worker(const builder::Artifact& artifact) const {
+  worker::LaunchPlan plan = plan_launch(*spec_, *runtime_, artifact);
+  for (const auto& [key, value] : secrets_->env) plan.function_env[key] = value;
   return plan;
 }
 
@@ -81,9 +106,17 @@ loop::Task<Result<builder::Artifact>> Served::build() {
   co_return co_await around_.artifacts.build(spec_, runtime_);
 }
 
+loop::Task<Status> Served::build_only() {
+  if (Status present = check_toolchain(); !present) co_return present;
+  auto artifact = co_await build();
+  if (!artifact) co_return std::move(artifact).error();
+  co_return Status{};
+}
+
 loop::Task<Status> Served::prepare() {
   if (prepared()) co_return Status{};
   if (Status present = check_toolchain(); !present) co_return present;
+  if (!secrets_) co_return secrets_.error();
   if (failure_ && around_.loop.now() < failure_until_) co_return *failure_;
   auto artifact = co_await build();
   if (!artifact) {
@@ -101,10 +134,11 @@ loop::Task<Status> Served::prepare() {
   if (around_.factories) {
     factory = around_.factories->make(*spec_);
   } else {
+    worker::LaunchPlan how = plan_worker(*artifact);
+    bool runs_warm = runtime_->runs_warm(how.function_env);
     auto starter = std::make_unique<Starter>(
-        worker::Process::Surroundings{around_.loop, around_.clock, around_.logs, around_.launcher},
-        plan_launch(*spec_, *runtime_, *artifact), &around_.services, around_.nursery,
-        runtime_->runs_warm(spec_->env));
+        worker::Process::Surroundings{around_.loop, around_.clock, logs(), around_.launcher},
+        std::move(how), &around_.services, around_.nursery, runs_warm);
     starter_ = starter.get();
     factory = std::move(starter);
   }

@@ -7,9 +7,11 @@
 #include "builder/builder.h"
 #include "catalog/snapshot.h"
 #include "dispatch/homes.h"
+#include "dispatch/secrets.h"
 #include "dispatch/starter.h"
 #include "loop/loop.h"
 #include "pool/pool.h"
+#include "vault/redactor.h"
 #include "worker/launch.h"
 
 namespace trivet::dispatch {
@@ -27,9 +29,9 @@ class Served {
     pool::Budget& budget;
     Part part;                             // of its workers and calls
     pool::Factories* factories = nullptr;  // nullptr: real workers
+    vault::ValuesPtr secrets{};            // nullptr: there are none
   };
-  Served(Surroundings around, catalog::FunctionPtr spec, catalog::RuntimePtr runtime)
-      : around_(std::move(around)), spec_(std::move(spec)), runtime_(std::move(runtime)) {}
+  Served(Surroundings around, catalog::FunctionPtr spec, catalog::RuntimePtr runtime);
 
   const catalog::FunctionSpec& spec() const { return *spec_; }
   const catalog::FunctionPtr& spec_ptr() const { return spec_; }
@@ -37,23 +39,36 @@ class Served {
 
   // Builds what has to be built and makes the pool. Ready after the first success; a failure is
   // remembered for a moment, so that a broken build is not repeated by every call.
-  // kRuntimeNotAvailable, kBuildFailed, kIo.
+  // kRuntimeNotAvailable, kBuildFailed, kIo; kInvalidManifest for a secret that is not set.
   loop::Task<Status> prepare();
+  // Only what has to be built; secrets are no part of it.
+  loop::Task<Status> build_only();
   bool prepared() const { return pool_ != nullptr; }
   pool::Pool* pool() { return pool_.get(); }
   const pool::Pool* pool() const { return pool_.get(); }
   const Starter* starter() const { return starter_; }  // null before it is prepared
+  // Are its secrets those, as its workers have them?
+  bool has_secrets_of(const vault::Values& known) const;
+  // Takes the values of its secrets out of what somebody is going to read.
+  void clean(Error& error) const {
+    if (redactor_) redactor_->clean(error);
+  }
   // Another version has taken its place, or none: it gets no new calls.
   bool retired = false;
   bool listed = false;  // among those that the dispatcher waits for to be drained
 
  private:
   Status check_toolchain() const;
+  LogSink& logs();
+  worker::LaunchPlan plan_worker(const builder::Artifact& artifact) const;
   loop::Task<Result<builder::Artifact>> build();
 
   Surroundings around_;
   catalog::FunctionPtr spec_;
   catalog::RuntimePtr runtime_;
+  Result<FunctionSecrets> secrets_{FunctionSecrets{}};
+  std::optional<vault::Redactor> redactor_;  // nothing: it has no secrets worth hiding
+  std::optional<vault::CleanSink> clean_logs_;
   std::unique_ptr<pool::Pool> pool_;
   Starter* starter_ = nullptr;  // the pool's
   std::optional<Error> failure_;

@@ -18,6 +18,7 @@ bool in_use(const Served& served) {
 
 void Dispatcher::adopt(catalog::SnapshotPtr snapshot) {
   snapshot_ = std::move(snapshot);
+  if (around_.secrets) secrets_ = around_.secrets->current();
   nurseries_.adopt(*snapshot_, lives_here());
   std::vector<std::string> replaced;
   for (auto it = serving_.begin(); it != serving_.end();) {
@@ -44,6 +45,7 @@ bool Dispatcher::replace(const std::string& name, const ServedPtr& old) {
   auto runtime = spec ? snapshot_->runtime_of(*spec) : nullptr;
   auto is_current = [&](const Served& served) {
     if (!spec || runtime.get() != &served.runtime()) return false;
+    if (!served.has_secrets_of(*secrets_)) return false;
     const auto& its = served.spec();  // a change that was taken back is none
     return spec->version == its.version && spec->manifest == its.manifest;
   };
@@ -78,7 +80,9 @@ loop::Task<> Dispatcher::switch_over(std::string name, ServedPtr next) {
   if (!ready) {
     worker::Call nobodys;
     nobodys.function = name;
-    log_failure(nobodys, ready.error());
+    Error why = ready.error();
+    next->clean(why);
+    log_failure(nobodys, why);
   }
   ServedPtr old = std::exchange(serving_[name], next);
   if (old) retire(std::move(old), EndReason::kReplaced);

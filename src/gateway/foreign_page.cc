@@ -47,6 +47,14 @@ bool is_same_origin(std::string_view origin, const Authority& host) {
   return from.host == host.host && from.port == host.port;
 }
 
+// What a page loads without asking: images, scripts, frames. Browsers say so themselves. A link
+// that somebody follows is none of these.
+bool is_embedded(const net::MessageHead& request) {
+  std::string_view site = request.header("sec-fetch-site").value_or("none");
+  if (site == "none" || site == "same-origin") return false;
+  return request.header("sec-fetch-dest").value_or("") != "document";
+}
+
 }  // namespace
 
 std::optional<Error> refuse_foreign_page(const net::MessageHead& request) {
@@ -60,12 +68,14 @@ std::optional<Error> refuse_foreign_page(const net::MessageHead& request) {
                      "because any web page could let its own name point here",
                  "call it by its IP address, or set an access token (TRIVET_TOKEN)"};
   for (std::string_view method : {"GET", "HEAD", "OPTIONS"})
-    if (request.method == method) return std::nullopt;
+    if (request.method == method && (method == "OPTIONS" || !is_embedded(request)))
+      return std::nullopt;
   auto origin = request.header("origin");
-  if (!origin || is_same_origin(*origin, host)) return std::nullopt;
+  if (!is_embedded(request) && (!origin || is_same_origin(*origin, host))) return std::nullopt;
   return Error{ErrorCode::kForbidden,
-               "a web page of " + std::string{*origin} + " sent this request to " +
-                   std::string{*name} + ": without an access token pages of others are refused",
+               "a web page of " + std::string{origin.value_or("somebody else's")} +
+                   " sent this request to " + std::string{*name} +
+                   ": without an access token pages of others are refused",
                "set an access token (TRIVET_TOKEN) and send it with the request"};
 }
 

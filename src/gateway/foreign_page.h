@@ -11,7 +11,8 @@
 namespace trivet::gateway {
 
 // kForbidden for a Host that is neither an IP address nor localhost, and for a request other than
-// GET, HEAD and OPTIONS whose Origin is not where it was sent to. (Addresses to listen on are IP
+// GET, HEAD and OPTIONS whose Origin is not where it was sent to, and for what a page elsewhere
+// loads as a part of itself (Sec-Fetch-Site, Sec-Fetch-Dest). (Addresses to listen on are IP
 // addresses or localhost, too.)
 std::optional<Error> refuse_foreign_page(const net::MessageHead& request);
 

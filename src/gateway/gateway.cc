@@ -1,41 +1,14 @@
 #include "gateway/gateway.h"
 
-#include <algorithm>
-
 #include "base/ids.h"
-#include "gateway/foreign_page.h"
 #include "gateway/problem.h"
 
 namespace trivet::gateway {
 namespace {
 
-constexpr std::string_view kFunction = "/function/";
-constexpr std::string_view kAlyx = "/api/functions";
-
-bool is_admin(std::string_view path) {
-  return path.starts_with("/v1/") || path == "/healthz" || path == "/readyz" ||
-         path == "/metrics" || path == "/openapi.json";
-}
-
-bool is_alyx(std::string_view path) {
-  return path.starts_with(kAlyx) && (path.size() == kAlyx.size() || path[kAlyx.size()] == '/');
-}
-
-// "hello" of /function/hello/more.
-std::string_view named_function(std::string_view path) {
-  path.remove_prefix(kFunction.size());
-  return path.substr(0, path.find('/'));
-}
-
 // What every shard can answer for the host.
 bool is_for_anybody(std::string_view path) {
   return path == "/v1/echo" || path == "/healthz" || path == "/readyz" || path == "/openapi.json";
-}
-
-bool is_bearer(std::string_view scheme) {  // schemes have no case
-  constexpr std::string_view kBearer = "bearer ";
-  return std::equal(scheme.begin(), scheme.end(), kBearer.begin(), kBearer.end(),
-                    [](char a, char b) { return (a >= 'A' && a <= 'Z' ? a + 32 : a) == b; });
 }
 
 }  // namespace
@@ -55,38 +28,55 @@ loop::Task<> Gateway::handle(net::Exchange& exchange) {
 net::HttpServer* Gateway::server_for(const net::Request& request) {
   if (!config_.home) return nullptr;
   std::string_view path = request.path;
-  if (path.starts_with(kFunction)) return config_.home(named_function(path));
+  Way way = way_of(path);
+  if (way == Way::kFunction) return config_.home(named_function(path));
   if (is_for_anybody(path)) return nullptr;
-  if (is_admin(path) || is_alyx(path)) return config_.home({});
+  if (way == Way::kAdmin || way == Way::kAlyx) return config_.home({});
   Routes::Match match;
   if (routes_) match = routes_->find(request.method, path);
   return match.verdict == Routes::Verdict::kFound ? config_.home(match.function) : nullptr;
 }
 
-// Why this request is not served, whatever it is about.
-std::optional<Error> Gateway::refusal(net::Exchange& exchange) const {
+// Why this request is not served, whatever it is about. Who was refused, and who may change
+// things, is written down.
+std::optional<Error> Gateway::refusal(net::Exchange& exchange) {
   const net::Request& request = exchange.request();
-  if (config_.access_token.empty())
-    return exchange.peer() == "unix" ? std::nullopt : refuse_foreign_page(request);
-  bool is_probe = request.path == "/healthz" || request.path == "/readyz";
-  if (is_probe || allowed(request)) return std::nullopt;
-  return Error{ErrorCode::kUnauthorized, "this server asks for a token",
-               "send Authorization: Bearer TOKEN"};
+  Demand demand = demand_of(request.method, request.path, routes_.get());
+  if (demand.need == Need::kNothing && exchange.door() != net::Door::kLoopback) return std::nullopt;
+  auto caller = access_.identify(exchange);
+  bool is_foreign = !caller && caller.error().code == ErrorCode::kForbidden;
+  if (demand.need == Need::kNothing && !is_foreign) return std::nullopt;
+  std::optional<Error> refused;
+  if (!caller)
+    refused = caller.error();
+  else
+    refused = Access::refusal(*caller, demand);
+  if (!refused && demand.need != Need::kAdmin) return std::nullopt;
+  std::string who = caller ? caller->who : "";
+  if (who.empty() && exchange.door() == net::Door::kUnix)
+    who = "uid " + std::to_string(exchange.peer_uid());
+  else if (who.empty())
+    who = exchange.peer();
+  audit_.tell({who, request.method, request.path, exchange.own("x-call-id"),
+               refused ? traits(refused->code).http_status : 0});
+  return refused;
 }
 
 loop::Task<> Gateway::route(net::Exchange& exchange) {
   const net::Request& request = exchange.request();
   std::string_view path = request.path;
-  if (path.starts_with(kFunction)) {
+  Way way = way_of(path);
+  if (way == Way::kFunction) {
     std::string function{named_function(path)};
-    std::string inner{path.substr(kFunction.size() + function.size())};
+    std::string inner{path.substr(std::string_view{"/function/"}.size() + function.size())};
     if (inner.empty()) inner = "/";
-    co_await handle_native(*this, exchange, std::move(function), std::move(inner));
-  } else if (is_alyx(path)) {
-    co_await handle_alyx(*this, exchange, std::string{path.substr(kAlyx.size())});
-  } else if (path == "/v1/echo" && request.method == "POST") {
+    co_await handle_native(*this, exchange, std::move(function), std::move(inner),
+                           Audience::kCallers);
+  } else if (way == Way::kAlyx) {
+    co_await handle_alyx(*this, exchange, std::string{alyx_path(path)});
+  } else if (way == Way::kEcho && request.method == "POST") {
     co_await handle_echo(*this, exchange);
-  } else if (is_admin(path)) {
+  } else if (way == Way::kAdmin || way == Way::kEcho) {
     co_await handle_admin(*this, exchange, std::string{path});
   } else {
     bool answered = co_await try_routes(exchange);
@@ -101,20 +91,14 @@ loop::Task<> Gateway::route(net::Exchange& exchange) {
   }
 }
 
-bool Gateway::allowed(const net::Request& request) const {
-  auto header = request.header("authorization");
-  constexpr size_t kScheme = std::string_view{"Bearer "}.size();
-  return header && is_bearer(header->substr(0, kScheme)) &&
-         equal_in_constant_time(config_.access_token, header->substr(kScheme));
-}
-
 loop::Task<bool> Gateway::try_routes(net::Exchange& exchange) {
   const net::Request& request = exchange.request();
   Routes::Match match;
   if (routes_) match = routes_->find(request.method, request.path);
   if (match.verdict == Routes::Verdict::kNone) co_return false;
   if (match.verdict == Routes::Verdict::kFound) {
-    co_await handle_native(*this, exchange, match.function, std::string{request.path});
+    Audience audience = match.is_public ? Audience::kAnybody : Audience::kCallers;
+    co_await handle_native(*this, exchange, match.function, std::string{request.path}, audience);
     co_return true;
   }
   Error error = wrong_method(request, match.allow);

@@ -14,15 +14,27 @@
 #include <functional>
 #include <memory>
 
-#include "dispatch/tokens.h"
-#include "gateway/routes.h"
+#include "gateway/access.h"
+#include "gateway/audit.h"
 #include "gateway/views.h"
+#include "loop/blocking.h"
 #include "net/http_server.h"
+#include "vault/secrets.h"
 
 namespace trivet::gateway {
 
+// What the administration may change; null where there is none.
+struct VaultParts {
+  vault::Secrets* secrets = nullptr;
+  vault::AccessTokens* tokens = nullptr;
+  loop::BlockingPool* blocking = nullptr;         // their files are written there
+  std::function<loop::Task<>()> adopt_secrets{};  // workers are replaced by ones that have them
+};
+
 struct GatewayConfig {
-  std::string access_token;         // empty: nobody is asked for one
+  AccessConfig access;
+  VaultParts vault;
+  LogSink* log = nullptr;           // for who was refused, and who changed what
   std::filesystem::path spool_dir;  // large bodies wait here until they are whole
   // Looks at the functions again; the names that changed.
   std::function<loop::Task<Result<std::vector<std::string>>>()> reload;
@@ -34,8 +46,12 @@ struct GatewayConfig {
 
 class Gateway final : public net::HttpHandler {
  public:
-  Gateway(loop::Loop& loop, ViewSources sources, dispatch::Tokens& tokens, GatewayConfig config)
-      : loop_(loop), sources_(sources), tokens_(tokens), config_(std::move(config)) {}
+  Gateway(loop::Loop& loop, ViewSources sources, GatewayConfig config)
+      : loop_(loop),
+        sources_(sources),
+        config_(std::move(config)),
+        access_(config_.access, sources_.clock),
+        audit_(sources_.clock, config_.log) {}
 
   loop::Task<> handle(net::Exchange& exchange) override;
   net::HttpServer* server_for(const net::Request& request) override;
@@ -46,24 +62,26 @@ class Gateway final : public net::HttpHandler {
   const ViewSources& sources() const { return sources_; }
   dispatch::Dispatcher& dispatcher() { return sources_.dispatcher; }
   const GatewayConfig& config() const { return config_; }
+  const Access& access() const { return access_; }
 
  private:
-  std::optional<Error> refusal(net::Exchange& exchange) const;
+  std::optional<Error> refusal(net::Exchange& exchange);
   loop::Task<> route(net::Exchange& exchange);
-  bool allowed(const net::Request& request) const;
   // False: no function asked for it.
   loop::Task<bool> try_routes(net::Exchange& exchange);
 
   loop::Loop& loop_;
   ViewSources sources_;
-  dispatch::Tokens& tokens_;
   GatewayConfig config_;
+  Access access_;
+  Audit audit_;
   std::unique_ptr<Routes> routes_;
 };
 
 // The ways in. `path` is what follows their prefix.
+enum class Audience { kCallers, kAnybody };  // kAnybody: no header was meant for us
 loop::Task<> handle_native(Gateway& gateway, net::Exchange& exchange, std::string function,
-                           std::string path);
+                           std::string path, Audience audience);
 // POST /v1/echo: the body comes back as a call's reply would, without a call. For load tests of
 // what stands between a client and its function.
 loop::Task<> handle_echo(Gateway& gateway, net::Exchange& exchange);

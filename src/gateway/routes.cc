@@ -8,7 +8,7 @@ namespace trivet::gateway {
 Routes::Routes(const catalog::Snapshot& snapshot) {
   for (const auto& [name, spec] : snapshot.functions)
     for (const auto& route : spec->routes) {
-      Row row{route.methods, catalog::route_segments(route.path), name, 0};
+      Row row{route.methods, catalog::route_segments(route.path), name, route.is_public, 0};
       for (const auto& segment : row.segments)
         row.literals += catalog::is_route_word(segment) ? 0 : 1;
       rows_.push_back(std::move(row));
@@ -32,7 +32,7 @@ Routes::Match Routes::find(std::string_view method, std::string_view path) const
                    std::any_of(row.methods.begin(), row.methods.end(), [&](const auto& m) {
                      return m == method || (m == "GET" && method == "HEAD");
                    });
-    if (allowed) return {Verdict::kFound, row.function, {}};
+    if (allowed) return {Verdict::kFound, row.function, row.is_public, {}};
     match.verdict = Verdict::kWrongMethod;
     for (const auto& m : row.methods) match.allow += (match.allow.empty() ? "" : ", ") + m;
   }

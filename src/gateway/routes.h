@@ -18,8 +18,9 @@ class Routes {
   enum class Verdict { kNone, kFound, kWrongMethod };
   struct Match {
     Verdict verdict = Verdict::kNone;
-    std::string function;  // when kFound
-    std::string allow;     // when kWrongMethod: "GET, POST"
+    std::string function;    // when kFound
+    bool is_public = false;  // when kFound: nobody is asked for a token
+    std::string allow;       // when kWrongMethod: "GET, POST"
   };
   // The most literal route wins: "/a/b" before "/a/{x}". HEAD is served by a GET route.
   Match find(std::string_view method, std::string_view path) const;
@@ -29,6 +30,7 @@ class Routes {
   struct Row {
     std::vector<std::string> methods, segments;
     std::string function;
+    bool is_public = false;
     size_t literals = 0;
   };
   std::vector<Row> rows_;  // most literal first

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <boost/json.hpp>
 
+#include "catalog/confinement.h"
 #include "catalog/discovery.h"
 #include "catalog/route_shape.h"
 #include "os/spawn.h"
@@ -72,6 +73,17 @@ json::object function_row(const catalog::FunctionSpec& spec, const catalog::Snap
   return row;
 }
 
+std::vector<catalog::Problem> secret_problems(const dispatch::Dispatcher& dispatcher) {
+  std::vector<catalog::Problem> out;
+  const auto& snapshot = *dispatcher.snapshot();
+  for (const auto& name : snapshot.names()) {
+    auto spec = snapshot.find(name);
+    if (auto lacks = dispatcher.lacks_secrets(*spec))
+      out.push_back({name, spec->manifest, std::move(*lacks)});
+  }
+  return out;
+}
+
 namespace {
 
 json::value functions_view(const ViewSources& from) {
@@ -80,7 +92,34 @@ json::value functions_view(const ViewSources& from) {
   for (const auto& name : snapshot.names())
     functions.push_back(function_row(*snapshot.find(name), snapshot));
   for (const auto& problem : snapshot.problems) problems.push_back(problem_row(problem));
+  for (const auto& problem : secret_problems(from.dispatcher))
+    problems.push_back(problem_row(problem));
   return json::object{{"functions", std::move(functions)}, {"problems", std::move(problems)}};
+}
+
+json::value unless_none(int64_t number, json::value shown) {
+  return number == 0 ? json::value(nullptr) : std::move(shown);
+}
+
+// How workers are confined; null: no limit.
+json::object sandbox_row(const catalog::FunctionSpec& spec) {
+  const auto& most = spec.policy.limits;
+  auto size = [](auto bytes) {
+    return unless_none(static_cast<int64_t>(bytes),
+                       wire::format_size(static_cast<size_t>(bytes)).c_str());
+  };
+  json::array weakened;
+  for (const auto& weakening : catalog::weakenings(spec))
+    weakened.push_back(json::object{{"what", weakening.what}, {"by", weakening.by}});
+  return {{"level", sandbox::name(spec.policy.level)},
+          {"weakened", std::move(weakened)},
+          {"limits",
+           {{"memory", size(most.memory_bytes)},
+            {"cpu", unless_none(most.cpu_percent, most.cpu_percent / 100.0)},
+            {"pids", unless_none(most.pids, most.pids)},
+            {"files", unless_none(most.files, most.files)},
+            {"disk", size(most.disk_bytes)},
+            {"logs_per_second", size(spec.limits.log_bytes_per_second)}}}};
 }
 
 Result<json::value> function_view(const ViewSources& from, const Census& census,
@@ -110,13 +149,18 @@ Result<json::value> function_view(const ViewSources& from, const Census& census,
   row["limits"] = {{"timeout", wire::format_duration(spec->limits.timeout)},
                    {"start_timeout", wire::format_duration(spec->limits.start_timeout)},
                    {"payload", wire::format_size(spec->limits.payload_bytes)}};
+  row["sandbox"] = sandbox_row(*spec);
   json::array env, routes, workers;
   for (const auto& [key, value] : spec->env)
     env.emplace_back(key);  // names only: values may be private
   for (const auto& route : spec->routes) routes.emplace_back(catalog::route_text(route));
   for (const auto& worker : census.workers)
     if (worker.function == spec->name) workers.emplace_back(worker.view.pid);
+  for (const auto& [key, parts] : spec->secret_env) env.emplace_back(key);
   row["env"] = std::move(env);
+  row["secrets"] = texts(spec->secrets);
+  auto lacks = from.dispatcher.lacks_secrets(*spec);
+  row["problem"] = lacks ? json::value(lacks->message) : json::value(nullptr);
   row["routes"] = std::move(routes);
   row["workers"] = std::move(workers);
   auto not_forked = census.not_forked.find(spec->name);
@@ -268,7 +312,8 @@ json::object budget_row(const Census& census) {
 json::value stats_view(const ViewSources& from, const Census& census) {
   const auto& snapshot = *from.dispatcher.snapshot();
   json::object functions;
-  int64_t calls = 0, ok = 0, cold = 0;
+  int64_t calls = 0, ok = 0, cold = 0, over_limit = 0;
+  for (const auto& [function, lines] : from.logs.over_limit()) over_limit += lines;
   for (const auto& [name, stats] : census.stats.functions()) {
     functions[name] = calls_row(stats);
     calls += stats.calls;
@@ -287,6 +332,7 @@ json::value stats_view(const ViewSources& from, const Census& census) {
                       {"cold_starts", cold},
                       {"log_lines", from.logs.written()},
                       {"log_lines_dropped", from.logs.dropped()},
+                      {"log_lines_over_limit", over_limit},
                       {"by_function", std::move(functions)}};
 }
 
@@ -332,6 +378,9 @@ std::string metrics_view(const ViewSources& from, const Census& census) {
       true);
   add("trivet_log_lines_dropped_total", "Log lines dropped because the store was full",
       static_cast<double>(from.logs.dropped()), true);
+  for (const auto& [function, lines] : from.logs.over_limit())
+    samples.push_back({"trivet_log_lines_over_limit_total", "Log lines that limits.logs kept out",
+                       "function", function, static_cast<double>(lines), true});
   auto ends = census.worker_ends;
   for (size_t i = 0; i < ends.size(); ++i)
     samples.push_back({"trivet_worker_ends_total", "Workers that ended, by reason", "reason",

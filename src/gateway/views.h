@@ -30,6 +30,8 @@ wire::json::value workers_view(const dispatch::Census& census, Memory memory);
 wire::json::value stats_view(const ViewSources& from, const dispatch::Census& census);
 wire::json::object function_row(const catalog::FunctionSpec& spec,
                                 const catalog::Snapshot& snapshot);
+// Functions whose secrets are not there.
+std::vector<catalog::Problem> secret_problems(const dispatch::Dispatcher& dispatcher);
 std::string metrics_view(const ViewSources& from, const dispatch::Census& census);
 
 // A page by its path: "/v1/functions", "/v1/functions/{name}", "/v1/runtimes", "/v1/workers",

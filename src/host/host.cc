@@ -16,7 +16,10 @@
 #include "gateway/gateway.h"
 #include "gateway/port/port.h"
 #include "gateway/views.h"
+#include "host/announcer.h"
+#include "host/listening.h"
 #include "host/places.h"
+#include "host/privileges.h"
 #include "host/public_views.h"
 #include "host/shards.h"
 #include "loop/blocking.h"
@@ -33,13 +36,15 @@ constexpr size_t kBlockingThreads = 4;
 
 class HostOfParts final : public Host {
  public:
-  HostOfParts(HostConfig config, std::filesystem::path data_dir)
+  HostOfParts(HostConfig config, std::filesystem::path data_dir, std::optional<host::User> user)
       : config_(std::move(config)),
         data_dir_(std::move(data_dir)),
+        user_(std::move(user)),
         started_(clock_.now()),
         prober_(runner_, host::search_path(), data_dir_),
         blocking_(kBlockingThreads),
         logs_(loop_),
+        vault_(data_dir_, config_.secrets_key),
         tokens_(clock_),
         public_tokens_(tokens_),
         shards_(loop_, host::count_shards(config_, pool::count_cpus()), shard_parts()),
@@ -53,12 +58,14 @@ class HostOfParts final : public Host {
   }
 
   Status open_catalog(catalog::Config config) {
+    sandbox::Level floor = config.floor;
     auto catalog = catalog::Catalog::open(std::move(config), prober_);
     if (!catalog) return std::move(catalog).error();
     catalog_ = std::move(*catalog);
     if (Status opened = shards_.open(); !opened) return opened;
     if (config_.on_log)
       logs_.set_tee([this](const LogLine& line) { config_.on_log(telemetry::to_json(line)); });
+    announcer_.operators_level(floor);
     // Before the first functions are warmed: those workers, too, are to be forks.
     if (!config_.listen.empty()) keep_warm();
     adopt();
@@ -119,12 +126,9 @@ class HostOfParts final : public Host {
   }
 
   std::vector<std::string> list_problems() override {
-    std::vector<std::string> out;
-    for (const auto& problem : catalog_->current()->problems) {
-      out.push_back(problem.error.message);
-      if (!problem.error.hint.empty()) out.back() += " (" + problem.error.hint + ")";
-    }
-    return out;
+    auto of_secrets = on_loop<std::vector<catalog::Problem>>(
+        [this] { return gateway::secret_problems(main_.dispatcher); });
+    return problem_texts(*catalog_->current(), of_secrets);
   }
 
   Result<std::vector<std::string>> reload_functions() override {
@@ -197,19 +201,12 @@ class HostOfParts final : public Host {
 
   loop::Task<Result<CallReply>> call(CallRequest request) {
     worker::Call call = call_of(std::move(request), clock_.unix_ms(), loop_.now());
-    CallReply out;
-    out.call_id = call.id;
+    std::string id = call.id;
     auto reply = co_await main_.dispatcher.invoke(std::move(call));
     if (!reply) co_return std::move(reply).error();
     Status gathered = co_await worker::gather(*reply);
     if (!gathered) co_return std::move(gathered).error();
-    out.status = reply->status;
-    out.headers = std::move(reply->headers);
-    out.body = std::move(reply->body);
-    out.queue_ms = to_ms(reply->timing.queue);
-    out.start_ms = to_ms(reply->timing.start);
-    out.run_ms = to_ms(reply->timing.run);
-    co_return out;
+    co_return reply_of(std::move(id), std::move(*reply));
   }
 
   loop::Task<> call_back(CallRequest request, std::function<void(Result<CallReply>)> done) {
@@ -218,11 +215,14 @@ class HostOfParts final : public Host {
   }
 
   host::ShardParts shard_parts() {
-    gateway::GatewayConfig gateway{config_.access_token,
-                                   data_dir_,
-                                   [this] { return reload_and_switch(); },
-                                   [this] { return probe_on_loop(); },
-                                   {}};
+    gateway::GatewayConfig gateway{
+        host::access_config(config_, vault_),
+        {&vault_.secrets, &vault_.tokens, &blocking_, [this] { return adopt_and_switch(); }},
+        nullptr,
+        data_dir_,
+        [this] { return reload_and_switch(); },
+        [this] { return probe_on_loop(); },
+        {}};
     return {config_,   clock_,  started_, data_dir_,         logs_,
             blocking_, tokens_, gateway,  [this] { fail(); }};
   }
@@ -231,8 +231,7 @@ class HostOfParts final : public Host {
   void fail() {
     if (failed_.exchange(true)) return;
     loop_.post([this] {
-      logs_.write({clock_.unix_ms(), "", "", LogLevel::kError, LogStream::kHost,
-                   "the launcher has ended: all workers are ended, the host cannot go on", "", 0});
+      say(LogLevel::kError, "the launcher has ended: all workers are ended, the host cannot go on");
       if (config_.on_failure) config_.on_failure("the launcher has ended");
     });
   }
@@ -243,34 +242,37 @@ class HostOfParts final : public Host {
   }
 
   loop::Task<Status> start_on_loop() {
-    for (const auto& text : config_.listen) {
-      auto address = net::Address::parse(text);
-      if (!address) co_return std::move(address).error();
-      Status allowed = host::may_listen(*address, config_);
-      if (!allowed) co_return allowed;
-      auto listening = co_await shards_.listen(*address);
-      if (!listening) co_return std::move(listening).error();
-      addresses_.push_back(listening->url());
-      if (address->kind == net::Address::Kind::kTcp)
-        shards_.each(
-            [url = listening->url()](host::Shard& shard) { shard.dispatcher.set_public_url(url); });
-    }
-    for (auto& socket : net::inherited_sockets()) {
-      auto listening = main_.server.adopt(std::move(socket));
-      if (!listening) co_return std::move(listening).error();
-      Status allowed = host::may_listen(*listening, config_);
-      if (!allowed) co_return allowed;
-      addresses_.push_back(listening->url());
-    }
+    Status listening =
+        co_await host::listen_everywhere(shards_, vault_, clock_.unix_ms(), addresses_);
+    if (!listening) co_return listening;
+    Status changed = user_ ? host::become(*user_, data_dir_) : Status{};
+    if (!changed) co_return changed;
+    if (user_) say(LogLevel::kInfo, "runs as " + user_->name + ", without capabilities");
+    if (config_.insecure_no_auth) say(LogLevel::kWarn, std::string{host::kNoAuthWarning});
+    scope_.spawn(vault_.hear(loop_, [this] { adopt(); }));
     keep_warm();
     if (config_.watch) co_return watch();
     co_return Status{};
   }
 
-  void adopt() { shards_.adopt(catalog_->current()); }
+  void adopt() {
+    auto snapshot = catalog_->current();
+    announcer_.weakened(*snapshot);
+    shards_.adopt(std::move(snapshot));
+  }
+
+  // Whoever sets a secret finds it in the calls after that.
+  loop::Task<> adopt_and_switch() {
+    adopt();
+    co_await shards_.switched(after(loop_.now(), limits::kReloadWait));
+  }
+
+  void say(LogLevel level, std::string message) {
+    logs_.write({clock_.unix_ms(), "", "", level, LogStream::kHost, std::move(message), "", 0});
+  }
 
   loop::Task<Result<std::vector<std::string>>> reload_on_loop() {
-    auto look = [this] { return catalog_->reload(); };
+    auto look = [this] { return vault_.reload(), catalog_->reload(); };
     auto changes = co_await blocking_.run(loop_, look);
     adopt();
     std::vector<std::string> names;
@@ -341,16 +343,12 @@ class HostOfParts final : public Host {
   // Says what calls run from now on.
   loop::Task<> announce(std::vector<std::string> changed) {
     co_await shards_.switched(after(loop_.now(), limits::kReloadWait));
-    for (const auto& name : changed)
-      logs_.write(
-          {clock_.unix_ms(), name, "", LogLevel::kInfo, LogStream::kLog, "reloaded", "", 0});
-    for (const auto& problem : catalog_->current()->problems)
-      logs_.write({clock_.unix_ms(), problem.function, "", LogLevel::kError, LogStream::kLog,
-                   problem.error.text(), "", 0});
+    announcer_.reloaded(changed, *catalog_->current());
   }
 
   HostConfig config_;
   std::filesystem::path data_dir_;
+  std::optional<host::User> user_;  // to become
   RealClock clock_;
   Instant started_;
   catalog::RealCommandRunner runner_;
@@ -358,11 +356,13 @@ class HostOfParts final : public Host {
   loop::Loop loop_;
   loop::BlockingPool blocking_;
   telemetry::LogStore logs_;
+  host::Vault vault_;
   dispatch::Tokens tokens_;
   TokensOfHost public_tokens_;
   std::unique_ptr<catalog::Catalog> catalog_;
   host::Shards shards_;
   host::Shard& main_;  // of the administration, and of calls that come from the program
+  host::Announcer announcer_{logs_, clock_};
   std::unique_ptr<catalog::Watcher> watcher_;
   std::vector<std::string> addresses_;
   std::atomic<bool> closed_{false}, failed_{false};
@@ -386,7 +386,11 @@ Result<std::unique_ptr<Host>> Host::open(HostConfig config) {
           const std::filesystem::path& archive) { return sources->folder_of(archive); },
       places->data_dir,
       *floor};
-  auto host = std::make_unique<HostOfParts>(std::move(config), std::move(places->data_dir));
+  if (Status known = host::check_access(config); !known) return std::move(known).error();
+  auto user = host::user_to_become(config.user, places->data_dir);
+  if (!user) return std::move(user).error();
+  auto host = std::make_unique<HostOfParts>(std::move(config), std::move(places->data_dir),
+                                            std::move(*user));
   if (Status opened = host->open_catalog(std::move(catalog_config)); !opened)
     return std::move(opened).error();
   return std::unique_ptr<Host>{std::move(host)};

@@ -2,6 +2,7 @@
 
 #include "base/clock.h"
 #include "base/ids.h"
+#include "catalog/confinement.h"
 
 namespace trivet {
 
@@ -22,6 +23,25 @@ worker::Call call_of(CallRequest request, int64_t unix_ms, Instant now) {
   return call;
 }
 
+CallReply reply_of(std::string call_id, worker::Reply reply) {
+  CallReply out;
+  out.call_id = std::move(call_id);
+  out.status = reply.status;
+  out.headers = std::move(reply.headers);
+  out.body = std::move(reply.body);
+  out.queue_ms = to_ms(reply.timing.queue);
+  out.start_ms = to_ms(reply.timing.start);
+  out.run_ms = to_ms(reply.timing.run);
+  return out;
+}
+
+std::vector<std::string> weakened_by_manifest(const catalog::FunctionSpec& spec) {
+  std::vector<std::string> out;
+  for (auto& weakening : catalog::weakenings(spec))
+    if (weakening.by == "manifest") out.push_back(std::move(weakening.what));
+  return out;
+}
+
 FunctionView view_of(const catalog::FunctionSpec& spec, const catalog::Snapshot& snapshot) {
   auto runtime = snapshot.runtime_of(spec);
   return {spec.name,
@@ -35,7 +55,9 @@ FunctionView view_of(const catalog::FunctionSpec& spec, const catalog::Snapshot&
           spec.description,
           static_cast<int64_t>(to_ms(spec.limits.timeout)),
           runtime && runtime->available(),
-          spec.notes};
+          spec.notes,
+          std::string{sandbox::name(spec.policy.level)},
+          weakened_by_manifest(spec)};
 }
 
 StatsView stats_of(const catalog::Snapshot& snapshot, const dispatch::Census& census) {
@@ -50,6 +72,15 @@ StatsView stats_of(const catalog::Snapshot& snapshot, const dispatch::Census& ce
     view.cold_starts += of.cold_starts;
   }
   return view;
+}
+
+std::vector<std::string> problem_texts(const catalog::Snapshot& snapshot,
+                                       const std::vector<catalog::Problem>& more) {
+  std::vector<std::string> out;
+  for (const auto* problems : {&snapshot.problems, &more})
+    for (const auto& [function, file, error] : *problems)
+      out.push_back(error.message + (error.hint.empty() ? "" : " (" + error.hint + ")"));
+  return out;
 }
 
 }  // namespace trivet

@@ -3,6 +3,7 @@
 
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "catalog/snapshot.h"
 #include "dispatch/census.h"
@@ -25,8 +26,18 @@ class TokensOfHost final : public TokenStore {
 // A call as the dispatcher takes it, with an id of its own when it came without one.
 worker::Call call_of(CallRequest request, int64_t unix_ms, Instant now);
 
+// Of a reply whose body is whole.
+CallReply reply_of(std::string call_id, worker::Reply reply);
+
+// What its manifest takes from the level sandbox.
+std::vector<std::string> weakened_by_manifest(const catalog::FunctionSpec& spec);
+
 FunctionView view_of(const catalog::FunctionSpec& spec, const catalog::Snapshot& snapshot);
 
 StatsView stats_of(const catalog::Snapshot& snapshot, const dispatch::Census& census);
+
+// What is wrong with functions, in words: with their files, then with their secrets.
+std::vector<std::string> problem_texts(const catalog::Snapshot& snapshot,
+                                       const std::vector<catalog::Problem>& more);
 
 }  // namespace trivet

@@ -64,14 +64,14 @@ Shard::Shard(loop::Loop& loop_of_it, size_t number, Shards& all, const ShardPart
       budget(share_of_budget(parts.config, number, all.homes().shards())),
       dispatcher({loop, parts.clock, number == 0 ? static_cast<LogSink&>(parts.logs) : relay_,
                   stats_, *this, parts.tokens, launcher, budget, nullptr,
-                  all.homes().shards() > 1 ? this : nullptr}),
+                  all.homes().shards() > 1 ? this : nullptr, parts.gateway.vault.secrets}),
       sources{dispatcher,
               parts.logs,
               parts.clock,
               parts.started,
               [this] { return all_.census(); },
               [this] { return all_.logs_here(); }},
-      gateway(loop, sources, parts.tokens, gateway_config()),
+      gateway(loop, sources, gateway_config()),
       server(loop, gateway, {}),
       scope(loop) {
   if (number == 0)
@@ -94,6 +94,7 @@ loop::Task<> Shard::watch_launcher() {
 
 gateway::GatewayConfig Shard::gateway_config() {
   gateway::GatewayConfig config = all_.parts().gateway;
+  config.log = number_ == 0 ? static_cast<LogSink*>(&all_.parts().logs) : &relay_;
   if (all_.homes().shards() > 1)
     config.home = [this](std::string_view function) -> net::HttpServer* {
       Shard& home = function.empty() ? all_.main() : all_.nearest(function, number_);

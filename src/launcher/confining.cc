@@ -18,6 +18,7 @@
 #include "os/spawn.h"
 #include "sandbox/guard/guard.h"
 #include "sandbox/join.h"
+#include "sandbox/probe.h"
 
 namespace trivet::launcher {
 namespace {
@@ -193,13 +194,10 @@ void Serving::on_joined(Child& zygote, pid_t pid, const std::string& body) {
   if (std::sscanf(body.c_str(), "%d %u %n", &number, &shell, &used) < 2) return;
   joined.trouble = body.substr(static_cast<size_t>(used));
   joined.number = zygote.shells ? pid : number;
-  if (zygote.shells) {  // a runtime's zygote: each fork takes the next that was sent
-    while (!zygote.queued.empty() && zygote.queued.front() != shell) {
-      shells_.end(zygote.queued.front());
-      zygote.queued.pop_front();
-    }
-    if (zygote.queued.empty()) return;
-    zygote.queued.pop_front();
+  if (zygote.shells) {  // a runtime's zygote: its fork has taken one that was sent
+    auto sent = std::find(zygote.queued.begin(), zygote.queued.end(), shell);
+    if (sent == zygote.queued.end()) return;
+    zygote.queued.erase(sent);
     joined.shell = shell;
     if (!joined.trouble.empty()) shells_.end(shell);
   }
@@ -272,6 +270,13 @@ void Serving::assign_now(Child& child, const sandbox::Policy& policy) {
   tell(reply);
 }
 
+void Serving::answer_probe(uint32_t ticket) {
+  Message reply;
+  reply.kind = Kind::kLayers;
+  reply.ticket = ticket;
+  reply.layers = sandbox::probe_layers();
+  tell(reply);
+}
 // The host carries on what is connected to them.
 void Serving::tell_doors(const Child& child) {
   sandbox::Shell* shell = shells_.find(child.shell);
@@ -285,7 +290,5 @@ void Serving::tell_doors(const Child& child) {
   tell(message, fds);
   shell->doors.clear();
 }
-
-void Serving::answer_probe(uint32_t) {}
 
 }  // namespace trivet::launcher

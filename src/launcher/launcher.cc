@@ -17,6 +17,7 @@ constexpr int kSocketInChild = 3;
 constexpr int kHighFd = 64;             // above every descriptor that is put in place in a child
 constexpr int kSocketBuffer = 1 << 20;  // bytes asked for; the kernel may give less
 constexpr int kEndWithinMs = 3000;      // then the launcher itself is killed
+constexpr auto kProbeWithin = std::chrono::seconds{10};
 constexpr const char* kCookieName = "TRIVET_WORKER=";
 
 // Every number in a cookie has ten digits: a fork writes its own over its zygote's.
@@ -132,6 +133,21 @@ void Launcher::show(std::vector<std::string> paths) {
   post(std::move(message), {});
 }
 
+loop::Task<Result<std::vector<sandbox::Layer>>> Launcher::layers() {
+  Ticket ticket = next_++;
+  auto probe = std::make_shared<Probe>(loop_);
+  probes_[ticket] = probe;
+  Message message;
+  message.kind = Kind::kProbe;
+  message.ticket = ticket;
+  post(std::move(message), {});
+  co_await probe->done.wait(after(loop_.now(), kProbeWithin));
+  probes_.erase(ticket);
+  if (!probe->layers)
+    co_return Error{ErrorCode::kUnavailable, "the launcher does not say what it can confine with"};
+  co_return std::move(*probe->layers);
+}
+
 void Launcher::kill(Ticket child) {
   Message message;
   message.kind = Kind::kKill;
@@ -195,6 +211,12 @@ void Launcher::hear() {
 
 void Launcher::tell(Parcel& parcel) {
   Message& message = parcel.message;
+  if (message.kind == Kind::kLayers) {
+    auto asked = probes_.find(message.ticket);
+    if (asked == probes_.end()) return;
+    asked->second->layers = message.layers;
+    return asked->second->done.set();
+  }
   auto found = observers_.find(message.ticket);
   if (found == observers_.end()) return;  // abandoned
   if (message.kind == Kind::kStarted) return found->second->on_started(message.pid);
@@ -225,6 +247,7 @@ void Launcher::on_gone() {
     ended_.set();
   }
   unsent_.clear();
+  for (auto& [ticket, probe] : probes_) probe->done.set();
   Exit exit;
   exit.status = {-1, SIGKILL};
   exit.not_started = "the launcher has ended";

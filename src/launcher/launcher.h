@@ -12,6 +12,7 @@
 #include <deque>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -101,6 +102,9 @@ class Launcher final : private loop::IoHandler {
   // What every sandbox sees besides the system's programs: absolute paths. From now on some
   // sandboxes are made ahead.
   void show(std::vector<std::string> paths);
+  // What this machine can confine with, tried by the launcher, which starts nothing meanwhile (a
+  // tenth of a second). kUnavailable: the launcher has ended or did not answer in time.
+  loop::Task<Result<std::vector<sandbox::Layer>>> layers();
   // SIGKILL to the child and to everything that it started.
   void kill(Ticket child);
   // The same, and nobody listens any more.
@@ -134,6 +138,12 @@ class Launcher final : private loop::IoHandler {
   os::Fd socket_;
   uint32_t events_ = 0;
   std::map<Ticket, ChildObserver*> observers_;
+  struct Probe {
+    explicit Probe(loop::Loop& loop) : done(loop) {}
+    loop::Event done;
+    std::optional<std::vector<sandbox::Layer>> layers;
+  };
+  std::map<Ticket, std::shared_ptr<Probe>> probes_;
   std::deque<Unsent> unsent_;
   Doorkeeper* doorkeeper_ = nullptr;
   Ticket next_ = 1;

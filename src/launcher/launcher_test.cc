@@ -18,6 +18,12 @@ struct Seen final : ChildObserver {
   void on_exit(const Exit& how) override { exit = how; }
 };
 
+loop::Task<> keep_layers(Launcher& launcher,
+                         std::optional<Result<std::vector<sandbox::Layer>>>& out) {
+  auto layers = co_await launcher.layers();
+  out.emplace(std::move(layers));
+}
+
 // With the program that travels in the library. Its children are lines of /bin/sh.
 class LauncherTest : public ::testing::Test {
  protected:
@@ -130,6 +136,17 @@ TEST_F(LauncherTest, kills_a_child_with_what_it_started) {
   run_until([&] { return seen.exit.has_value(); });
   EXPECT_EQ(seen.exit->status.signal, SIGKILL);
   EXPECT_EQ(read(read_end.get(), ready, sizeof ready), 0);  // nobody holds the pipe any more
+}
+
+TEST_F(LauncherTest, tells_which_layers_there_are) {
+  std::optional<Result<std::vector<sandbox::Layer>>> layers;
+  loop::Scope scope{loop};
+  scope.spawn(keep_layers(launcher, layers));
+  run_until([&] { return layers.has_value(); });
+  ASSERT_TRUE(layers->ok()) << layers->error().text();
+  EXPECT_GE((*layers)->size(), 10u);
+  for (const auto& layer : **layers) EXPECT_EQ(layer.is_active, layer.why.empty()) << layer.name;
+  EXPECT_EQ(run(shell("exit 3")).status.code, 3);  // it goes on
 }
 
 TEST_F(LauncherTest, tells_nobody_of_an_abandoned_child) {

@@ -135,11 +135,14 @@ void Serving::on_forked(Child& child, const std::string& body) {
     Joined joined = std::move(zygote.joined[i]);
     zygote.joined.erase(zygote.joined.begin() + static_cast<ptrdiff_t>(i));
     return claim(child, joined);
-  }  // else it says so in a moment
+  }
+  child.asked_ms = now_ms();  // it says so in a moment
+  ++unanswered_;
 }
 
 // What a zygote has told of, and what has told us that it is confined, are one.
 void Serving::claim(Child& child, const Joined& joined) {
+  child.asked_ms = 0;
   if (!joined.trouble.empty())
     return refuse(child.ticket, "its fork could not be confined: cannot " + joined.trouble);
   take_in(child, joined.pid, joined.number, joined.shell);
@@ -195,15 +198,20 @@ void Serving::orphan_forks(uint32_t zygote) {
 // stopped. Its end frees those who wait for it.
 void Serving::end_silent_zygotes() {
   int64_t since = now_ms() - kZygoteAnswersMs;
-  std::vector<uint32_t> silent;
+  std::vector<uint32_t> silent, lost;
   unanswered_ = 0;
   for (const auto& [ticket, child] : children_) {
     if (child.asked_ms == 0) continue;
     ++unanswered_;
+    if (child.pid <= 1 && child.number > 0) {  // forked, and never seen to be confined
+      if (child.asked_ms < since) lost.push_back(ticket);
+      continue;
+    }
     auto zygote = children_.find(child.zygote);
     bool heard = zygote != children_.end() && zygote->second.heard_ms >= since;
     if (child.asked_ms < since && !heard) silent.push_back(child.zygote);
   }
+  for (uint32_t ticket : lost) refuse(ticket, "its fork ended before it was confined");
   for (uint32_t zygote : silent) kill(zygote);
 }
 

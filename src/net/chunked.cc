@@ -9,7 +9,11 @@ namespace trivet::net {
 namespace {
 
 constexpr size_t kLineMost = 4 * limits::kKiB;  // of a chunk's size and its extensions
-constexpr size_t kSizeDigits = 15;              // less than 2^60: no overflow to think about
+// Of all trailers: less than what is looked at in one piece, or one line without an end would be
+// waited for for ever.
+constexpr size_t kTrailersMost = 16 * limits::kKiB;
+static_assert(kTrailersMost + 2 < limits::kFrameChunk);
+constexpr size_t kSizeDigits = 15;  // less than 2^60: no overflow to think about
 
 // No control bytes but the tab: what is between the line's ends cannot be taken for a line's end.
 bool is_clean(std::string_view line) {
@@ -47,7 +51,7 @@ ChunkReader::Step ChunkReader::step(std::string_view bytes, std::string& out) {
   if (end == std::string_view::npos && line.ends_with('\r')) line.remove_suffix(1);
   if (!is_clean(line)) return {0, "a control byte in a line"};
   if (state_ == State::kBodyEnd && !line.empty()) return {0, "a chunk is longer than its size"};
-  size_t most = state_ == State::kTrailer ? limits::kHttpHeaderMax - trailer_ : kLineMost;
+  size_t most = state_ == State::kTrailer ? kTrailersMost - trailer_ : kLineMost;
   if (line.size() > most) return {0, "a line is too long"};
   if (end == std::string_view::npos) return {};
   if (state_ == State::kSize) return size_line(line);
@@ -76,7 +80,7 @@ ChunkReader::Step ChunkReader::trailer_line(std::string_view line) {
   bool fits = line.empty() ||
               (colon != std::string_view::npos && colon > 0 && line.find_first_of(" \t") > colon);
   if (!fits) return {0, "a trailer is no header"};
-  trailer_ = std::min(trailer_ + line.size() + 2, limits::kHttpHeaderMax);
+  trailer_ = std::min(trailer_ + line.size() + 2, kTrailersMost);
   return {line.size() + 2};
 }
 

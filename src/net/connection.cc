@@ -42,8 +42,9 @@ std::string problem(const HttpFault& fault) {
 
 }  // namespace
 
-Connection::Connection(HttpServer& server, os::Fd fd, std::string_view unread)
+Connection::Connection(HttpServer& server, os::Fd fd, Door door, std::string_view unread)
     : server_(server),
+      door_(door),
       stream_(server.loop_, std::move(fd), unread),
       changed_(server.loop_),
       closing_(server.draining_) {
@@ -53,16 +54,16 @@ Connection::Connection(HttpServer& server, os::Fd fd, std::string_view unread)
 
 Connection::~Connection() { server_.on_room(); }
 
-loop::Task<> Connection::serve(HttpServer& server, os::Fd fd, std::string unread) {
+loop::Task<> Connection::serve(HttpServer& server, os::Fd fd, Door door, std::string unread) {
   HttpServer* elsewhere = nullptr;
   {
-    Connection connection{server, std::move(fd), unread};
+    Connection connection{server, std::move(fd), door, unread};
     co_await connection.run();
     elsewhere = connection.elsewhere_;
     unread = connection.stream_.unread();
     fd = connection.stream_.release();
   }
-  if (elsewhere) elsewhere->take_over(std::move(fd), std::move(unread));
+  if (elsewhere) elsewhere->take_over(std::move(fd), door, std::move(unread));
 }
 
 loop::Task<> Connection::run() {

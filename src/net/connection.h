@@ -14,8 +14,8 @@ namespace trivet::net {
 class Connection : public loop::Link {
  public:
   // Serves until the connection ends.
-  static loop::Task<> serve(HttpServer& server, os::Fd fd, std::string unread);
-  Connection(HttpServer& server, os::Fd fd, std::string_view unread);
+  static loop::Task<> serve(HttpServer& server, os::Fd fd, Door door, std::string unread);
+  Connection(HttpServer& server, os::Fd fd, Door door, std::string_view unread);
   ~Connection();
 
   // Ends it now when it waits for a request; else after the answer.
@@ -40,15 +40,17 @@ class Connection : public loop::Link {
   const HttpOptions& options() const { return server_.options_; }
 
   HttpServer& server_;
+  const Door door_;
   HttpServer* elsewhere_ = nullptr;  // where the connection is to go on
   Stream stream_;
   HttpParser parser_{MessageKind::kRequest};
-  HttpFault fault_;                 // why a head was refused
-  std::string out_;                 // heads and small answers are built here
-  std::string peer_;                // filled when asked for
-  loop::Event changed_;             // the client hung up, or the last request was served
-  Instant head_deadline_ = kNever;  // of the request whose first byte has come
-  size_t seen_ = 0;                 // bytes of a partial head that hold no end
+  HttpFault fault_;                   // why a head was refused
+  std::string out_;                   // heads and small answers are built here
+  std::string peer_;                  // filled when asked for
+  std::optional<uint32_t> peer_uid_;  // likewise
+  loop::Event changed_;               // the client hung up, or the last request was served
+  Instant head_deadline_ = kNever;    // of the request whose first byte has come
+  size_t seen_ = 0;                   // bytes of a partial head that hold no end
   size_t answered_ = 0;
   bool idle_ = true;       // waits for a request's first byte
   bool handling_ = false;  // a handler runs

@@ -1,4 +1,5 @@
 // The handler's side of a connection: reading a request's body, writing its answer.
+#include <algorithm>
 #include <charconv>
 #include <cstdio>
 #include <ctime>
@@ -139,6 +140,16 @@ std::string_view Exchange::peer() const {
   return connection_.peer_;
 }
 
+Door Exchange::door() const { return connection_.door_; }
+
+uint32_t Exchange::peer_uid() const {
+  Connection& c = connection_;
+  if (!c.peer_uid_) c.peer_uid_ = c.stream_.peer_uid();
+  return *c.peer_uid_;
+}
+
+std::vector<uint32_t> Exchange::peer_groups() const { return connection_.stream_.peer_groups(); }
+
 std::optional<std::string> Exchange::body_at_hand(size_t limit) {
   Connection& c = connection_;
   if (c.parser_.body_done()) return std::string{};
@@ -167,6 +178,16 @@ loop::Task<Result<std::string>> Exchange::read_body(size_t limit) {
   }
 }
 
+// When the next piece must have come: soon after the last, and the whole not too slowly.
+Instant Exchange::body_deadline() {
+  const HttpOptions& options = connection_.options();
+  Instant now = connection_.loop().now();
+  if (body_since_ == Instant{}) body_since_ = now;
+  auto earned = std::chrono::seconds{body_bytes_ / std::max<size_t>(1, options.body_rate)};
+  return std::min(after(now, options.body_timeout),
+                  after(after(body_since_, options.body_grace), earned));
+}
+
 loop::Task<Result<std::string>> Exchange::read_some() {
   Connection& c = connection_;
   std::string piece;
@@ -177,6 +198,7 @@ loop::Task<Result<std::string>> Exchange::read_some() {
         c.close_ = true;
         co_return std::move(taken).error();
       }
+      body_bytes_ += *taken;
       if (!piece.empty()) co_return piece;
       if (*taken > 0) continue;
     }
@@ -186,7 +208,7 @@ loop::Task<Result<std::string>> Exchange::read_some() {
       Status sent = co_await c.send(go_on);
       if (!sent) co_return std::move(sent).error();
     }
-    auto got = co_await c.stream_.read(after(c.loop().now(), c.options().body_timeout));
+    auto got = co_await c.stream_.read(body_deadline());
     if (got == Stream::Got::kBytes) continue;
     c.close_ = true;
     if (got == Stream::Got::kEnd)

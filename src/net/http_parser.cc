@@ -109,12 +109,29 @@ std::optional<HttpFault> line_fault(std::string_view bytes) {
   return std::nullopt;
 }
 
-// Path and query of a target in origin, absolute or asterisk form; false for any other.
+// No byte that ends a host in a URL, or that stands in none.
+bool is_host(std::string_view host) {
+  return std::all_of(host.begin(), host.end(), [](char c) {
+    constexpr std::string_view kMarks = "-._~%!$&'()*+;=:[]";
+    bool is_letter = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
+    return is_letter || is_digit(c) || kMarks.find(c) != std::string_view::npos;
+  });
+}
+
+bool same_host(std::string_view a, std::string_view b) {
+  return std::equal(a.begin(), a.end(), b.begin(), b.end(),
+                    [](char x, char y) { return to_lower(x) == to_lower(y); });
+}
+
+// Path and query of a target in origin, absolute or asterisk form; false for any other, and for an
+// absolute one that names another host than the header: two readers would not agree on whose it is.
 bool split_target(MessageHead& head) {
   std::string_view target = head.target;
   for (std::string_view scheme : {"http://", "https://"}) {
     if (!target.starts_with(scheme)) continue;
     size_t slash = target.find_first_of("/?", scheme.size());
+    std::string_view named = target.substr(0, slash).substr(scheme.size());
+    if (named.empty() || !same_host(named, head.header("host").value_or(named))) return false;
     target = slash == std::string_view::npos ? "/" : target.substr(slash);
   }
   size_t question = target.find('?');
@@ -217,7 +234,10 @@ std::optional<HttpFault> HttpParser::parse_head(std::string_view head) {
   }
   if (s.request->hosts > 1 || (s.request->hosts == 0 && s.head.version_minor >= 1))
     return HttpFault{400, "exactly one Host header is needed"};
-  if (!split_target(s.head)) return HttpFault{400, "the request target does not begin with /"};
+  if (!is_host(s.head.header("host").value_or("")))
+    return HttpFault{400, "the Host header is no host"};
+  if (!split_target(s.head))
+    return HttpFault{400, "the request target does not begin with /, or names another host"};
   s.done = !s.head.chunked && s.body_left == 0;
   return std::nullopt;
 }

@@ -7,6 +7,15 @@
 
 namespace trivet::net {
 
+namespace {
+
+Door door_of(const Address& address) {
+  if (address.kind == Address::Kind::kUnix) return Door::kUnix;
+  return address.is_loopback() ? Door::kLoopback : Door::kNetwork;
+}
+
+}  // namespace
+
 HttpServer::HttpServer(loop::Loop& loop, HttpHandler& handler, HttpOptions options)
     : loop_(loop), handler_(handler), options_(options), scope_(loop) {}
 
@@ -19,26 +28,29 @@ Result<Address> HttpServer::listen(Address address, Sharing sharing) {
   auto fd = listen_on(address, sharing);
   if (!fd) return std::move(fd).error();
   if (address.kind == Address::Kind::kUnix) socket_files_.push_back(address.host);
-  add_listener(std::move(*fd));
+  add_listener(std::move(*fd), door_of(address));
   return address;
 }
 
 Result<Address> HttpServer::adopt(os::Fd listening) {
   if (Status fit = make_listening(listening); !fit) return std::move(fit).error();
-  add_listener(std::move(listening));
-  return listeners_.back()->address();
+  Address address = address_of(listening);
+  add_listener(std::move(listening), door_of(address));
+  return address;
 }
 
-void HttpServer::add_listener(os::Fd socket) {
+void HttpServer::add_listener(os::Fd socket, Door door) {
   listeners_.push_back(std::make_unique<Listener>(
       loop_, std::move(socket), [this] { return scope_.size() < options_.max_connections; },
-      [this](os::Fd fd) { scope_.spawn(Connection::serve(*this, std::move(fd), {})); }));
+      [this, door](os::Fd fd) {
+        scope_.spawn(Connection::serve(*this, std::move(fd), door, {}));
+      }));
 }
 
-void HttpServer::take_over(os::Fd connection, std::string unread) {
-  loop_.post([this, fd = std::make_shared<os::Fd>(std::move(connection)),
+void HttpServer::take_over(os::Fd connection, Door door, std::string unread) {
+  loop_.post([this, door, fd = std::make_shared<os::Fd>(std::move(connection)),
               unread = std::move(unread)]() mutable {
-    scope_.spawn(Connection::serve(*this, std::move(*fd), std::move(unread)));
+    scope_.spawn(Connection::serve(*this, std::move(*fd), door, std::move(unread)));
   });
 }
 

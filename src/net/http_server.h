@@ -19,6 +19,7 @@
 #include "loop/task.h"
 #include "net/address.h"
 #include "net/http_parser.h"
+#include "net/stream.h"
 
 namespace trivet::net {
 
@@ -29,6 +30,10 @@ struct HttpOptions {
   Duration header_timeout =
       limits::kHttpHeaderTimeout;  // from a request's first byte to its head's end
   Duration body_timeout = limits::kHttpBodyIdleTimeout;  // between two pieces of a body, either way
+  // For all of a request's body, and a second more for each `body_rate` bytes of it that have come:
+  // one byte at a time is not enough to hold a connection.
+  Duration body_grace = 2 * limits::kHttpBodyIdleTimeout;
+  size_t body_rate = limits::kKiB;
   Duration keep_alive = limits::kHttpKeepAlive;
   // How long a handler goes on for a client that closed its sending side; Duration::max(): till its
   // end.
@@ -38,12 +43,19 @@ struct HttpOptions {
 
 class Connection;
 
+// What kind of address a connection came in by.
+enum class Door : uint8_t { kLoopback, kNetwork, kUnix };
+
 // One request and its answer. Belongs to the connection; valid until the handler's task ends.
 class Exchange {
  public:
   explicit Exchange(Connection& connection) : connection_(connection) {}
   const Request& request() const;
   std::string_view peer() const;  // "127.0.0.1:51234", "unix"
+  Door door() const;
+  // Of a Unix socket's peer, as in Stream.
+  uint32_t peer_uid() const;
+  std::vector<uint32_t> peer_groups() const;
 
   // The whole body. kPayloadTooLarge as soon as it is known to be over `limit`, kInvalidRequest
   // when it is malformed or too slow, kCancelled when the client went away.
@@ -75,6 +87,7 @@ class Exchange {
  private:
   friend class Connection;
   std::string& head_text(int status, const ReplyHeaders& headers, std::optional<uint64_t> length);
+  Instant body_deadline();
   std::string* own_header(std::string_view name);
   void append_headers(std::string& out, const ReplyHeaders& headers);
   void settle_keep_alive();
@@ -85,6 +98,8 @@ class Exchange {
   bool chunked_ = false;
   bool bodiless_ = false;   // of a HEAD request, or a status without a body
   bool continued_ = false;  // 100 Continue was sent
+  Instant body_since_{};    // its first read that had to wait
+  size_t body_bytes_ = 0;
   ReplyHeaders own_headers_;
   std::optional<uint64_t> left_;  // of a streamed answer with a length
 };
@@ -117,7 +132,7 @@ class HttpServer {
   Result<Address> adopt(os::Fd listening);
   // Goes on with a connection that another server began; `unread` came and was not used yet. Any
   // thread, while the loop lives.
-  void take_over(os::Fd connection, std::string unread);
+  void take_over(os::Fd connection, Door door, std::string unread);
   void stop_accepting();
   // Stops accepting, closes idle connections, waits for answers that are under way until the
   // deadline, then drops them.
@@ -127,7 +142,7 @@ class HttpServer {
  private:
   friend class Connection;
   friend class Exchange;
-  void add_listener(os::Fd socket);
+  void add_listener(os::Fd socket, Door door);
   void on_room();
 
   loop::Loop& loop_;

@@ -218,6 +218,22 @@ TEST_F(HttpServerTest, a_slow_head_is_408_and_a_slow_body_is_400) {
   EXPECT_NE(receive(other, "bad").find("HTTP/1.1 400"), std::string::npos);
 }
 
+TEST_F(HttpServerTest, a_body_that_comes_too_slowly_is_400_however_often_a_piece_of_it_comes) {
+  HttpOptions o = options();
+  o.body_timeout = 1h;
+  o.body_grace = 100ms;
+  restart(o);
+  auto fd = connect();
+  send(fd, "POST /a HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\n\r\nhe");
+  EXPECT_NE(receive(fd, "bad").find("HTTP/1.1 400"), std::string::npos);
+  o.body_rate = 1;  // two bytes earn two seconds
+  restart(o);
+  auto other = connect();
+  send(other, "POST /a HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\n\r\nhe");
+  send(other, "llo");
+  EXPECT_NE(receive(other, "hello").find("HTTP/1.1 200"), std::string::npos);
+}
+
 TEST_F(HttpServerTest, a_client_that_goes_away_drops_its_handler) {
   for (const Address& address : {where, where_unix}) {
     auto fd = std::move(*connect_to(address));

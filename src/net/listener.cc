@@ -97,6 +97,13 @@ Status make_listening(const os::Fd& fd) {
   return {};
 }
 
+Address address_of(const os::Fd& listening) {
+  sockaddr_storage where{};
+  socklen_t size = sizeof where;
+  getsockname(listening.get(), reinterpret_cast<sockaddr*>(&where), &size);
+  return from_sockaddr(where);
+}
+
 std::vector<os::Fd> inherited_sockets() {
   std::vector<os::Fd> sockets;
   int count = number_in("LISTEN_PID") == getpid() ? number_in("LISTEN_FDS") : 0;
@@ -152,13 +159,6 @@ void Listener::on_io(uint32_t) {
     }
     return;
   }
-}
-
-Address Listener::address() const {
-  sockaddr_storage where{};
-  socklen_t size = sizeof where;
-  getsockname(fd_.get(), reinterpret_cast<sockaddr*>(&where), &size);
-  return from_sockaddr(where);
 }
 
 }  // namespace trivet::net

@@ -21,6 +21,9 @@ Result<os::Fd> listen_on(Address& address, Sharing sharing = Sharing::kNone);
 // listening stream socket.
 Status make_listening(const os::Fd& fd);
 
+// Where a listening socket listens.
+Address address_of(const os::Fd& listening);
+
 // The sockets that the service manager handed to this process (LISTEN_FDS and LISTEN_PID, the
 // protocol of sd_listen_fds(3)); empty when there are none. Clears the variables: children must not
 // take them over. Call once, before threads start.
@@ -36,7 +39,6 @@ class Listener final : public loop::IoHandler {
   ~Listener();
 
   void resume();  // there is room again
-  Address address() const;
 
   void on_io(uint32_t events) override;
 

@@ -17,6 +17,7 @@ namespace {
 
 constexpr size_t kReadSize = 16 * limits::kKiB;
 constexpr size_t kReadMost = 64 * limits::kKiB;  // of a peer that has a lot to say
+constexpr size_t kGroupsMost = 1024;             // of a peer that are looked at
 constexpr unsigned kReadsPerTurn = 16;           // of a fast peer, before others get a turn
 
 }  // namespace
@@ -141,6 +142,23 @@ std::string Stream::peer_text() const {
   socklen_t size = sizeof who;
   if (getpeername(fd_.get(), reinterpret_cast<sockaddr*>(&who), &size) != 0) return "gone";
   return who.ss_family == AF_UNIX ? "unix" : from_sockaddr(who).text();
+}
+
+uint32_t Stream::peer_uid() const {
+  ucred who{};
+  socklen_t size = sizeof who;
+  return getsockopt(fd_.get(), SOL_SOCKET, SO_PEERCRED, &who, &size) == 0 ? who.uid : UINT32_MAX;
+}
+
+std::vector<uint32_t> Stream::peer_groups() const {
+  std::vector<uint32_t> groups(kGroupsMost);
+  auto size = static_cast<socklen_t>(groups.size() * sizeof(uint32_t));
+  bool told = getsockopt(fd_.get(), SOL_SOCKET, SO_PEERGROUPS, groups.data(), &size) == 0;
+  groups.resize(told ? size / sizeof(uint32_t) : 0);
+  ucred who{};
+  size = sizeof who;
+  if (getsockopt(fd_.get(), SOL_SOCKET, SO_PEERCRED, &who, &size) == 0) groups.push_back(who.gid);
+  return groups;
 }
 
 void Stream::end_sending() { ::shutdown(fd_.get(), SHUT_WR); }

@@ -8,6 +8,7 @@
 #include <memory>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "base/result.h"
 #include "loop/loop.h"
@@ -52,6 +53,10 @@ class Stream {
   bool hung_up() const { return watch_.hung_up(); }
   Peer peer() const;
   std::string peer_text() const;  // "127.0.0.1:51234", "unix"
+  // Of who is at the other end of a Unix socket, as the kernel knows it: UINT32_MAX when it does
+  // not; all its groups.
+  uint32_t peer_uid() const;
+  std::vector<uint32_t> peer_groups() const;
   // The socket, for somebody else. Destroy the stream before it is used.
   os::Fd release() { return std::move(fd_); }
 

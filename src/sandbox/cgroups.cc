@@ -89,7 +89,7 @@ Result<Cgroups> Cgroups::open(Tree& tree, pid_t launcher, const std::vector<pid_
   std::string name = kPrefix + std::to_string(launcher);
   std::vector<Hierarchy> found = find_hierarchies(*cgroup, *mountinfo);
   // Version 2 first: a process is in its group before anything else is limited.
-  std::ranges::stable_partition(found, [](const Hierarchy& one) { return one.is_v2; });
+  std::stable_partition(found.begin(), found.end(), [](const Hierarchy& one) { return one.is_v2; });
   for (const Hierarchy& one : found) {
     std::string folder = one.is_v2 ? without_self(one.own) : one.own;
     if (one.is_v2)

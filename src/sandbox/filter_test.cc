@@ -315,6 +315,7 @@ TEST(Filter, one_install_is_quick) {
       best = std::min(best, taken);
     }
     std::printf("install, %s: %ld us at best\n", std::string(name(level)).c_str(), best / 1000);
+    std::fflush(stdout);
   }
 }
 

@@ -15,6 +15,7 @@ size_t size_of(const LogLine& line) {
 
 void LogStore::write(LogLine line) {
   if (tee_) tee_(line);
+  if (line.dropped > 0) over_limit_[line.function] += line.dropped;
   bytes_ += size_of(line);
   lines_.push_back(std::move(line));
   while (lines_.size() > capacity_ || bytes_ > limits::kLogStoreBytes) {

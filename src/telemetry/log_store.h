@@ -8,6 +8,7 @@
 
 #include <deque>
 #include <functional>
+#include <map>
 #include <string>
 #include <vector>
 
@@ -44,6 +45,8 @@ class LogStore final : public LogSink {
   uint64_t end() const { return first_ + lines_.size(); }
   uint64_t dropped() const { return first_; }
   uint64_t written() const { return end(); }
+  // Lines that limits.logs kept out, by function.
+  const std::map<std::string, int64_t>& over_limit() const { return over_limit_; }
 
   // Waits for a line after `seen` (end() at the time), true; false at the deadline.
   loop::Event::Awaiter grown(Instant deadline) {
@@ -57,6 +60,7 @@ class LogStore final : public LogSink {
   size_t bytes_ = 0;
   uint64_t first_ = 0;  // sequence of lines_.front()
   std::deque<LogLine> lines_;
+  std::map<std::string, int64_t> over_limit_;
   std::function<void(const LogLine&)> tee_;
 };
 

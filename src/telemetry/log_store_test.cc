@@ -86,6 +86,19 @@ TEST_F(LogStoreTest, reads_at_most_what_was_asked_for_and_goes_on_there) {
   EXPECT_EQ(read(store, {}, next, 2), "e ");
 }
 
+TEST_F(LogStoreTest, what_limits_kept_out_is_counted_by_function) {
+  LogStore store{loop};
+  say(store, "a");
+  EXPECT_TRUE(store.over_limit().empty());
+  for (const char* function : {"f", "g", "f"}) {
+    LogLine line;
+    line.function = function;
+    line.dropped = 5;
+    store.write(line);
+  }
+  EXPECT_EQ(store.over_limit(), (std::map<std::string, int64_t>{{"f", 10}, {"g", 5}}));
+}
+
 TEST_F(LogStoreTest, drops_the_oldest_when_it_is_full_and_counts_them) {
   LogStore store{loop, 3};
   for (auto message : {"a", "b", "c"}) say(store, message);

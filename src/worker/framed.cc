@@ -71,6 +71,7 @@ void Framed::adopt(Blank blank) {
   process_ = std::move(blank.process);
   process_->when_ended([this](Process&) { on_process_end(); });
   process_->owner().function = plan_.function;
+  process_->limit_logs(plan_.log_bytes_per_second);
   reader_ = std::make_unique<FrameReader>(around_.loop, std::move(blank.from),
                                           plan_.payload_bytes + limits::kFrameMetaMax,
                                           static_cast<FrameReceiver&>(*this));

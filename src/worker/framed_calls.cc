@@ -284,7 +284,7 @@ void Framed::on_log(const wire::Frame& frame) {
       line.fields = wire::to_text(*fields);
   }
   line.message = frame.body.substr(0, limits::kLogLineMax);
-  around_.logs.write(std::move(line));
+  process_->log(std::move(line));
 }
 
 void Framed::on_worker_error(const wire::Frame& frame) {

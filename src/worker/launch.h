@@ -25,6 +25,7 @@ struct LaunchPlan {
   int concurrency = 1;
   bool sees_request = false;  // the interface gets method, path and headers
   size_t payload_bytes = limits::kPayloadDefault;
+  size_t log_bytes_per_second = limits::kLogRateDefault;  // of the worker's lines; 0 = any
   Duration start_timeout = limits::kStartTimeoutDefault;
   sandbox::Policy policy = sandbox::at_level(sandbox::Level::kTrusted);
 };

@@ -121,6 +121,7 @@ loop::Task<Result<Oneshot::Input>> Oneshot::begin(Call& call, loop::Event& ended
     request = process_->take_stdin();
   }
   process_->owner().call_id = call.id;
+  process_->limit_logs(plan_.log_bytes_per_second);
   input.request =
       std::make_unique<InputFeed>(around_.loop, std::move(request), stdio_request(plan_, call));
   co_return input;
@@ -163,7 +164,7 @@ loop::Task<Result<Reply>> Oneshot::invoke(Call& call) {
     LogLine line{
         around_.clock.unix_ms(), plan_.function,        call.id,        log.level, LogStream::kLog,
         std::move(log.message),  std::move(log.fields), process_->pid()};
-    around_.logs.write(std::move(line));
+    process_->log(std::move(line));
   }
   co_return std::move(response.reply);
 }

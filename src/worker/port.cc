@@ -154,6 +154,7 @@ loop::Task<Status> Port::launch() {
       Process::start(around_.of_process(), std::move(plan), [this](Process&) { on_process_end(); });
   if (!process) co_return std::move(process).error();
   process_ = std::move(*process);
+  process_->limit_logs(plan_.log_bytes_per_second);
   reader_ = std::make_unique<Reader>(*this, std::move(out_read),
                                      plan_.payload_bytes + limits::kPortEnvelope);
   writer_ = std::make_unique<FrameWriter>(around_.loop, process_->take_stdin());

@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <utility>
 
 #include "base/limits.h"
 
@@ -51,7 +52,10 @@ struct Process::Pipe final : loop::IoHandler {
 };
 
 Process::Process(Surroundings around, std::function<void(Process&)> ended)
-    : around_(around), ended_(std::move(ended)), assigned_(around.loop) {}
+    : around_(around),
+      ended_(std::move(ended)),
+      assigned_(around.loop),
+      scope_(around.loop) {}
 
 Process::~Process() {
   if (alive()) around_.launcher.abandon(ticket_);
@@ -153,6 +157,32 @@ void Process::emit(LogStream stream, std::string_view line) {
   out.stream = stream;
   out.message = line;
   out.worker = pid_;
+  log(std::move(out));
+}
+
+void Process::log(LogLine line) {
+  if (log_limit_.takes(line.message.size() + line.fields.size(), around_.loop.now()))
+    return around_.logs.write(std::move(line));
+  if (!std::exchange(will_tell_, true)) scope_.spawn(tell_dropped_soon());
+}
+
+loop::Task<> Process::tell_dropped_soon() {
+  co_await around_.loop.sleep(limits::kLogDropNotice);
+  will_tell_ = false;
+  tell_dropped();
+}
+
+// What the limit left out: of the worker, for several calls may have had a part in it.
+void Process::tell_dropped() {
+  LogLine out;
+  out.dropped = log_limit_.take_dropped();
+  if (out.dropped == 0) return;
+  out.time_ms = around_.clock.unix_ms();
+  out.function = owner_.function;
+  out.level = LogLevel::kWarn;
+  out.stream = LogStream::kHost;
+  out.message = std::to_string(out.dropped) + " lines dropped: over limits.logs";
+  out.worker = pid_;
   around_.logs.write(std::move(out));
 }
 
@@ -181,12 +211,14 @@ void Process::on_exit(const launcher::Exit& exit) {
     if (auto rest = pipe->lines.finish()) emit(pipe->stream, rest->text);
     pipe->close();
   }
+  tell_dropped();
   if (stderr_tail_.size() > limits::kStderrTail)
     stderr_tail_.erase(0, stderr_tail_.size() - limits::kStderrTail);
   doors_.reset();
   obituary_ = Obituary{exit.status, stderr_tail_, exit};
   if (pid_ > 0) obituary_->exit.not_started.clear();
-  if (!assigned_.is_set()) on_assigned("it has ended");
+  if (!assigned_.is_set())
+    on_assigned(exit.not_started.empty() ? "it ended before it had a function" : exit.not_started);
   auto ended = std::move(ended_);
   if (ended) ended(*this);  // may destroy us
 }

@@ -14,7 +14,9 @@
 #include "base/log.h"
 #include "launcher/launcher.h"
 #include "loop/loop.h"
+#include "loop/scope.h"
 #include "wire/json_lines.h"
+#include "worker/log_limit.h"
 
 namespace trivet::worker {
 
@@ -82,6 +84,13 @@ class Process final : private launcher::ChildObserver {
   std::string_view stderr_tail() const { return stderr_tail_; }
   void forget_stderr() { stderr_tail_.clear(); }
 
+  // From now on it may log so many bytes a second; 0 = any.
+  void limit_logs(size_t bytes_per_second) {
+    log_limit_ = LogLimit{bytes_per_second, around_.loop.now()};
+  }
+  // A line that came on another way; within the limit, as those that it prints.
+  void log(LogLine line);
+
   // Reads what is in the pipes now, so that lines printed before a reply are attributed to its
   // call.
   void pump();
@@ -102,6 +111,8 @@ class Process final : private launcher::ChildObserver {
   void read_pipe(Pipe& pipe);
   void take(Pipe& pipe, std::string_view bytes);
   void emit(LogStream stream, std::string_view line);
+  void tell_dropped();
+  loop::Task<> tell_dropped_soon();
 
   Surroundings around_;
   std::function<void(Process&)> ended_;
@@ -116,9 +127,12 @@ class Process final : private launcher::ChildObserver {
   std::string stdout_bytes_, stderr_tail_;
   bool overflowed_ = false;
   bool killed_ = false;
+  LogLimit log_limit_;
+  bool will_tell_ = false;  // that lines were dropped
   std::optional<Obituary> obituary_;
   loop::Event assigned_;
   std::string not_assigned_;
+  loop::Scope scope_;
 };
 
 }  // namespace trivet::worker

@@ -80,14 +80,16 @@ USAGE = [
     (["run", "a.py", "b.py"], 2, "unexpected argument b.py"),
     (["foo", "new"], 2, "unknown verb foo"),
     (["help", "foo"], 2, "unknown verb foo"),
-    (["token", "new"], 7, "token is not supported yet"),
+    (["token", "new", "--server", "unix:/no/such"], 69, "--data"),
+    (["token", "new", "--data", "d", "--scope", "al"], 7, "is no scope"),
+    (["secret", "set", "A", "value", "--data", "d"], 2, "unexpected argument value"),
     (["calls", "get", "--what", "x"], 7, "calls is not supported yet"),
     (["invoke", "a b", "--server", "unix:/no/such"], 4, "names are lower-case letters"),
     (["describe", "hello?x=1"], 4, "names are lower-case letters"),
     (["new", "python", "Bad Name"], 2, "names are lower-case letters"),
     (["invoke", "f", "--server", "unix:/no/such"], 69, "trivet serve"),
     (["serve", ".", "--listen", "nonsense"], 2, "is not an address"),
-    (["serve", ".", "--listen", "0.0.0.0:0"], 5, "needs an access token"),
+    (["serve", ".", "--listen", "0.0.0.0:0"], 5, "trivet token new --scope admin --data"),
     (["new", "pyton"], 4, "there is no runtime"),
 ]
 
@@ -196,8 +198,8 @@ def test_logs_escape_controls_and_quote_names(tmp_path):
 
 def test_a_token_is_asked_for_by_the_flag(tmp_path):
     (tmp_path / "hello.py").write_text(PYTHON)
-    with Server(tmp_path, env={"TRIVET_TOKEN": "secret"}) as server:
-        at = ["--server", "unix:" + server.socket]
+    with Server(tmp_path, env={"TRIVET_TOKEN": "secret"}, tcp="127.0.0.1") as server:
+        at = ["--server", f"http://127.0.0.1:{server.port}"]
         for args in (["ls"], ["logs"], ["invoke", "hello"], ["ps"]):
             refused = trivet(*args, *at)
             assert refused.returncode == 5 and "asks for a token" in refused.stderr, refused.stderr

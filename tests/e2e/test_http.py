@@ -232,7 +232,7 @@ def test_a_missing_toolchain_says_what_installs_it(tmp_path):
 
 def test_a_token_is_demanded_when_set(tmp_path):
     write(tmp_path / "f.py", PYTHON)
-    with Server(tmp_path, "--token", "s3cret") as server:
+    with Server(tmp_path, "--token", "s3cret", tcp="127.0.0.1") as server:
         assert server.get("/v1/functions").status == 401 and server.get("/healthz").status == 200
         assert server.get("/v1/functions", headers={"authorization": "Bearer s3cret"}).status == 200
 

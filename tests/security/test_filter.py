@@ -13,7 +13,7 @@ from server import ROOT, binary  # noqa: E402
 WORK = pathlib.Path(__file__).resolve().parent / "workloads"
 CONFINED = pathlib.Path(binary()).absolute().parent / "src" / "sandbox" / "trivet_confined"
 TOOLS = ROOT / ".toolchains"
-# Who runs which file: where the program may be, its arguments; `build` makes it ready, outside the filter, with the source as $1.
+# Who runs which file: where the program may be, its arguments; `build` makes it ready, outside the filter, with the folder of sources as $1 and the program as $2.
 PROGRAMS = {
     "python": {"program": ["/usr/bin/python3"], "run": ["work.py"]},
     "python-ml": {"program": [TOOLS / "python-ml/bin/python3"], "run": ["work.py", "--numbers"]},
@@ -28,6 +28,8 @@ PROGRAMS = {
     "luajit": {"program": ["luajit"], "run": ["work.lua"]},
     "java": {"program": ["java"], "run": ["-cp", ".", "Work"], "build": "javac -d . $1/Work.java", "needs": "javac"},
     "erlang": {"program": ["erl"], "run": ["-noinput", "-eval", "work:main(init:get_plain_arguments()), halt()", "-extra"], "build": "erlc $1/work.erl", "needs": "erlc"},
+    "dotnet": {"program": ["dotnet", TOOLS / "bin/dotnet"], "run": ["exec", "out/function.dll"],
+               "build": f"mkdir out only && cp work.cs only && cd only && sh '{ROOT}/runtimes/dotnet/build.sh' \"$2\" '{ROOT}/runtimes/dotnet' ../out work.cs stdio yes ../cache"},
     "go": {"run": [], "build": "go build -o work $1/work.go", "needs": "go"},
     "rust": {"run": [], "build": "rustc -O -o work $1/work.rs", "needs": "rustc"},
     "cpp": {"run": [], "build": "g++ -std=c++20 -O1 -o work $1/work.cc", "needs": "g++"},
@@ -55,7 +57,7 @@ def ready(tmp_path_factory):
         for file in WORK.iterdir():
             shutil.copy(file, folder)
         if "build" in row:
-            subprocess.run(["/bin/sh", "-c", row["build"], "sh", str(WORK)], cwd=folder, check=True, timeout=300,
+            subprocess.run(["/bin/sh", "-c", row["build"], "sh", str(WORK), program], cwd=folder, check=True, timeout=300,
                            env={**os.environ, "GOFLAGS": "-mod=mod", "GO111MODULE": "off"})
         made[name] = [program, *row["run"]], folder
         return made[name]

@@ -6,6 +6,7 @@
 #include "gateway/gateway.h"
 #include "gateway/openapi.h"
 #include "gateway/problem.h"
+#include "gateway/vault.h"
 #include "wire/query.h"
 
 namespace trivet::gateway {
@@ -74,6 +75,31 @@ loop::Task<> stream_logs(Gateway& gateway, net::Exchange& exchange) {
   co_await exchange.finish();
 }
 
+// Its files are written elsewhere, and are on disk before it is answered.
+loop::Task<> serve_vault(Gateway& gateway, net::Exchange& exchange) {
+  auto body = co_await exchange.read_body(vault::kValueMost);
+  if (!body) {
+    co_await reply_problem(exchange, std::move(body).error());
+    co_return;
+  }
+  const net::Request& asked = exchange.request();
+  VaultRequest request{std::string{asked.method}, std::string{asked.path}, std::string{asked.query},
+                       std::move(*body)};
+  const VaultParts& parts = gateway.config().vault;
+  int64_t now_ms = gateway.sources().clock.unix_ms();
+  auto work = [secrets = parts.secrets, tokens = parts.tokens, request = std::move(request),
+               now_ms] { return answer_vault(*secrets, *tokens, request, now_ms); };
+  auto answer = co_await parts.blocking->run(gateway.loop(), std::move(work));
+  if (!answer) {
+    co_await reply_problem(exchange, std::move(answer).error());
+    co_return;
+  }
+  if (answer->secrets_changed) co_await parts.adopt_secrets();
+  net::ReplyHeaders headers{{"content-type", "application/json"}, {"cache-control", "no-store"}};
+  std::string text = answer->body.is_null() ? "" : wire::to_text(answer->body) + "\n";
+  co_await exchange.reply(answer->status, headers, text);
+}
+
 loop::Task<> show(Gateway& gateway, net::Exchange& exchange, std::string path) {
   if (path == "/v1/runtimes") co_await gateway.config().probe_runtimes();
   auto census = co_await gateway.sources().census();
@@ -90,7 +116,9 @@ loop::Task<> show(Gateway& gateway, net::Exchange& exchange, std::string path) {
 loop::Task<> handle_admin(Gateway& gateway, net::Exchange& exchange, std::string path) {
   std::string_view method = exchange.request().method;
   bool reads = method == "GET" || method == "HEAD";
-  if (!reads || path == "/v1/echo") {
+  if (is_vault_path(path)) {
+    co_await serve_vault(gateway, exchange);
+  } else if (!reads || path == "/v1/echo") {
     Error error = wrong_method(exchange.request(), path == "/v1/echo" ? "POST" : "GET, HEAD");
     co_await reply_problem(exchange, std::move(error));
   } else if (path == "/healthz") {

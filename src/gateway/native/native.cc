@@ -88,7 +88,7 @@ loop::Task<> handle_echo(Gateway&, net::Exchange& exchange) {
 }
 
 loop::Task<> handle_native(Gateway& gateway, net::Exchange& exchange, std::string function,
-                           std::string path) {
+                           std::string path, Audience audience) {
   worker::Call call;
   call.id = exchange.own("x-call-id");
   call.function = std::move(function);
@@ -97,8 +97,8 @@ loop::Task<> handle_native(Gateway& gateway, net::Exchange& exchange, std::strin
   size_t payload = limits::kPayloadDefault;
   if (auto spec = gateway.dispatcher().snapshot()->find(call.function)) {
     payload = spec->limits.payload_bytes;
-    auto authorization =
-        gateway.config().access_token.empty() ? Authorization::kPass : Authorization::kKeep;
+    bool is_ours = audience == Audience::kCallers && gateway.access().takes_authorization(exchange);
+    auto authorization = is_ours ? Authorization::kKeep : Authorization::kPass;
     if (spec->interface != "json")
       call.request = request_head(exchange, std::move(path), authorization);
   }

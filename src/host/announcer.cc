@@ -1,0 +1,41 @@
+#include "host/announcer.h"
+
+#include "host/public_views.h"
+
+namespace trivet::host {
+
+void Announcer::say(LogLevel level, LogStream stream, std::string function, std::string message) {
+  logs_.write(
+      {clock_.unix_ms(), std::move(function), "", level, stream, std::move(message), "", 0});
+}
+
+void Announcer::operators_level(sandbox::Level level) {
+  if (level >= sandbox::Level::kSandbox) return;
+  say(LogLevel::kWarn, LogStream::kHost, "",
+      "functions that name no sandbox level run at level " + std::string{sandbox::name(level)} +
+          ": --sandbox, TRIVET_SANDBOX or a settings file says so");
+}
+
+void Announcer::weakened(const catalog::Snapshot& snapshot) {
+  std::map<std::string, std::string> told;
+  for (const auto& name : snapshot.names()) {
+    const auto& spec = *snapshot.find(name);
+    auto by_manifest = weakened_by_manifest(spec);
+    if (by_manifest.empty()) continue;
+    told[name] = spec.version;
+    auto before = told_.find(name);
+    if (before != told_.end() && before->second == spec.version) continue;
+    std::string all;
+    for (const auto& what : by_manifest) all += (all.empty() ? "" : ", ") + what;
+    say(LogLevel::kWarn, LogStream::kHost, name, "its manifest weakens the sandbox: " + all);
+  }
+  told_ = std::move(told);
+}
+
+void Announcer::reloaded(const std::vector<std::string>& names, const catalog::Snapshot& snapshot) {
+  for (const auto& name : names) say(LogLevel::kInfo, LogStream::kLog, name, "reloaded");
+  for (const auto& problem : snapshot.problems)
+    say(LogLevel::kError, LogStream::kLog, problem.function, problem.error.text());
+}
+
+}  // namespace trivet::host

@@ -1,0 +1,32 @@
+#pragma once
+// Says in the host's log what those who run it must know: what was reloaded, what is wrong, and,
+// once for each version of a function, how it is less confined than by default.
+
+#include <map>
+#include <string>
+#include <vector>
+
+#include "catalog/snapshot.h"
+#include "telemetry/log_store.h"
+
+namespace trivet::host {
+
+class Announcer {
+ public:
+  Announcer(telemetry::LogStore& logs, const Clock& clock) : logs_(logs), clock_(clock) {}
+
+  // Functions without a level of their own run at this one; says so when it is below sandbox.
+  void operators_level(sandbox::Level level);
+  // What manifests have weakened, of versions that were not told before.
+  void weakened(const catalog::Snapshot& snapshot);
+  void reloaded(const std::vector<std::string>& names, const catalog::Snapshot& snapshot);
+
+ private:
+  void say(LogLevel level, LogStream stream, std::string function, std::string message);
+
+  telemetry::LogStore& logs_;
+  const Clock& clock_;
+  std::map<std::string, std::string> told_;  // version by function
+};
+
+}  // namespace trivet::host
