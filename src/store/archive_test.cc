@@ -259,6 +259,36 @@ TEST_F(ArchiveTest, what_is_unusual_but_harmless_is_taken) {
   EXPECT_EQ(found.st_uid, geteuid());
 }
 
+// Names are bytes here: nothing folds, resolves or decodes them, so none becomes another.
+TEST_F(ArchiveTest, names_that_look_alike_or_like_ways_out_are_names) {
+  const std::vector<std::string> names{"a",
+                                       "A",
+                                       "e\xcc\x81",
+                                       "\xc3\xa9",
+                                       "..\\evil",
+                                       "%2e%2e",
+                                       "...",
+                                       ".. ",
+                                       " ..",
+                                       "C:evil",
+                                       "\xe2\x80\xae"
+                                       "gpj.x",
+                                       "\xef\xbc\x8e\xef\xbc\x8e",
+                                       "con",
+                                       "-rf",
+                                       "~",
+                                       "$(x)",
+                                       "a\nb"};
+  std::vector<Member> members;
+  for (const auto& name : names) members.push_back({name, '0', "", "of " + name});
+  auto unpacked = unpack_members(members);
+  ASSERT_TRUE(unpacked.ok()) << unpacked.error().text();
+  for (const auto& name : names) EXPECT_EQ(read(into / name), "of " + name) << name;
+  size_t found = 0;
+  for ([[maybe_unused]] const auto& entry : fs::directory_iterator(into)) ++found;
+  EXPECT_EQ(found, names.size());
+}
+
 TEST_F(ArchiveTest, an_archive_over_a_limit_is_refused) {
   std::vector<Member> three{{"a", '0', "", "12345"}, {"b", '0', "", "12345"}, {"c/", '5'}};
   EXPECT_TRUE(unpack_members(three, {3, 10, 100}).ok());
