@@ -340,7 +340,7 @@ def described(api, method, path, status):
 
 LIVE = [("GET", "/", None), ("GET", "/healthz", None), ("GET", "/readyz", None), ("GET", "/metrics", None), ("GET", "/openapi.json", None),
         ("GET", "/v1/functions", None), ("GET", "/v1/functions/f", None), ("GET", "/v1/functions/old", None), ("GET", "/v1/functions/nope", None),
-        ("GET", "/v1/runtimes", None), ("GET", "/v1/workers", None), ("GET", "/v1/workers/memory", None), ("GET", "/v1/pools", None), ("GET", "/v1/stats", None), ("POST", "/v1/echo", b"x"),
+        ("GET", "/v1/runtimes", None), ("GET", "/v1/workers", None), ("GET", "/v1/workers/memory", None), ("GET", "/v1/pools", None), ("GET", "/v1/stats", None), ("GET", "/v1/doctor", None), ("POST", "/v1/echo", b"x"),
         ("POST", "/function/f", b"{}"), ("PUT", "/function/seen", b"{}"), ("GET", "/function/seen/a", None), ("DELETE", "/function/seen/a", None), ("PATCH", "/function/seen", b"{}"),
         ("OPTIONS", "/function/seen", None), ("HEAD", "/function/seen", None), ("POST", "/function/nope", b"{}"), ("POST", "/function/raises", b"{}"), ("POST", "/function/bad", b"{}"),
         ("GET", "/api/functions", None), ("GET", "/api/functions/old", None), ("GET", "/api/functions/nope", None), ("GET", "/api/functions/stats", None),
