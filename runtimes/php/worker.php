@@ -139,6 +139,9 @@ final class Worker
         \ini_set('display_errors', 'stderr');
         \ini_set('log_errors', '0');
         $this->most = $plan['max_frame'];
+        if (isset($plan['memory'])) {
+            \ini_set('memory_limit', (string) \intdiv($plan['memory'] * 3, 4));
+        }
         try {
             if ($plan['interface'] !== 'module' && !\is_file($plan['entrypoint'])) {
                 throw new Failure('LOAD_FAILED', "{$plan['entrypoint']} does not exist");

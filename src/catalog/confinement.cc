@@ -1,5 +1,7 @@
 #include "catalog/confinement.h"
 
+#include <unistd.h>
+
 #include <algorithm>
 #include <charconv>
 #include <cmath>
@@ -200,6 +202,14 @@ std::optional<Error> settle_level(FunctionSpec& spec, Level floor) {
                    ", and this trivet allows none below " + least,
                "write sandbox: {level: " + least + "} in the manifest, or start trivet with " +
                    "--sandbox " + own};
+}
+
+int64_t heap_mib(const sandbox::Policy& policy) {
+  bool is_limited = policy.level >= Level::kSandbox && policy.limits.memory_bytes > 0;
+  int64_t bytes = is_limited ? policy.limits.memory_bytes
+                             : static_cast<int64_t>(sysconf(_SC_PHYS_PAGES)) *
+                                   static_cast<int64_t>(sysconf(_SC_PAGESIZE));
+  return std::max<int64_t>(bytes / 4 * 3 / static_cast<int64_t>(limits::kMiB), 1);
 }
 
 std::vector<Weakening> weakenings(const FunctionSpec& spec) {

@@ -22,6 +22,11 @@ void read_memory(Reader& reader, FunctionSpec& spec, size_t bare_unit);
 // when its own is lower.
 std::optional<Error> settle_level(FunctionSpec& spec, sandbox::Level floor);
 
+// What the heap of a language may take, in MiB: three quarters of limits.memory, so that its own
+// "out of memory" comes before the kernel's end of the worker. Of this machine's memory where
+// nothing limits it: below level sandbox, or with "none".
+int64_t heap_mib(const sandbox::Policy& policy);
+
 // One thing that the level sandbox would keep from a function, and who has allowed it.
 struct Weakening {
   std::string what;     // "level process", "net api.example.com:443", "write /data", "memory none"

@@ -212,6 +212,20 @@ TEST_F(ConfinementTest, lists_without_meaning_at_a_level_are_refused) {
     }
 }
 
+TEST_F(ConfinementTest, a_heap_has_three_quarters_of_the_memory) {
+  sandbox::Policy policy;
+  policy.limits.memory_bytes = int64_t{512} << 20;
+  EXPECT_EQ(heap_mib(policy), 384);
+  policy.limits.memory_bytes = int64_t{16} << 20;
+  EXPECT_EQ(heap_mib(policy), 12);
+  policy.limits.memory_bytes = 0;
+  int64_t of_machine = heap_mib(policy);
+  EXPECT_GT(of_machine, 12);
+  policy.limits.memory_bytes = int64_t{16} << 20;
+  policy.level = Level::kTrusted;
+  EXPECT_EQ(heap_mib(policy), of_machine);
+}
+
 TEST_F(ConfinementTest, the_operators_level_is_the_default_and_the_floor) {
   for (Level floor : {Level::kTrusted, Level::kProcess, Level::kSandbox, Level::kStrict}) {
     ASSERT_EQ(said("name: f"), "");

@@ -79,6 +79,8 @@ struct RuntimeSpec {
   // How a worker of that interface starts; empty = it cannot. `stdio` and the protocols of
   // wire/port_protocol.h run the user's own program, everything else the shim.
   const std::vector<std::string>& command_of(std::string_view interface) const;
+  // Its processes are told at their start how much memory they have: a spare has the default.
+  bool needs_memory_at_start() const;
   // The shim can run a `stdio` program that has this environment of its own.
   bool runs_warm(const std::map<std::string, std::string>& function_env) const;
   bool keeps_workers() const;  // some interface has workers that stay
@@ -92,9 +94,12 @@ struct Words {
   std::string lone = "no";  // "yes": the entrypoint is all there is, its folder is not the function
   std::string cache{};      // of package managers, for all functions; while something is built
   std::string has_command = "no";  // "yes": the manifest has a build command of its own
+  std::string memory_mib{};        // what the language's heap may take; while a worker is started
 };
 // Of what is known without a function.
 Words folders_of(const RuntimeSpec& runtime);
 std::vector<std::string> expand(const std::vector<std::string>& command, const Words& words);
+std::map<std::string, std::string> expand(std::map<std::string, std::string> env,
+                                          const Words& words);
 
 }  // namespace trivet::catalog

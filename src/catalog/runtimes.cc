@@ -15,17 +15,17 @@ namespace fs = std::filesystem;
 constexpr std::string_view kStdio = "stdio";
 
 const std::vector<std::string>& word_names() {
-  static const std::vector<std::string> kNames{"binary", "runtime", "runtimes",   "entrypoint",
-                                               "source", "output",  "handler",    "interface",
-                                               "lone",   "cache",   "has_command"};
+  static const std::vector<std::string> kNames{"binary", "runtime", "runtimes",    "entrypoint",
+                                               "source", "output",  "handler",     "interface",
+                                               "lone",   "cache",   "has_command", "memory_mib"};
   return kNames;
 }
 
 const std::string& word(const Words& words, size_t index) {
-  const std::string* values[] = {&words.binary,     &words.runtime,    &words.runtimes,
-                                 &words.entrypoint, &words.source,     &words.output,
-                                 &words.handler,    &words.interface,  &words.lone,
-                                 &words.cache,      &words.has_command};
+  const std::string* values[] = {&words.binary,     &words.runtime,     &words.runtimes,
+                                 &words.entrypoint, &words.source,      &words.output,
+                                 &words.handler,    &words.interface,   &words.lone,
+                                 &words.cache,      &words.has_command, &words.memory_mib};
   return *values[index];
 }
 
@@ -136,6 +136,15 @@ const std::vector<std::string>& RuntimeSpec::command_of(std::string_view interfa
   return own_program ? oneshot_command : pool_command;
 }
 
+bool RuntimeSpec::needs_memory_at_start() const {
+  auto mentions = [](const std::string& text) {
+    return text.find("${memory_mib}") != std::string::npos;
+  };
+  return std::any_of(pool_command.begin(), pool_command.end(), mentions) ||
+         std::any_of(env.begin(), env.end(),
+                     [&](const auto& variable) { return mentions(variable.second); });
+}
+
 bool RuntimeSpec::runs_warm(const std::map<std::string, std::string>& function_env) const {
   auto matters = [this](const auto& variable) {
     return std::any_of(not_warm_with.begin(), not_warm_with.end(),
@@ -189,6 +198,12 @@ std::vector<std::string> expand(const std::vector<std::string>& command, const W
   return out;
 }
 
+std::map<std::string, std::string> expand(std::map<std::string, std::string> env,
+                                          const Words& words) {
+  for (auto& [name, value] : env) value = expand({value}, words).front();
+  return env;
+}
+
 Result<RuntimeSpec> read_runtime(const fs::path& dir) {
   auto tree = read_yaml(dir / "runtime.yaml");
   if (!tree) return std::move(tree).error();
@@ -218,6 +233,7 @@ Result<RuntimeSpec> read_runtime(const fs::path& dir) {
     r.texts("not_warm_with", spec.not_warm_with);
   });
   reader.text_map("env", spec.env);
+  for (const auto& variable : spec.env) check_words(reader, variable.second);
   reader.map("build", [&spec](Reader& r) { read_build(r, spec); });
   reader.take("conformance");  // the conformance suite's business
   if (!reader.failed() && spec.name != dir.filename().string())

@@ -38,6 +38,19 @@ TEST(Runtimes, each_interface_has_its_command) {
   EXPECT_FALSE(read("[json]", "oneshot: {command: [own]}").keeps_workers());
 }
 
+TEST(Runtimes, memory_may_be_told_in_the_command_or_the_environment) {
+  EXPECT_FALSE(read("[json]", "pool: {command: [shim]}").needs_memory_at_start());
+  EXPECT_TRUE(
+      read("[json]", "pool: {command: [shim, \"-m${memory_mib}\"]}").needs_memory_at_start());
+  RuntimeSpec spec =
+      read("[json]", "pool: {command: [shim]}\nenv: {HEAP: \"${memory_mib}M\", A: b}");
+  EXPECT_TRUE(spec.needs_memory_at_start());
+  Words words;
+  words.memory_mib = "384";
+  EXPECT_EQ(expand(spec.env, words),
+            (std::map<std::string, std::string>{{"HEAP", "384M"}, {"A", "b"}}));
+}
+
 TEST(Runtimes, a_program_whose_variables_matter_at_its_start_is_not_run_warm) {
   RuntimeSpec spec =
       read("[stdio]", "oneshot: {command: [own], warm: true, not_warm_with: [TOY_, LANG]}");

@@ -129,16 +129,17 @@ Result<int> install_missing(const Common& common, const std::vector<std::string>
 }
 
 json::value as_json(const json::array& rows, const std::set<std::string>& harmful,
-                    const json::array& versions) {
+                    const json::array& versions, const json::object& host) {
   json::array missing;
   for (const auto& name : harmful) missing.emplace_back(name);
-  return json::object{
-      {"runtimes", rows},
-      {"missing_needed", std::move(missing)},
-      {"missing_versions", versions},
-      {"sandbox", json::object{{"level", "trusted"},
-                               {"active", json::array{}},
-                               {"note", "functions run unconfined in this version"}}}};
+  return json::object{{"runtimes", rows},
+                      {"missing_needed", std::move(missing)},
+                      {"missing_versions", versions},
+                      {"sandbox", json::object{{"level", host.at("level")},
+                                               {"available", host.at("available")},
+                                               {"layers", host.at("layers")}}},
+                      {"launcher", host.at("launcher")},
+                      {"data", host.at("data")}};
 }
 
 void print_row(const json::object& row, bool is_needed) {
@@ -156,6 +157,40 @@ void print_row(const json::object& row, bool is_needed) {
             << "\n         install: " << cell(row, "install") << "\n";
 }
 
+void print_layer(const json::object& layer) {
+  std::cout << cell(layer, "state") << std::string(13 - cell(layer, "state").size(), ' ')
+            << cell(layer, "name");
+  if (cell(layer, "state") == "unavailable")
+    std::cout << ": " << printable(cell(layer, "why"))
+              << (layer.at("needed").as_bool() ? "" : "; levels do without it") << "\n"
+              << std::string(13, ' ') << "fix: " << printable(cell(layer, "fix"));
+  std::cout << "\n";
+  for (const auto& item : layer.at("weakened_by").as_array()) {
+    const auto& by = item.as_object();
+    std::cout << std::string(13, ' ') << "by the " << cell(by, "by")
+              << (by.at("function").is_null() ? "" : " of " + cell(by, "function")) << ": "
+              << printable(cell(by, "what")) << "\n";
+  }
+}
+
+void print_host(const json::object& host) {
+  for (const auto& layer : host.at("layers").as_array()) print_layer(layer.as_object());
+  const auto& launcher = host.at("launcher").as_object();
+  if (!launcher.at("works").as_bool())
+    std::cout << "missing  launcher: " << printable(cell(launcher, "why")) << "\n";
+  const auto& data = host.at("data").as_object();
+  if (!data.at("writable").as_bool())
+    std::cout << "missing  data folder " << printable(cell(data, "path"))
+              << " cannot be written: " << printable(cell(data, "why")) << "\n";
+  const std::string level = cell(host, "level");
+  std::cout
+      << "sandbox  level " << level
+      << (host.at("available").as_bool()
+              ? ": this machine has what it needs\n"
+              : ": cannot be had here; functions of that level do not start. The layers above "
+                "say what to do, and --sandbox process asks for less\n");
+}
+
 void print_report(const json::array& rows, const Needed& wanted, size_t harmful) {
   int missing = 0;
   for (const auto& item : rows) {
@@ -169,14 +204,14 @@ void print_report(const json::array& rows, const Needed& wanted, size_t harmful)
     ++missing;
     ++harmful;
   }
-  std::cout << "sandbox  none: functions run unconfined in this version\n";
   if (missing > 0)
     std::cout << missing << " missing, " << harmful
               << " needed here; functions of those answer RUNTIME_NOT_AVAILABLE\n";
 }
 
 // What a function here needs, or is asked for by name, and is missing makes it fail; with `fix`
-// also what could not be installed.
+// also what could not be installed. Without names the host is examined, too: 1 when functions that
+// name no level could not start.
 int doctor(const Common& common, const std::vector<std::string>& names, bool fix) {
   auto failed = fix ? install_missing(common, names) : Result<int>{0};
   if (!failed) return fail(failed.error());
@@ -186,18 +221,23 @@ int doctor(const Common& common, const std::vector<std::string>& names, bool fix
   if (!rows) return fail(rows.error());
   auto wanted = needed(common);
   if (!wanted) return fail(wanted.error());
+  auto host = fetch(common, "/v1/doctor", ".");
+  if (!host) return fail(host.error());
+  const auto& found = host->as_object();
   std::set<std::string> harmful;
   for (const auto& row : *rows)
     if (std::string name = cell(row.as_object(), "name");
         !row.at("available").as_bool() && (wanted->runtimes.contains(name) || !names.empty()))
       harmful.insert(name);
   if (common.as_json())
-    std::cout << json::serialize(as_json(*rows, harmful, wanted->versions)) << "\n";
+    std::cout << json::serialize(as_json(*rows, harmful, wanted->versions, found)) << "\n";
   else
-    print_report(*rows, *wanted, harmful.size());
-  return harmful.empty() && wanted->versions.empty() && *failed == 0
-             ? 0
-             : traits(ErrorCode::kRuntimeNotAvailable).exit_code;
+    print_report(*rows, *wanted, harmful.size()), print_host(found);
+  if (!harmful.empty() || !wanted->versions.empty() || *failed > 0)
+    return traits(ErrorCode::kRuntimeNotAvailable).exit_code;
+  bool works =
+      found.at("available").as_bool() && found.at("data").as_object().at("writable").as_bool();
+  return works || !names.empty() ? 0 : 1;
 }
 
 }  // namespace

@@ -1,9 +1,19 @@
 #include "dispatch/nurseries.h"
 
 #include "builder/builder.h"
+#include "catalog/confinement.h"
 #include "catalog/runtimes.h"
 
 namespace trivet::dispatch {
+
+namespace {
+
+// What a blank process is told: its function is not known yet.
+std::string default_heap(sandbox::Level level) {
+  return std::to_string(catalog::heap_mib(sandbox::at_level(level)));
+}
+
+}  // namespace
 
 void Nurseries::adopt(const catalog::Snapshot& snapshot, const Wanted& wanted) {
   if (!spare_bytes_) return;
@@ -18,13 +28,15 @@ void Nurseries::adopt(const catalog::Snapshot& snapshot, const Wanted& wanted) {
     words.binary = runtime->binary;
     words.runtime = runtime->dir.string();
     words.runtimes = runtime->dir.parent_path().string();
-    pool::Nursery::Plan plan{runtime->name,
-                             runtime->start,
-                             catalog::expand(runtime->pool_command, words),
-                             builder::worker_environment(runtime->env, spec->policy.level),
-                             runtime->warm_oneshot,
-                             *spare_bytes_,
-                             spec->policy.level};
+    words.memory_mib = default_heap(spec->policy.level);
+    pool::Nursery::Plan plan{
+        runtime->name,
+        runtime->start,
+        catalog::expand(runtime->pool_command, words),
+        builder::worker_environment(catalog::expand(runtime->env, words), spec->policy.level),
+        runtime->warm_oneshot,
+        *spare_bytes_,
+        spec->policy.level};
     auto kept = kept_.find(key);
     if (kept != kept_.end() && kept->second->plan() == plan) {
       next.insert(*kept);
@@ -41,6 +53,9 @@ std::shared_ptr<pool::Nursery> Nurseries::of(const catalog::FunctionSpec& spec,
                                              const catalog::RuntimeSpec& runtime) const {
   auto found = kept_.find({runtime.name, spec.policy.level});
   if (found == kept_.end() || !catalog::may_start_blank(spec.dir, runtime)) return nullptr;
+  bool other_memory =
+      std::to_string(catalog::heap_mib(spec.policy)) != default_heap(spec.policy.level);
+  if (other_memory && runtime.needs_memory_at_start()) return nullptr;
   return found->second;
 }
 

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <filesystem>
 
+#include "catalog/confinement.h"
+
 namespace trivet::dispatch {
 namespace {
 
@@ -37,19 +39,20 @@ worker::LaunchPlan plan_launch(const catalog::FunctionSpec& spec,
       runtime.binary,      runtime.dir.string(), runtime.dir.parent_path().string(),
       artifact.entrypoint, spec.dir.string(),    artifact.output.string(),
       spec.handler,        spec.interface};
+  words.memory_mib = std::to_string(catalog::heap_mib(spec.policy));
   worker::LaunchPlan plan;
   plan.function = spec.name;
   plan.runtime = runtime.name;
   plan.argv = catalog::expand(runtime.command_of(spec.interface), words);
-  plan.env = builder::worker_environment(runtime.env, spec.policy.level);
+  plan.env = builder::worker_environment(catalog::expand(runtime.env, words), spec.policy.level);
   plan.dir = spec.dir.string();
   plan.output = artifact.output.string();
   if (!plan.output.empty()) {
     if (!runtime.run_in.empty()) plan.dir = catalog::expand({runtime.run_in}, words).front();
     auto env = runtime.env;
-    for (const auto& [key, value] : runtime.build_env)
-      env[key] = catalog::expand({value}, words).front();
-    plan.env = builder::worker_environment(env, spec.policy.level);
+    for (const auto& [key, value] : runtime.build_env) env[key] = value;
+    plan.env =
+        builder::worker_environment(catalog::expand(std::move(env), words), spec.policy.level);
   }
   plan.entrypoint = artifact.entrypoint;
   plan.handler = spec.handler;

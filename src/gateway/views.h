@@ -2,12 +2,15 @@
 // What the administration shows, as JSON values: one function per page, used by HTTP, the library
 // and so the command line.
 
+#include <filesystem>
 #include <functional>
 #include <string>
+#include <vector>
 
 #include "catalog/snapshot.h"
 #include "dispatch/census.h"
 #include "dispatch/dispatch.h"
+#include "sandbox/policy.h"
 #include "telemetry/log_store.h"
 #include "telemetry/stats.h"
 #include "wire/json.h"
@@ -22,6 +25,10 @@ struct ViewSources {
   Instant started;
   std::function<loop::Task<dispatch::Census>()> census;  // of the whole host
   std::function<loop::Task<bool>()> logs_here;           // what was written before has come
+  // What this machine can confine with, found out when it is asked.
+  std::function<loop::Task<Result<std::vector<sandbox::Layer>>>()> layers;
+  sandbox::Level floor = sandbox::Level::kSandbox;  // the operator's
+  std::filesystem::path data_dir;
 };
 
 // What each process takes costs up to a millisecond each to know.
@@ -34,7 +41,8 @@ wire::json::object function_row(const catalog::FunctionSpec& spec,
 std::vector<catalog::Problem> secret_problems(const dispatch::Dispatcher& dispatcher);
 std::string metrics_view(const ViewSources& from, const dispatch::Census& census);
 
-// A page by its path: "/v1/functions", "/v1/functions/{name}", "/v1/runtimes", "/v1/workers",
+// /v1/doctor is doctor.h's. A page by its path: "/v1/functions", "/v1/functions/{name}",
+// "/v1/runtimes", "/v1/workers",
 // "/v1/workers/memory", "/v1/pools", "/v1/stats". kNotFound otherwise; kFunctionNotFound, or the
 // problem of that function.
 Result<wire::json::value> view_by_path(const ViewSources& from, const dispatch::Census& census,

@@ -13,6 +13,7 @@
 #include "catalog/catalog.h"
 #include "catalog/watcher.h"
 #include "dispatch/dispatch.h"
+#include "gateway/doctor.h"
 #include "gateway/gateway.h"
 #include "gateway/port/port.h"
 #include "gateway/views.h"
@@ -151,6 +152,8 @@ class HostOfParts final : public Host {
       catalog_->probe_all();
       on_loop<bool>([this] { return adopt(), true; });
     }
+    if (path == "/v1/doctor")
+      return run_task<std::string>([this] { return gateway::doctor_page(main_.sources); });
     auto census = run_task<dispatch::Census>([this] { return shards_.census(); });
     return on_loop<Result<std::string>>([&]() -> Result<std::string> {
       auto value = gateway::view_by_path(main_.sources, census, path);

@@ -70,7 +70,10 @@ Shard::Shard(loop::Loop& loop_of_it, size_t number, Shards& all, const ShardPart
               parts.clock,
               parts.started,
               [this] { return all_.census(); },
-              [this] { return all_.logs_here(); }},
+              [this] { return all_.logs_here(); },
+              [this] { return launcher.layers(); },
+              sandbox::parse_level(parts.config.sandbox).value_or(sandbox::Level::kSandbox),
+              parts.data_dir},
       gateway(loop, sources, gateway_config()),
       server(loop, gateway, {}),
       scope(loop) {

@@ -92,6 +92,8 @@ sandbox::Joining Serving::joining(const sandbox::Policy& policy, uint32_t shell)
   how.level = static_cast<uint32_t>(policy.level);
   how.shell = shell;
   how.id = shell != 0 ? sandbox::kInsideId : sandbox::kStay;
+  if (shell != 0 && (shells_.without >> sandbox::kNoUserNamespace & 1) != 0)
+    how.id = shells_.find(shell)->id;
   how.files = static_cast<uint64_t>(policy.limits.files);
   if (!groups_.counts_pids()) how.processes = static_cast<uint64_t>(policy.limits.pids);
   how.without = shells_.without;
@@ -120,10 +122,11 @@ Result<os::Child> Serving::spawn_in(Child& child, const Message& message, os::Sp
   }
   plan.prepare = enter;
   plan.with = &entry;
-  if (shell >= 0 && setns(shell, CLONE_NEWPID) != 0)
+  int pids = shells_.has_pids() ? shell : -1;
+  if (pids >= 0 && setns(pids, CLONE_NEWPID) != 0)
     return io_error("cannot enter the sandbox's pid namespace", errno);
   auto started = os::spawn(plan);
-  if (shell >= 0 && setns(own_pids_.get(), CLONE_NEWPID) != 0) _exit(70);  // lost: end all
+  if (pids >= 0 && setns(own_pids_.get(), CLONE_NEWPID) != 0) _exit(70);  // lost: end all
   prctl(PR_SET_DUMPABLE, 1);  // the child shared our memory when it changed its user
   return started;
 }
@@ -296,6 +299,14 @@ void Serving::answer_probe(uint32_t ticket) {
   reply.ticket = ticket;
   reply.layers = sandbox::probe_layers();
   for (auto& layer : groups_.layers()) reply.layers.push_back(std::move(layer));
+  for (auto& layer : reply.layers)
+    for (uint32_t i = 0; i < sandbox::kOmissions; ++i) {
+      bool is_left_out = shells_.without >> i & 1;
+      if (!is_left_out || layer.name != name(static_cast<sandbox::Omission>(i))) continue;
+      layer.is_active = false;
+      layer.why = std::string{"it is left out by "} + kWithoutLayer;
+      layer.fix = std::string{"start trivet without "} + kWithoutLayer;
+    }
   tell(reply);
 }
 // The host carries on what is connected to them.

@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include "launcher/shells.h"
+#include "sandbox/join.h"
 
 namespace trivet::launcher {
 namespace {
@@ -54,7 +55,12 @@ Status Groups::limit(const std::string& group, const sandbox::Limits& limits) {
                                        "; " + layer.fix +
                                        ", or take the limit out of its manifest"};
   }
-  return group.empty() ? Status{} : cgroups_->limit({group}, limits);
+  sandbox::Limits set = limits;
+  auto leaves_out = [this](sandbox::Omission layer) { return (without >> layer & 1) != 0; };
+  if (leaves_out(sandbox::kNoMemoryLimit)) set.memory_bytes = 0;
+  if (leaves_out(sandbox::kNoCpuLimit)) set.cpu_percent = 0;
+  if (leaves_out(sandbox::kNoPidsLimit)) set.pids = 0;
+  return group.empty() ? Status{} : cgroups_->limit({group}, set);
 }
 
 Status Groups::add(const std::string& group, pid_t process) {

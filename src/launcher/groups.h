@@ -31,6 +31,7 @@ class Groups {
   // Its processes are killed, it is removed once they are gone.
   void end(const std::string& group);
 
+  uint32_t without = 0;  // limits left out: sandbox::Omission
   bool counts_pids() const { return counts_pids_; }
   bool ran_out_of_memory(const std::string& group) const;
   std::vector<sandbox::Layer> layers() const;

@@ -7,6 +7,7 @@
 #include <sys/socket.h>
 
 #include <cerrno>
+#include <cstdlib>
 
 #include "launcher/embedded.h"
 
@@ -64,6 +65,8 @@ Status Launcher::open() {
   plan.argv = {"trivet-launcher"};
   plan.program = "/proc/self/fd/" + std::to_string(file->get());
   plan.env = {"PATH=/usr/bin:/bin"};
+  if (const char* without = std::getenv(kWithoutLayer))
+    plan.env.push_back(std::string{kWithoutLayer} + "=" + without);
   plan.cwd = "/";
   plan.fds = {{0, null.get()}, {1, null.get()}, {2, 2}, {kSocketInChild, theirs.get()}};
   plan.outlives_us = true;  // it sees us die, whatever thread started it, and then ends the rest

@@ -19,6 +19,9 @@
 
 namespace trivet::launcher {
 
+// Names layers that are left out, for tests: comma-separated. They show as not active.
+inline constexpr const char* kWithoutLayer = "TRIVET_WITHOUT_LAYER";
+
 enum class Kind : uint8_t {
   // host to launcher
   kStart = 1,   // run a program

@@ -61,6 +61,8 @@ Serving::Serving(os::Fd socket)
   sigprocmask(SIG_BLOCK, &child, nullptr);
   signals_ = os::Fd{signalfd(-1, &child, SFD_CLOEXEC | SFD_NONBLOCK)};
   rights_ = sandbox::secure_rights();
+  shells_.without = sandbox::read_omissions(std::getenv(kWithoutLayer));
+  groups_.without = shells_.without;
   shells_.has_ids = rights_.has_ids;
   own_pids_ = os::Fd{open("/proc/self/ns/pid", O_RDONLY | O_CLOEXEC)};
   watch(host_.get(), Source::kHost);

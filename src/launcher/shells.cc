@@ -9,8 +9,6 @@
 #include <algorithm>
 #include <array>
 
-#include "sandbox/join.h"
-
 namespace trivet::launcher {
 namespace {
 
@@ -37,7 +35,7 @@ Shells::Shells(std::function<void(int fd, Number)> watch, Groups& groups)
 sandbox::RootPlan Shells::plan(bool host_network) const {
   sandbox::RootPlan plan;
   plan.paths = paths_;
-  plan.host_network = host_network;
+  plan.host_network = host_network || (without >> sandbox::kNoNetwork & 1) != 0;
   return plan;
 }
 

@@ -12,6 +12,7 @@
 #include <string>
 
 #include "launcher/groups.h"
+#include "sandbox/join.h"
 #include "sandbox/shell.h"
 
 namespace trivet::launcher {
@@ -50,6 +51,8 @@ class Shells {
 
   // A user of the host's for a process without a shell; sandbox::kStay: there is but our own.
   uint32_t process_id();
+  // What joins one gets its pid namespace.
+  bool has_pids() const { return (without >> sandbox::kNoPids & 1) == 0; }
   // There are more users than our own.
   bool has_ids = false;
 

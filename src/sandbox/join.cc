@@ -4,6 +4,7 @@
 #include <linux/capability.h>
 #include <linux/securebits.h>
 #include <sched.h>
+#include <string.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/syscall.h>
@@ -50,7 +51,25 @@ bool drop_capabilities() {
   return syscall(SYS_capset, &header, none) == 0;
 }
 
+constexpr const char* kNames[kOmissions] = {
+    "seccomp",      "capabilities", "user-ids",          "rlimits",       "no-new-privs",
+    "landlock",     "mount-root",   "network-namespace", "pid-namespace", "user-namespace",
+    "memory-limit", "cpu-limit",    "pids-limit"};
+
 }  // namespace
+
+const char* name(Omission omission) { return kNames[omission]; }
+
+uint32_t read_omissions(const char* names) {
+  uint32_t found = 0;
+  for (const char* at = names; at && *at;) {
+    size_t size = strcspn(at, ",");
+    for (uint32_t i = 0; i < kOmissions; ++i)
+      if (strlen(kNames[i]) == size && memcmp(kNames[i], at, size) == 0) found |= 1u << i;
+    at += size + (at[size] == ',');
+  }
+  return found;
+}
 
 int join(const Joining& how, int shell, const char** step) {
   auto has = [&how](Omission layer) { return (how.without >> layer & 1) == 0; };
@@ -60,13 +79,14 @@ int join(const Joining& how, int shell, const char** step) {
   };
   errno = 0;
   if (shell >= 0) {
-    if (setns(shell, CLONE_NEWNS | CLONE_NEWIPC | CLONE_NEWUTS | CLONE_NEWNET | CLONE_NEWCGROUP) !=
-        0)
+    int root = has(kNoRoot) ? CLONE_NEWNS : 0;
+    if (setns(shell, root | CLONE_NEWIPC | CLONE_NEWUTS | CLONE_NEWNET | CLONE_NEWCGROUP) != 0)
       return failed("join the namespaces");
   }
   if (has(kNoIds) && geteuid() == 0 && syscall(SYS_setgroups, 0, nullptr) != 0)
     return failed("leave the groups");
-  if (shell >= 0 && setns(shell, CLONE_NEWUSER) != 0) return failed("join the user namespace");
+  if (shell >= 0 && has(kNoUserNamespace) && setns(shell, CLONE_NEWUSER) != 0)
+    return failed("join the user namespace");
   if (has(kNoRlimits)) {
     if (!limit(RLIMIT_CORE, 0) || !limit(RLIMIT_NOFILE, how.files) ||
         !limit(RLIMIT_MEMLOCK, kLocked))

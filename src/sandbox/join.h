@@ -29,8 +29,20 @@ enum Omission : uint32_t {
   kNoIds,
   kNoRlimits,
   kNoNewPrivs,
-  kNoLandlock
+  kNoLandlock,
+  kNoRoot,
+  kNoNetwork,
+  kNoPids,
+  kNoUserNamespace,
+  kNoMemoryLimit,
+  kNoCpuLimit,
+  kNoPidsLimit,
+  kOmissions
 };
+// Layers left out of every sandbox, so that tests can show that each is needed; named as the layers
+// are. A name that there is not counts as none.
+uint32_t read_omissions(const char* names);  // comma-separated; may be null
+const char* name(Omission omission);
 
 // Enters the namespaces of `shell` (the pidfd of its init; -1: there is none), becomes how.id
 // without capabilities, lowers the limits, installs the filter. The pid namespace must have been

@@ -23,6 +23,9 @@ std::string load_frame(const LaunchPlan& plan) {
       {"concurrency", plan.concurrency}, {"max_frame", plan.payload_bytes + limits::kFrameMetaMax},
       {"credit", limits::kStreamCredit}};
   if (!plan.output.empty()) meta["output"] = plan.output;
+  const auto& policy = plan.policy;
+  if (policy.level >= sandbox::Level::kSandbox && policy.limits.memory_bytes > 0)
+    meta["memory"] = policy.limits.memory_bytes;
   std::string frame;
   wire::append_frame(frame, wire::FrameType::kLoad, 0, wire::to_text(meta), {});
   return frame;

@@ -22,5 +22,16 @@ TEST(Launch, load_names_what_the_build_made) {
   EXPECT_EQ(meta_of(load_frame(plan)).at("output").as_string(), "/data/artifacts/17");
 }
 
+TEST(Launch, load_tells_the_memory_where_it_is_limited) {
+  LaunchPlan plan;
+  plan.policy = sandbox::at_level(sandbox::Level::kSandbox);
+  plan.policy.limits.memory_bytes = int64_t{64} << 20;
+  EXPECT_EQ(meta_of(load_frame(plan)).at("memory").as_int64(), int64_t{64} << 20);
+  plan.policy.limits.memory_bytes = 0;
+  EXPECT_EQ(meta_of(load_frame(plan)).count("memory"), 0u);
+  plan.policy = sandbox::at_level(sandbox::Level::kProcess);
+  EXPECT_EQ(meta_of(load_frame(plan)).count("memory"), 0u);
+}
+
 }  // namespace
 }  // namespace trivet::worker

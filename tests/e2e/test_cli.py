@@ -286,7 +286,7 @@ def test_doctor_fails_when_something_needed_is_missing(tmp_path):
     here.mkdir()
 
     def doctor(*args):
-        return trivet("doctor", "--server", "none", "--runtimes", str(tmp_path / "runtimes"), *args, cwd=here)
+        return trivet("doctor", "--server", "none", "--sandbox", "trusted", "--runtimes", str(tmp_path / "runtimes"), *args, cwd=here)
 
     idle = doctor()
     assert idle.returncode == 0 and "missing  absent" in idle.stdout, idle  # but nobody here needs it

@@ -3,6 +3,7 @@
 #include <boost/json.hpp>
 #include <charconv>
 
+#include "gateway/doctor.h"
 #include "gateway/gateway.h"
 #include "gateway/openapi.h"
 #include "gateway/problem.h"
@@ -100,6 +101,11 @@ loop::Task<> serve_vault(Gateway& gateway, net::Exchange& exchange) {
   co_await exchange.reply(answer->status, headers, text);
 }
 
+loop::Task<Status> examine(Gateway& gateway, net::Exchange& exchange) {
+  std::string body = co_await doctor_page(gateway.sources());
+  co_return co_await reply_text(exchange, 200, "application/json", std::move(body));
+}
+
 loop::Task<> show(Gateway& gateway, net::Exchange& exchange, std::string path) {
   if (path == "/v1/runtimes") co_await gateway.config().probe_runtimes();
   auto census = co_await gateway.sources().census();
@@ -137,6 +143,8 @@ loop::Task<> handle_admin(Gateway& gateway, net::Exchange& exchange, std::string
     co_await reply_text(exchange, 200, "text/plain; charset=utf-8",
                         "trivet serves functions at /function/NAME.\nFunctions: /v1/functions   "
                         "Workers: /v1/workers   API: /openapi.json\n");
+  } else if (path == "/v1/doctor") {
+    co_await examine(gateway, exchange);
   } else if (path == "/v1/logs") {
     co_await stream_logs(gateway, exchange);
   } else {
