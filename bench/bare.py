@@ -92,7 +92,7 @@ class Program:
             return pathlib.Path(f"/proc/{pid}/{name}").read_bytes().split(b"\0")[:-1]
 
         self.argv = strings("cmdline")
-        self.env = dict(pair.split(b"=", 1) for pair in strings("environ") if not pair.startswith((b"TRIVET_ZYGOTE", b"TRIVET_SPARE", b"TRIVET_WORKER")))
+        self.env = dict(pair.split(b"=", 1) for pair in strings("environ") if not pair.startswith((b"TRIVET_", b"LD_PRELOAD=/proc/self/fd/")))
         self.path = os.readlink(f"/proc/{pid}/exe")
 
     def start(self, place, files):

@@ -1,4 +1,4 @@
-"""Lines 6 10 11 19 of bench/run: workers that are not there yet when a call comes.
+"""Lines 6 10 11 14 19 of bench/run: workers that are not there yet when a call comes.
 
 A cold call is one over a connection that is open already, to a `trivet serve` that has no worker of the function but its zygote or a spare ready.
 Beside it: the very command of those workers, started by posix_spawn, given LOAD and a call; and a plain program that forks.
@@ -49,7 +49,7 @@ class Cold:
     """The lines, and what table.py shares with them."""
 
     def __init__(self):
-        self.lines = {"6": self.line_6, "10": self.line_10, "11": self.line_11, "19": self.line_19}
+        self.lines = {"6": self.line_6, "10": self.line_10, "11": self.line_11, "14": self.line_14, "19": self.line_19}
 
     @contextlib.contextmanager
     def server(self, options, folder, *flags):
@@ -180,6 +180,34 @@ class Cold:
             for what, at in (("p50", 0), ("p99", 1)):
                 rig.row(f"one at a time: {what} ms", quantiles(ours)[at], quantiles(theirs)[at],
                                rig.at_most(1.3) if at == 0 else rig.NO_TARGET)
+
+    def line_14(self, options):
+        """One of each way to start: from a zygote, from a spare, as a program. Both servers are there at once, and take turns."""
+        self.title("14  the default sandbox, beside the same at level trusted")
+        with contextlib.ExitStack() as stack:
+            places = [stack.enter_context(tempfile.TemporaryDirectory()) for _ in range(2)]
+            clients = [stack.enter_context(self.server(options, place, "--sandbox", level))[0] for place, level in zip(places, ("sandbox", "trusted"))]
+            starts = {name: row["start"] for name, row in rig.known_runtimes().items()}
+            for name in self.runtimes(clients[0], ["python", "node", "lua", "cpp"]):
+                kept = "" if starts[name] == "exec" else starts[name]
+                for place, client in zip(places, clients):
+                    hello(place, name, name, "scale: {idle: 10ms}\n")
+                    hello(place, "warm-" + name, name, "scale: {min: 1, max: 1}\n")
+                    client.ask("POST /api/functions/reload")
+                    client.call(name)
+                cold, warm = ([], []), ([], [])
+                for _ in range(options.rounds * 12):
+                    for client, took in zip(clients, cold):
+                        client.until_cold(name, name, kept)
+                        took.append(client.call(name))
+                for _ in range(options.rounds):
+                    for client, took in zip(clients, warm):
+                        client.call("warm-" + name)
+                        took += [client.call("warm-" + name) for _ in range(400)]
+                ours, theirs = (statistics.median(took) for took in cold)
+                rig.row(f"{name}: cold start, p50 ms", ours, theirs, (lambda a, b: a - b <= 1.2, "<= 1.2 ms more"))
+                rig.row(f"{name}: cold start, p99 ms", quantiles(cold[0])[1], quantiles(cold[1])[1], rig.NO_TARGET)
+                rig.row(f"{name}: warm call, p50 ms", *(statistics.median(took) for took in warm), rig.at_most(1.05))
 
     def line_11(self, options):
         self.title("11  PSS of 200 idle warm python workers with imports, MiB each, beside workers that were started by exec")

@@ -133,7 +133,8 @@ Status make_devices() {
   for (auto [to, name] : {std::pair{"/proc/self/fd", "dev/fd"},
                           {"/proc/self/fd/0", "dev/stdin"},
                           {"/proc/self/fd/1", "dev/stdout"},
-                          {"/proc/self/fd/2", "dev/stderr"}})
+                          {"/proc/self/fd/2", "dev/stderr"},
+                          {"/tmp/.shm", "dev/shm"}})
     if (symlink(to, name) != 0) return failed(std::string{"link "} + name);
   return {};
 }
@@ -147,7 +148,6 @@ Status make_scratch(int64_t bytes) {
   if (!make_folders("tmp") || attach_mount(scratch.get(), "tmp") != 0) return failed("mount /tmp");
   if (mkdirat(scratch.get(), ".shm", 01777) != 0 || fchmodat(scratch.get(), ".shm", 01777, 0) != 0)
     return failed("make /dev/shm");
-  if (symlink("/tmp/.shm", "dev/shm") != 0) return failed("link /dev/shm");
   if (!make_folders("var") || symlink("/tmp", "var/tmp") != 0) return failed("link /var/tmp");
   return {};
 }
@@ -218,12 +218,13 @@ Status build_root(const RootPlan& plan) {
   os::Fd root = new_mount("tmpfs", kRootOptions, kNoSuid | kNoDevices);
   if (!root) return failed("make a tmpfs");
   if (Status done = mount_root(root.get()); !done) return done;
+  // First: what is shown may lie below /tmp.
+  if (Status done = make_scratch(plan.disk_bytes); !done) return done;
   for (const auto& source : sources)
     if (Status done = place(source); !done) return done;
   for (auto step : {make_devices, make_proc})
     if (Status done = step(); !done) return done;
   if (Status done = write_settings(plan.host_network); !done) return done;
-  if (Status done = make_scratch(plan.disk_bytes); !done) return done;
   return leave_old_root();
 }
 
