@@ -87,7 +87,7 @@ std::string Serving::cannot_sandbox(const std::string& why) {
          "; `trivet doctor` says what to do, and `sandbox: {level: process}` asks for less";
 }
 
-sandbox::Joining Serving::joining(const sandbox::Policy& policy, uint32_t shell) const {
+sandbox::Joining Serving::joining(const sandbox::Policy& policy, uint32_t shell) {
   sandbox::Joining how;
   how.level = static_cast<uint32_t>(policy.level);
   how.shell = shell;

@@ -104,7 +104,7 @@ class Serving {
   void assign_now(Child& child, const sandbox::Policy& policy);
   void on_joined(Child& zygote, pid_t pid, const std::string& body);
   void end_unclaimed(Child& zygote);
-  sandbox::Joining joining(const sandbox::Policy& policy, uint32_t shell) const;
+  sandbox::Joining joining(const sandbox::Policy& policy, uint32_t shell);
   void answer_probe(uint32_t ticket);
   void tell_doors(const Child& child);
   // zygotes.cc
