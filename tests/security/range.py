@@ -39,8 +39,8 @@ def function_of(runtime):
     return HERE / "functions" / SAME.get(runtime, runtime)
 
 
-def doctor():
-    done = subprocess.run([binary(), "doctor", "--output", "json", "--server", "none"], capture_output=True, timeout=120)
+def doctor(env=None):
+    done = subprocess.run([binary(), "doctor", "--output", "json", "--server", "none"], capture_output=True, timeout=120, env={**os.environ, **(env or {})})
     return json.loads(done.stdout)
 
 
@@ -218,8 +218,9 @@ def handler(input, ctx):
 class Range:
     """`with Range(names, levels) as at: at.attack("python-sandbox", "read:/etc/shadow")`"""
 
-    def __init__(self, names, levels, confines, env=None, flags=()):
-        self.token = uuid.uuid4().hex[:8]
+    def __init__(self, names, levels, confines, env=None, more=None):
+        """`more`: functions besides the hostile ones, name -> (files, manifest)."""
+        self.token, self.is_closed = uuid.uuid4().hex[:8], False
         self.root = pathlib.Path(tempfile.mkdtemp(prefix="trivet-range-"))
         self.root.chmod(0o755)  # a function's own user must be able to come to its folder
         self.confines, self.levels = confines, levels
@@ -232,9 +233,10 @@ class Range:
         for name in names:
             for level in levels:
                 self.place(name, level)
-        self.place_neighbour()
+        for name, (files, manifest) in {**(more or {}), "neighbour": self.as_neighbour()}.items():
+            self.put(name, files, manifest)
         try:
-            self.server = Server(self.functions, *flags, env={"HOSTILE_MARK": self.server_mark, **(env or {})})
+            self.server = Server(self.functions, env={"HOSTILE_MARK": self.server_mark, **(env or {})})
             self.neighbour = Neighbour(self.server)
         except BaseException:
             self.listeners.close()
@@ -268,11 +270,15 @@ class Range:
             (folder / "leads-out").symlink_to(self.root / "outside")
             (folder / "leads-to-shadow").symlink_to("/etc/shadow")
 
-    def place_neighbour(self):
-        folder = self.functions / "neighbour"
-        folder.mkdir()
-        (folder / "main.py").write_text(NEIGHBOUR)
+    def as_neighbour(self):
         manifest = {"runtime": "python", "entrypoint": "main.py", "env": {"MARK": self.neighbour_mark}, "scale": {"max": 2, "overflow": 0}}
+        return {"main.py": NEIGHBOUR}, manifest
+
+    def put(self, name, files, manifest):
+        folder = self.functions / name
+        folder.mkdir()
+        for file, text in files.items():
+            shutil.copy(text, folder / file) if isinstance(text, pathlib.Path) else (folder / file).write_text(text)
         (folder / "trivet.yaml").write_text(yaml.safe_dump(manifest))
 
     def words(self, function):
@@ -316,6 +322,9 @@ class Range:
         self.close()
 
     def close(self):
+        if self.is_closed:
+            return
+        self.is_closed = True
         self.neighbour.close()
         try:
             self.server.stop()
