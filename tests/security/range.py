@@ -53,6 +53,8 @@ def layers(value):
     if isinstance(value, list) and all(isinstance(row, dict) and "name" in row for row in value):
         if any(row["name"] == "pid-namespace" for row in value):
             return {row["name"]: row for row in value}
+    if isinstance(value, list) and "pid-namespace" in value:
+        return {name: {"name": name, "state": "active"} for name in value}
     return {}
 
 
@@ -286,7 +288,7 @@ class Range:
         folder = self.functions / function
         store = pathlib.Path(self.server.temp.name) / "data"
         private = [p for p in store.rglob("*") if p.is_file() and not p.stat().st_mode & 0o077]
-        launcher = next(iter(descendants(self.server.process.pid)))
+        launcher = descendants(self.server.process.pid)[0]
         return {
             "outside": self.root / "outside", "private": self.root / "private", "writable": self.root / "writable", "functions": self.functions,
             "folder": folder, "source": folder / yaml.safe_load((folder / "trivet.yaml").read_text())["entrypoint"],

@@ -23,7 +23,7 @@ def at():
         if running.probe is None:
             pytest.skip("gcc cannot link the probe: install gcc and libc6-dev")
         assert running.server.get("/v1/functions").json["problems"] == []
-        running.available = {row["name"]: row for row in running.server.get("/v1/runtimes").json}
+        running.available = {row["name"] for row in running.server.get("/v1/functions").json["functions"] if row["available"]}
         running.layers, running.daemons = known, []
         yield running
     assert running.neighbour.wrong == []
@@ -35,8 +35,9 @@ def baseline(at):
     """attack -> what the test's own process hears."""
     words = at.words("neighbour" if not at.levels else next(p.name for p in at.functions.iterdir() if p.name != "neighbour"))
     asked = {row["attack"]: row["attack"].format(**words) for row in ATTACKS}
-    heard = at.from_here(list(asked.values()))
-    answers = {attack: heard[text]["outcome"] for attack, text in asked.items()}
+    here = {row["attack"]: row.get("here", asked[row["attack"]]) for row in ATTACKS}
+    heard = at.from_here(list(here.values()))
+    answers = {attack: heard[text]["outcome"] for attack, text in here.items()}
     absent = sorted(attack for attack, answer in answers.items() if answer != "allowed")
     print(f"{len(answers) - len(absent)} of {len(answers)} attacks work here without confinement; not there: " + ", ".join(f"{a} ({answers[a]})" for a in absent))
     return answers
@@ -45,8 +46,8 @@ def baseline(at):
 def ready(at, runtime, level):
     """The function's name, or a skip that says why."""
     assert function_of(runtime).exists(), f"tests/security/functions/{runtime} is missing: every runtime has a hostile function"
-    if not at.available[runtime]["available"]:
-        pytest.skip("toolchain missing: " + at.available[runtime]["reason"])
+    if f"{runtime}-{at.levels[0]}" not in at.available:
+        pytest.skip("toolchain missing")
     if level not in at.levels:
         pytest.skip("this trivet does not confine: `trivet doctor` knows no layers")
     if why := missing(at.layers, level):
