@@ -1,5 +1,6 @@
 """A hostile function: does what `attack` says by the means of this language, and answers what came of it."""
 import os
+import signal
 import socket
 import subprocess
 import threading
@@ -64,11 +65,25 @@ def spin(_):
         pass
 
 
+def deaf(_):
+    for number in set(signal.Signals) - {signal.SIGKILL, signal.SIGSTOP}:
+        signal.signal(number, signal.SIG_IGN)
+    spin(_)
+
+
+def stream():
+    while True:
+        yield "x" * 65536
+
+
 ATTACKS = {"read": read, "write": write, "tcp": tcp, "kill": lambda pid: os.kill(int(pid), 0), "spawn": spawn, "environment": environment,
-           "tasks": tasks, "memory": memory, "print": output, "reply": reply, "spin": spin}
+           "tasks": tasks, "memory": memory, "print": output, "reply": reply, "spin": spin,
+           "deaf": deaf}
 
 
 def handler(input, ctx):
+    if input["attack"] == "stream":
+        return stream()
     try:
         return {"outcome": "allowed", "detail": ATTACKS[input["attack"]](input.get("arguments") or input.get("argument", ""))}
     except (OSError, MemoryError, RuntimeError) as error:
