@@ -24,8 +24,8 @@ const char* trivet_version(void);
 int trivet_abi_version(void);
 
 /* config_json:
- * {"root","runtime_dirs":[],"data_dir","listen":[],"access_token","watch","drain_timeout_ms"}; all
- * optional. */
+ * {"root","runtime_dirs":[],"data_dir","listen":[],"access_token","sandbox","watch","drain_timeout_ms"};
+ * all optional. */
 trivet_host* trivet_host_open(const char* config_json, char** error);
 /* Listens and watches as configured. 0, or -1. */
 int trivet_host_start(trivet_host* host, char** error);

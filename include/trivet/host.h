@@ -50,6 +50,8 @@ struct HostConfig {
   std::string store{};  // where hosts leave artifacts for each other: "s3://bucket/prefix",
                         // "file:///folder"; empty = nowhere. Credentials are in the environment
   std::string store_program{};  // a trivet that transfers them; empty = trivet, by PATH
+  std::string sandbox{};  // "trusted", "process", "sandbox" or "strict": the level of functions
+                          // that name none, and the least that others may ask for; empty: sandbox
   LoopMode loop = LoopMode::kBackground;
   std::map<std::string, std::string>
       overrides{};  // of a lone file: "interface", "mode", "runtime", "timeout"

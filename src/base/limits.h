@@ -30,7 +30,11 @@ inline constexpr size_t kTermCount = 4'000'000;      // terms in one term
 inline constexpr size_t kPortPacketMax = 64 * kMiB;  // of the port's packets, in and out
 
 // Logs.
-inline constexpr size_t kLogLineMax = 8 * kKiB;  // a longer line is cut, with a mark
+inline constexpr size_t kLogLineMax = 8 * kKiB;      // a longer line is cut, with a mark
+inline constexpr size_t kLogRateDefault = 1 * kMiB;  // bytes a second of one worker
+inline constexpr size_t kLogRateLeast = 1 * kKiB;
+inline constexpr size_t kLogRateMax = 1024 * kMiB;
+inline constexpr int kLogBurst = 4;              // seconds' worth of them at once
 inline constexpr size_t kStderrTail = 4 * kKiB;  // kept of a worker's stderr for its obituary
 // Kept in memory by the host, whichever is reached first; the oldest are dropped and counted.
 inline constexpr size_t kLogStoreLines = 50'000;
@@ -90,12 +94,26 @@ inline constexpr int64_t kMemoryDefault = 512 * kMiB;
 inline constexpr int kPidsDefault = 256;  // threads count
 inline constexpr int kFilesDefault = 1024;
 inline constexpr int64_t kDiskDefault = 512 * kMiB;
+inline constexpr size_t kMemoryLeast = 16 * kMiB;
+inline constexpr size_t kMemoryMax = 1024 * 1024 * kMiB;
+inline constexpr int kCpuPercentMax = 1024 * 100;  // of one processor
+inline constexpr int kPidsMax = 65'536;
+inline constexpr int kFilesLeast = 16;
+inline constexpr int kFilesMax = 1'048'576;
+inline constexpr size_t kDiskLeast = 64 * kKiB;
+inline constexpr size_t kDiskMax = 1024 * 1024 * kMiB;
+inline constexpr size_t kBindsMax = 64;      // sandbox.read and sandbox.write of a function
+inline constexpr size_t kNetRulesMax = 256;  // sandbox.net of a function
 
 // Builds.
 inline constexpr auto kBuildTimeout = std::chrono::minutes{10};  // of all steps, without waiting
 inline constexpr auto kBuildTimeoutMax = std::chrono::hours{24};
 inline constexpr size_t kBuildSizeDefault = 2048 * kMiB;  // of a step's output
 inline constexpr size_t kBuildSizeMax = 1024 * 1024 * kMiB;
+inline constexpr int64_t kBuildMemory = 4096 * kMiB;   // of all steps' processes together
+inline constexpr int64_t kBuildScratch = 2048 * kMiB;  // of /tmp, which counts as memory
+inline constexpr int kBuildPids = 4096;
+inline constexpr int kBuildFiles = 65'536;
 inline constexpr auto kBuildUnwanted = 30s;  // a build that nobody waits for any more goes on
 
 // The store that hosts share.

@@ -116,9 +116,13 @@ class Builder final : public Artifacts {
 // The environment of builds and workers: what programs need to find their way, nothing of the
 // host's secrets.
 std::vector<std::string> base_environment(const std::map<std::string, std::string>& added);
+// That of workers: in a sandbox with a home of their own.
+std::vector<std::string> worker_environment(std::map<std::string, std::string> added,
+                                            sandbox::Level level);
 // That of builds: they may also need to know the way to the world, and what the runtime's tools are
 // told by variables that begin with one of `passed`.
-std::vector<std::string> build_environment(const std::vector<std::string>& passed);
+std::vector<std::string> build_environment(const std::vector<std::string>& passed,
+                                           sandbox::Level level);
 // An absolute path for a program named as in a shell, empty when PATH has none.
 std::string find_program(const std::string& name);
 

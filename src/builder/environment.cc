@@ -39,7 +39,16 @@ std::vector<std::string> base_environment(const std::map<std::string, std::strin
   return env;
 }
 
-std::vector<std::string> build_environment(const std::vector<std::string>& passed) {
+std::vector<std::string> worker_environment(std::map<std::string, std::string> added,
+                                            sandbox::Level level) {
+  if (level >= sandbox::Level::kSandbox)
+    for (auto [name, value] : {std::pair{"HOME", "/tmp"}, {"TMPDIR", "/tmp"}, {"USER", "function"}})
+      added.emplace(name, value);
+  return base_environment(added);
+}
+
+std::vector<std::string> build_environment(const std::vector<std::string>& passed,
+                                           sandbox::Level level) {
   std::map<std::string, std::string> added;
   auto begins_as = [](const std::string& pair, std::string_view name) {
     return pair.size() > name.size() && strncasecmp(pair.c_str(), name.data(), name.size()) == 0;
@@ -55,7 +64,7 @@ std::vector<std::string> build_environment(const std::vector<std::string>& passe
                                  [&](const auto& begin) { return begins_as(pair, begin); });
     if (is_wanted) added.emplace(pair.substr(0, equals), pair.substr(equals + 1));
   }
-  return base_environment(added);
+  return worker_environment(std::move(added), level);
 }
 
 std::string find_program(const std::string& name) {

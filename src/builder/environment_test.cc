@@ -73,11 +73,11 @@ TEST(BuildEnvironment, has_the_way_to_the_world_and_what_the_runtime_asks_for) {
   auto has = [](const std::vector<std::string>& env, const std::string& pair) {
     return std::find(env.begin(), env.end(), pair) != env.end();
   };
-  auto env = build_environment({"toypm_"});
+  auto env = build_environment({"toypm_"}, sandbox::Level::kTrusted);
   EXPECT_TRUE(has(env, "https_proxy=http://127.0.0.1:1"));
   EXPECT_TRUE(has(env, "TOYPM_REGISTRY=elsewhere"));
   EXPECT_FALSE(has(env, "HTTPS_PROXY_SECRET=no"));
-  EXPECT_FALSE(has(build_environment({}), "TOYPM_REGISTRY=elsewhere"));
+  EXPECT_FALSE(has(build_environment({}, sandbox::Level::kTrusted), "TOYPM_REGISTRY=elsewhere"));
   for (const char* name : {"https_proxy", "HTTPS_PROXY_SECRET", "TOYPM_REGISTRY"}) unsetenv(name);
 }
 

@@ -85,6 +85,25 @@ loop::Task<Status> Builder::run_user_command(RunningPtr running) {
   co_return Status{};
 }
 
+// The network as it is, for packages; of the host's files only what is built, and what of. The
+// manifest's own command works in the function's folder: it has no output of its own.
+sandbox::Policy build_policy(const catalog::FunctionSpec& spec, const fs::path& output,
+                             const fs::path& packages) {
+  sandbox::Policy policy = sandbox::at_level(std::min(spec.policy.level, sandbox::Level::kSandbox));
+  policy.host_network = true;
+  policy.limits.memory_bytes = limits::kBuildMemory;
+  policy.limits.pids = limits::kBuildPids;
+  policy.limits.files = limits::kBuildFiles;
+  policy.limits.disk_bytes = limits::kBuildScratch;
+  if (policy.level < sandbox::Level::kSandbox) return policy;
+  bool in_place = output.empty();
+  policy.binds.push_back({spec.dir.string(), in_place});
+  if (!in_place) policy.binds.push_back({output.string(), true});
+  std::error_code ec;
+  if (fs::exists(packages, ec)) policy.binds.push_back({packages.string(), true});
+  return policy;
+}
+
 loop::Task<Status> Builder::run_step(RunningPtr running, std::string name,
                                      std::vector<std::string> argv, fs::path output) {
   const auto& spec = *running->spec;
@@ -94,8 +113,11 @@ loop::Task<Status> Builder::run_step(RunningPtr running, std::string name,
   worker::Process::Plan plan;
   plan.function = spec.name;
   plan.merge_output = true;
-  plan.launch.spawn = {
-      std::move(argv), build_environment(running->runtime->build_passes), spec.dir.string(), {}};
+  plan.launch.spawn = {std::move(argv),
+                       build_environment(running->runtime->build_passes, spec.policy.level),
+                       spec.dir.string(),
+                       {}};
+  plan.launch.policy = build_policy(spec, output, cache_ / "packages");
   worker::Process::Surroundings around{around_.loop, around_.clock, around_.logs, around_.launcher};
   auto process =
       worker::Process::start(around, std::move(plan), [&ended](worker::Process&) { ended.set(); });

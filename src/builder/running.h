@@ -27,6 +27,9 @@ struct Builder::Running {
   loop::Scope scope;  // of the build itself: to drop it is to cancel it
 };
 
+// What a command of a build may do.
+sandbox::Policy build_policy(const catalog::FunctionSpec& spec, const std::filesystem::path& output,
+                             const std::filesystem::path& packages);
 // That the manifest's command ended well, and build.output is not there.
 Error made_nothing(const catalog::FunctionSpec& spec);
 

@@ -4,6 +4,7 @@
 #include <array>
 #include <boost/json.hpp>
 
+#include "catalog/confinement.h"
 #include "wire/json.h"
 #include "wire/text.h"
 
@@ -123,10 +124,7 @@ std::optional<Error> read_alyx_function(const YamlTree& tree, const YamlNode& ma
     reader.fail(*map.find("entrypoint"), "the entrypoint must lie in the function's folder");
   reader.take("path");  // discovery has used it
   reader.duration("timeout", spec.limits.timeout, 1ms, limits::kTimeoutMax);
-  size_t memory = 0;
-  reader.size("memory", memory, 1, size_t{1} << 50, limits::kMiB);
-  if (memory > 0)
-    spec.notes.push_back("memory: " + wire::format_size(memory) + " is not enforced yet");
+  read_memory(reader, spec, limits::kMiB);
   read_env(reader, context, spec);
   read_build(reader, spec);
   read_routes(reader, spec);

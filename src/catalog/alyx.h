@@ -1,7 +1,7 @@
 #pragma once
 // Functions written for Alyx: a manifest.yaml in the function's folder, or the `functions:` of a
-// schema.yaml. They speak stdio, one process per call, and serve unchanged. Hooks, schedules, rules
-// and memory are checked by Alyx's rules and noted as not enforced.
+// schema.yaml. They speak stdio, one process per call, and serve unchanged. Hooks, schedules and
+// rules are checked by Alyx's rules and noted as not enforced.
 
 #include "catalog/manifest.h"
 

@@ -59,7 +59,8 @@ rules: {invoke: "auth.id != ''"}
   EXPECT_EQ(spec.routes[0].methods, (std::vector<std::string>{"POST", "PUT"}));
   EXPECT_EQ(spec.routes[1].path, "/any");
   EXPECT_EQ(spec.build->output, "dist/index.js");
-  EXPECT_TRUE(noted("memory: 256MiB is not enforced"));
+  EXPECT_EQ(spec.policy.limits.memory_bytes, int64_t{256} << 20);
+  EXPECT_FALSE(spec.level_given);
   EXPECT_TRUE(noted("rules"));
 }
 
@@ -80,10 +81,11 @@ TEST_F(AlyxTest, timeout_and_memory_take_bare_numbers_and_units) {
     EXPECT_EQ(said_of("timeout: " + std::string{text}), "");
     EXPECT_EQ(spec.limits.timeout, expected) << text;
   }
-  for (auto [text, expected] : {std::pair{"128", "128MiB"}, {"256mb", "256MiB"}, {"1GB", "1GiB"}}) {
+  for (auto [text, mib] : {std::pair{"128", 128}, {"256mb", 256}, {"1GB", 1024}, {"16", 16}}) {
     EXPECT_EQ(said_of("memory: " + std::string{text}), "");
-    EXPECT_TRUE(noted(expected)) << text;
+    EXPECT_EQ(spec.policy.limits.memory_bytes, int64_t{mib} << 20) << text;
   }
+  EXPECT_EQ(said_of("memory: 15"), "manifest.yaml:3:9: memory must be from 16MiB to 1TiB, not 15");
   EXPECT_EQ(said_of("timeout: soon").rfind("manifest.yaml:3:10: timeout: ", 0), 0u);
   EXPECT_EQ(said_of("memory: lots").rfind("manifest.yaml:3:9: memory: ", 0), 0u);
   EXPECT_EQ(said_of(""), "");

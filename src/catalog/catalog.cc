@@ -165,7 +165,9 @@ DiscoveryInput Catalog::input_of(std::function<RuntimePtr(const RuntimePtr&)> pr
           {},
           std::move(probed),
           [this](const RuntimePtr& first, bool again) { return others(first, again); },
-          config_.unpacked};
+          config_.unpacked,
+          config_.data_dir,
+          config_.floor};
 }
 
 std::shared_ptr<Snapshot> Catalog::scan(const Snapshot& before) {

@@ -24,6 +24,8 @@ struct Config {
   std::map<std::string, std::string> overrides;    // of a lone file, from the command line
   // See DiscoveryInput::unpacked. Called while a scan goes on, on its thread.
   std::function<Result<std::filesystem::path>(const std::filesystem::path&)> unpacked{};
+  std::filesystem::path data_dir{};  // see DiscoveryInput
+  sandbox::Level floor = sandbox::Level::kSandbox;
 };
 
 // Names of functions.

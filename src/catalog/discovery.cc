@@ -254,7 +254,7 @@ class Walk {
     spec.dir = dir;
     spec.manifest = tree.file;
     spec.manifest_line = map.line;
-    ManifestContext context{dir, in_.environment};
+    ManifestContext context{dir, in_.environment, in_.data_dir};
     std::string name = spec.name;
     if (auto error = read_function(tree, map, context, spec, open))
       return problem(declared_name(map, name), tree.file, std::move(*error));
@@ -296,7 +296,7 @@ class Walk {
       return problem(name, tree.file,
                      tree.error(map, "the folder " + dir.string() + " of function " + name +
                                          " does not exist"));
-    ManifestContext context{dir, in_.environment};
+    ManifestContext context{dir, in_.environment, in_.data_dir};
     if (auto error = read_alyx_function(tree, map, context, spec))
       return problem(declared_name(map, name), tree.file, std::move(*error));
     finish(std::move(spec), {.mode_given = true}, tree.file, map.line);

@@ -27,6 +27,8 @@ struct DiscoveryInput {
   std::function<std::vector<RuntimePtr>(const RuntimePtr&, bool again)> others;
   // The folder with what is in an archive; empty: archives are no functions.
   std::function<Result<std::filesystem::path>(const std::filesystem::path&)> unpacked{};
+  std::filesystem::path data_dir{};  // trivet's own: no function may read or write there
+  sandbox::Level floor = sandbox::Level::kSandbox;  // the operator's: no function may ask for less
   // Of this look, by folder and runtime: what the sources beside lone files add to their versions.
   mutable std::map<std::pair<std::filesystem::path, std::string>, std::string> beside{};
   // Likewise, by folder: what a runtime's own files add.

@@ -15,6 +15,7 @@
 
 #include "base/clock.h"
 #include "base/limits.h"
+#include "sandbox/policy.h"
 
 namespace trivet::catalog {
 
@@ -36,7 +37,8 @@ struct Scale {
 struct Limits {
   Duration timeout = limits::kTimeoutDefault;
   Duration start_timeout = limits::kStartTimeoutDefault;
-  size_t payload_bytes = limits::kPayloadDefault;
+  size_t payload_bytes = limits::kPayloadDefault;         // of a request, and of a reply
+  size_t log_bytes_per_second = limits::kLogRateDefault;  // of one worker; 0 = any
 };
 
 // Too many failures of the workers themselves (crash, garbage, no start, timeout): no calls for a
@@ -88,6 +90,8 @@ struct FunctionSpec {
   bool lone = false;      // one source file, not a folder: what lies beside it may be functions too
   Scale scale;
   Limits limits;
+  sandbox::Policy policy;    // what its workers may do, and use
+  bool level_given = false;  // policy.level is the manifest's own; else it is the operator's
   Restart restart;
   std::map<std::string, std::string> env;
   std::optional<Build> build;

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 
+#include "catalog/confinement.h"
 #include "wire/text.h"
 
 namespace trivet::catalog {
@@ -13,15 +14,9 @@ struct Later {
 };
 // Fields that a later version gives their meaning. Refused, so that nobody believes they are
 // protected by them.
-constexpr std::array<Later, 4> kLaterTop{
-    {{"sandbox", "sandbox levels are not supported yet: functions run unconfined"},
-     {"secrets", "secrets are not supported yet"},
-     {"retry", "retry is not supported yet"},
-     {"input", "input schemas are not supported yet"}}};
-constexpr std::array<Later, 4> kLaterLimits{{{"memory", "limits.memory is not supported yet"},
-                                             {"cpu", "limits.cpu is not supported yet"},
-                                             {"pids", "limits.pids is not supported yet"},
-                                             {"disk", "limits.disk is not supported yet"}}};
+constexpr std::array<Later, 3> kLaterTop{{{"secrets", "secrets are not supported yet"},
+                                          {"retry", "retry is not supported yet"},
+                                          {"input", "input schemas are not supported yet"}}};
 constexpr std::array<Later, 2> kLaterTriggers{
     {{"cron", "cron triggers are not supported yet"},
      {"webhook", "webhook triggers are not supported yet"}}};
@@ -55,12 +50,12 @@ void read_scale(Reader& reader, Scale& scale) {
   });
 }
 
-void read_limits(Reader& reader, Limits& target) {
-  reader.map("limits", [&target](Reader& r) {
-    r.duration("timeout", target.timeout, 1ms, limits::kTimeoutMax);
-    r.duration("start_timeout", target.start_timeout, 1ms, limits::kTimeoutMax);
-    r.size("payload", target.payload_bytes, 1, limits::kPayloadMax);
-    refuse_later(r, kLaterLimits);
+void read_limits(Reader& reader, FunctionSpec& spec) {
+  reader.map("limits", [&spec](Reader& r) {
+    r.duration("timeout", spec.limits.timeout, 1ms, limits::kTimeoutMax);
+    r.duration("start_timeout", spec.limits.start_timeout, 1ms, limits::kTimeoutMax);
+    r.size("payload", spec.limits.payload_bytes, 1, limits::kPayloadMax);
+    read_worker_limits(r, spec);
   });
 }
 
@@ -241,7 +236,8 @@ std::optional<Error> read_function(const YamlTree& tree, const YamlNode& map,
   }
   reader.boolean("pristine", spec.pristine);
   read_scale(reader, spec.scale);
-  read_limits(reader, spec.limits);
+  read_limits(reader, spec);
+  read_sandbox(reader, context, spec);
   read_restart(reader, spec.restart);
   read_env(reader, context, spec);
   read_build(reader, spec);

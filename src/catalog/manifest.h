@@ -14,6 +14,7 @@ namespace trivet::catalog {
 struct ManifestContext {
   std::filesystem::path dir;                              // of the function
   const std::map<std::string, std::string>& environment;  // for ${VAR} in env
+  std::filesystem::path data_dir{};                       // trivet's own, which no function sees
 };
 
 // What a manifest left open: discovery fills these in from the runtime.

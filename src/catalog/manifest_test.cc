@@ -258,14 +258,9 @@ TEST_F(ManifestTest, breaker_is_read_within_its_bounds) {
 
 TEST_F(ManifestTest, what_comes_later_is_refused_and_never_ignored) {
   const std::pair<std::string_view, std::string_view> table[] = {
-      {"sandbox: {level: strict}", "1:10: sandbox levels are not supported yet"},
       {"secrets: [KEY]", "1:10: secrets are not supported yet"},
       {"retry: {attempts: 3}", "1:8: retry is not supported yet"},
       {"input: schema/in.json", "1:8: input schemas are not supported yet"},
-      {"limits: {memory: 256MiB}", "1:18: limits.memory is not supported yet"},
-      {"limits: {cpu: 1.0}", "1:15: limits.cpu is not supported yet"},
-      {"limits: {pids: 64}", "1:16: limits.pids is not supported yet"},
-      {"limits: {disk: 512MiB}", "1:16: limits.disk is not supported yet"},
       {"triggers: [{cron: {schedule: \"* * * * *\"}}]", "1:19: cron triggers are not supported"},
       {"triggers:\n- webhook: {route: /x}", "2:12: webhook triggers are not supported yet"}};
   for (auto [text, message] : table) {

@@ -5,6 +5,8 @@
 
 #include <algorithm>
 
+#include "catalog/confinement.h"
+#include "sandbox/net_rule.h"
 #include "wire/text.h"
 
 namespace trivet::catalog {
@@ -259,6 +261,19 @@ const std::string& shim_of(const RuntimeSpec& runtime, const DiscoveryInput& inp
   return slot->second;
 }
 
+// What workers may do and use, the operator's level included.
+void add_policy(const FunctionSpec& spec, Fingerprint& print) {
+  const auto& policy = spec.policy;
+  const auto& most = policy.limits;
+  print.add(sandbox::name(policy.level));
+  for (int64_t number :
+       {most.memory_bytes, int64_t{most.cpu_percent}, int64_t{most.pids}, int64_t{most.files},
+        most.disk_bytes, static_cast<int64_t>(spec.limits.log_bytes_per_second)})
+    print.add(std::to_string(number));
+  for (const auto& bind : policy.binds) print.add((bind.writable ? "rw " : "ro ") + bind.path);
+  for (const auto& rule : policy.net) print.add(sandbox::text(rule));
+}
+
 std::string version_of(const FunctionSpec& spec, const RuntimeSpec& runtime,
                        const DiscoveryInput& input) {
   Fingerprint print;
@@ -268,6 +283,7 @@ std::string version_of(const FunctionSpec& spec, const RuntimeSpec& runtime,
   print.add(wire::format_duration(spec.limits.timeout));
   print.add(spec.mode == Mode::kPool ? "pool" : "oneshot");
   for (const auto& [key, value] : spec.env) print.add(key + "=" + value);
+  add_policy(spec, print);
   print.add_file(spec.manifest);
   print.add(shim_of(runtime, input));
   if (spec.lone)
@@ -318,6 +334,7 @@ std::optional<Error> resolve_function(FunctionSpec& spec, Unresolved open,
                  "create it, or correct entrypoint:");
   if (!comes_from_build)
     if (auto error = check_executable(spec, *runtime)) return error;
+  if (auto error = settle_level(spec, input.floor)) return error;
   spec.version = version_of(spec, *runtime, input);
   return std::nullopt;
 }

@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include <set>
+
 #include "catalog/toys_test.h"
 
 namespace trivet::catalog {
@@ -239,6 +241,25 @@ TEST_F(ResolveTest, version_changes_with_the_description_and_the_runtime) {
     EXPECT_NE(version_now(manifest), plain) << manifest;
   toys.scratch.write("runtimes/toy/worker.toy", "new");
   EXPECT_NE(version_now(), plain);
+}
+
+TEST_F(ResolveTest, version_changes_with_what_its_workers_may_do) {
+  toys.write("f/main.toy");
+  std::set<std::string> seen{version_now()};
+  for (std::string_view manifest :
+       {"sandbox: {level: strict}", "sandbox: {net: [a.b:1]}", "sandbox: {net: [a.b:2]}",
+        "sandbox: {read: [/usr]}", "sandbox: {write: [/usr]}", "limits: {memory: 64MiB}",
+        "limits: {cpu: 2}", "limits: {pids: 7}", "limits: {files: 77}", "limits: {disk: 1MiB}",
+        "limits: {logs: 1KiB}"})
+    EXPECT_TRUE(seen.insert(version_now(manifest)).second) << manifest;
+  EXPECT_EQ(version_now(), version_now("sandbox: {level: sandbox}"));
+}
+
+TEST_F(ResolveTest, a_level_below_the_operators_is_a_problem) {
+  toys.write("f/main.toy");
+  EXPECT_EQ(resolve("sandbox: {level: process}"),
+            "function f asks for sandbox level process, and this trivet allows none below sandbox");
+  EXPECT_EQ(resolve("sandbox: {level: sandbox}"), "");
 }
 
 TEST_F(ResolveTest, hidden_and_fetched_files_do_not_count) {

@@ -198,6 +198,7 @@ Result<RuntimeSpec> read_runtime(const fs::path& dir) {
   reader.text("name", spec.name);
   reader.text("title", spec.title);
   reader.texts("shares", spec.shares);
+  reader.texts("reads", spec.reads);
   reader.texts("extensions", spec.extensions);
   reader.integer("priority", spec.priority, 0, 1000);
   reader.texts("entrypoints", spec.entrypoints);

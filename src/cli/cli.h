@@ -27,7 +27,8 @@ struct Common {
   bool server_given = false;  // by flag or variable: then nothing else will do
   std::string token;
   std::string data;
-  std::string store;  // URL of the one that hosts share
+  std::string store;                // URL of the one that hosts share
+  std::string sandbox = "sandbox";  // the least level of functions
   std::vector<std::string> runtimes;
   std::string output = "table";
   std::vector<std::string> listen{"127.0.0.1:7007"};  // of serve and dev

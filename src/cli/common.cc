@@ -136,6 +136,7 @@ HostConfig host_config(const Common& common, std::string root) {
   config.root = std::move(root);
   config.data_dir = common.data;
   config.store = common.store;
+  config.sandbox = common.sandbox;
   config.store_program = own_program();
   config.max_builds = common.max_builds;
   config.runtime_dirs = common.runtimes;

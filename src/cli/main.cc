@@ -34,6 +34,12 @@ void add_common(CLI::App& app, Common& common) {
   app.add_option("--store", common.store,
                  "where hosts leave artifacts for each other: s3://BUCKET/PREFIX or file:///FOLDER")
       ->envname("TRIVET_STORE");
+  app.add_option("--sandbox", common.sandbox,
+                 "how functions are confined that do not say it themselves, and the least that "
+                 "the others may ask for: trusted, process, sandbox, strict")
+      ->capture_default_str()
+      ->check(CLI::IsMember({"trusted", "process", "sandbox", "strict"}))
+      ->envname("TRIVET_SANDBOX");
   app.add_option("--runtimes", common.runtimes,
                  "a folder of runtimes, searched first; may be repeated");
   app.add_option("--output", common.output, "how to print: for people, or for programs")

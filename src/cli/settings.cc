@@ -26,7 +26,8 @@ std::vector<fs::path> settings_files() {
   return files;
 }
 
-// A project comes from others: it may not say where to send our calls, nor as whom.
+// A project comes from others: it may not say where to send our calls, nor as whom, nor how little
+// its functions are confined.
 bool is_project_key(const std::string& key) {
   return key == "listen" || key == "data" || key == "output" || key == "runtimes" ||
          key == "max_workers" || key == "shards" || key == "max_memory" || key == "spare_memory" ||
@@ -62,6 +63,11 @@ Status take(Common& common, const std::string& key, const std::vector<std::strin
     common.store = value;
   } else if (key == "token") {
     common.token = value;
+  } else if (key == "sandbox") {
+    if (value != "trusted" && value != "process" && value != "sandbox" && value != "strict")
+      return Error{ErrorCode::kInvalidInput, "sandbox is \"" + value + "\"",
+                   "trusted, process, sandbox or strict"};
+    common.sandbox = value;
   } else if (key == "max_memory" || key == "spare_memory") {
     if (!to_bytes(value, key == "max_memory" ? common.max_memory : common.spare_memory))
       return Error{ErrorCode::kInvalidInput, key + " is \"" + value + "\"", "like 8GiB"};
@@ -76,8 +82,8 @@ Status take(Common& common, const std::string& key, const std::vector<std::strin
   } else if (key != "output") {
     return Error{
         ErrorCode::kInvalidInput, "unknown setting \"" + key + "\"",
-        "there are server, listen, data, store, output, token, runtimes, max_workers, shards, "
-        "max_memory, max_builds and spare_memory"};
+        "there are server, listen, data, store, output, token, runtimes, sandbox, max_workers, "
+        "shards, max_memory, max_builds and spare_memory"};
   } else if (value != "table" && value != "json") {
     return Error{ErrorCode::kInvalidInput, "output is \"" + value + "\"", "table or json"};
   } else {

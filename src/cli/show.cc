@@ -152,6 +152,7 @@ int config(const Common& common, const std::vector<std::string>& listen, bool or
       {"--data", "TRIVET_DATA", common.data},
       {"--store", "TRIVET_STORE", common.store},
       {"--output", "TRIVET_OUTPUT", common.output},
+      {"--sandbox", "TRIVET_SANDBOX", common.sandbox},
       {"--max-workers", "TRIVET_MAX_WORKERS", std::to_string(common.max_workers)},
       {"--shards", "TRIVET_SHARDS", std::to_string(common.shards)},
       {"--max-memory", "TRIVET_MAX_MEMORY", std::to_string(common.max_memory)},

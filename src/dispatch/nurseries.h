@@ -40,7 +40,9 @@ class Nurseries {
 
  private:
   worker::Process::Surroundings around_;
-  std::map<std::string, std::shared_ptr<pool::Nursery>, std::less<>> by_runtime_;
+  // By runtime and level: who comes of a nursery is confined as it was.
+  using Key = std::pair<std::string, sandbox::Level>;
+  std::map<Key, std::shared_ptr<pool::Nursery>> kept_;
   std::optional<int64_t> spare_bytes_;
 };
 

@@ -1,5 +1,6 @@
 #include "dispatch/served.h"
 
+#include <algorithm>
 #include <filesystem>
 
 namespace trivet::dispatch {
@@ -7,6 +8,26 @@ namespace {
 
 constexpr auto kFailureMemory = 1s;
 constexpr std::string_view kStdio = "stdio";  // the interface without a shim: one process per call
+
+}  // namespace
+
+namespace {
+
+// What it may see, besides what every sandbox does: its own folder or file, and what was built.
+void confine(worker::LaunchPlan& plan, const catalog::FunctionSpec& spec,
+             const catalog::RuntimeSpec& runtime) {
+  plan.policy = spec.policy;
+  if (spec.policy.level < sandbox::Level::kSandbox) return;
+  auto show = [&binds = plan.policy.binds](std::string path) {
+    if (!path.empty() && std::none_of(binds.begin(), binds.end(), [&](const auto& bind) {
+          return bind.path == path;
+        }))
+      binds.push_back({std::move(path), false});
+  };
+  show(spec.lone ? (spec.dir / spec.entrypoint).string() : spec.dir.string());
+  show(plan.output);
+  if (!plan.output.empty() && !runtime.run_in.empty()) show(plan.dir);
+}
 
 }  // namespace
 
@@ -21,7 +42,7 @@ worker::LaunchPlan plan_launch(const catalog::FunctionSpec& spec,
   plan.function = spec.name;
   plan.runtime = runtime.name;
   plan.argv = catalog::expand(runtime.command_of(spec.interface), words);
-  plan.env = builder::base_environment(runtime.env);
+  plan.env = builder::worker_environment(runtime.env, spec.policy.level);
   plan.dir = spec.dir.string();
   plan.output = artifact.output.string();
   if (!plan.output.empty()) {
@@ -29,7 +50,7 @@ worker::LaunchPlan plan_launch(const catalog::FunctionSpec& spec,
     auto env = runtime.env;
     for (const auto& [key, value] : runtime.build_env)
       env[key] = catalog::expand({value}, words).front();
-    plan.env = builder::base_environment(env);
+    plan.env = builder::worker_environment(env, spec.policy.level);
   }
   plan.entrypoint = artifact.entrypoint;
   plan.handler = spec.handler;
@@ -39,6 +60,7 @@ worker::LaunchPlan plan_launch(const catalog::FunctionSpec& spec,
   plan.sees_request = spec.interface != "json" && spec.interface != "module";
   plan.payload_bytes = spec.limits.payload_bytes;
   plan.start_timeout = spec.limits.start_timeout;
+  confine(plan, spec, runtime);
   return plan;
 }
 

@@ -53,6 +53,7 @@ trivet::Result<trivet::HostConfig> config_of(const char* text) {
   const auto& object = parsed->as_object();
   config.root = trivet::wire::get_string(object, "root", config.root);
   config.data_dir = trivet::wire::get_string(object, "data_dir");
+  config.sandbox = trivet::wire::get_string(object, "sandbox");
   config.access_token = trivet::wire::get_string(object, "access_token");
   config.drain_timeout_ms =
       trivet::wire::get_int(object, "drain_timeout_ms", config.drain_timeout_ms);

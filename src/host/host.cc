@@ -246,7 +246,7 @@ class HostOfParts final : public Host {
     for (const auto& text : config_.listen) {
       auto address = net::Address::parse(text);
       if (!address) co_return std::move(address).error();
-      Status allowed = may_listen(*address);
+      Status allowed = host::may_listen(*address, config_);
       if (!allowed) co_return allowed;
       auto listening = co_await shards_.listen(*address);
       if (!listening) co_return std::move(listening).error();
@@ -258,20 +258,13 @@ class HostOfParts final : public Host {
     for (auto& socket : net::inherited_sockets()) {
       auto listening = main_.server.adopt(std::move(socket));
       if (!listening) co_return std::move(listening).error();
-      Status allowed = may_listen(*listening);
+      Status allowed = host::may_listen(*listening, config_);
       if (!allowed) co_return allowed;
       addresses_.push_back(listening->url());
     }
     keep_warm();
     if (config_.watch) co_return watch();
     co_return Status{};
-  }
-
-  Status may_listen(const net::Address& address) const {
-    if (address.is_loopback() || !config_.access_token.empty()) return {};
-    return Error{ErrorCode::kUnauthorized,
-                 "listening on " + address.url() + " needs an access token",
-                 "set TRIVET_TOKEN, or listen on 127.0.0.1"};
   }
 
   void adopt() { shards_.adopt(catalog_->current()); }
@@ -380,12 +373,19 @@ class HostOfParts final : public Host {
 }  // namespace
 
 Result<std::unique_ptr<Host>> Host::open(HostConfig config) {
+  auto floor = host::sandbox_floor(config);
+  if (!floor) return std::move(floor).error();
   auto places = host::find_places(config);
   if (!places) return std::move(places).error();
   catalog::Config catalog_config{
-      config.root, std::move(places->runtime_dirs), host::environment(), config.overrides,
+      config.root,
+      std::move(places->runtime_dirs),
+      host::environment(),
+      config.overrides,
       [sources = std::make_shared<store::Sources>(places->data_dir)](
-          const std::filesystem::path& archive) { return sources->folder_of(archive); }};
+          const std::filesystem::path& archive) { return sources->folder_of(archive); },
+      places->data_dir,
+      *floor};
   auto host = std::make_unique<HostOfParts>(std::move(config), std::move(places->data_dir));
   if (Status opened = host->open_catalog(std::move(catalog_config)); !opened)
     return std::move(opened).error();

@@ -74,6 +74,20 @@ Result<Places> find_places(const HostConfig& config) {
   return places;
 }
 
+Status may_listen(const net::Address& address, const HostConfig& config) {
+  if (address.is_loopback() || !config.access_token.empty()) return {};
+  return Error{ErrorCode::kUnauthorized, "listening on " + address.url() + " needs an access token",
+               "set TRIVET_TOKEN, or listen on 127.0.0.1"};
+}
+
+Result<sandbox::Level> sandbox_floor(const HostConfig& config) {
+  if (config.sandbox.empty()) return sandbox::Level::kSandbox;
+  auto level = sandbox::parse_level(config.sandbox);
+  if (level) return *level;
+  return Error{ErrorCode::kInvalidInput, "there is no sandbox level \"" + config.sandbox + "\"",
+               "levels are trusted, process, sandbox and strict"};
+}
+
 std::map<std::string, std::string> environment() {
   std::map<std::string, std::string> out;
   for (char** e = environ; *e; ++e) {

@@ -1,11 +1,13 @@
 #pragma once
-// Where things are on this machine: runtimes, data, the environment.
+// What a host starts from: where runtimes and data are, the environment, the operator's level.
 
 #include <filesystem>
 #include <map>
 #include <string>
 #include <vector>
 
+#include "net/address.h"
+#include "sandbox/policy.h"
 #include "trivet/host.h"
 
 namespace trivet::host {
@@ -19,6 +21,10 @@ struct Places {
 // folder. data_dir: the config's, else .trivet beside the functions, else below the system's
 // temporary folder when that cannot be written. kIo when a given folder cannot be written.
 Result<Places> find_places(const HostConfig& config);
+// kUnauthorized when the address is for other machines, too, and anybody could call.
+Status may_listen(const net::Address& address, const HostConfig& config);
+// Of HostConfig::sandbox; kInvalidInput when there is no such level.
+Result<sandbox::Level> sandbox_floor(const HostConfig& config);
 std::map<std::string, std::string> environment();
 std::string search_path();
 

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "catalog/visible.h"
 #include "store/remote.h"
 
 namespace trivet::host {
@@ -95,6 +96,7 @@ gateway::GatewayConfig Shard::gateway_config() {
 }
 
 void Shard::adopt(catalog::SnapshotPtr snapshot) {
+  launcher.show(catalog::visible_paths(*snapshot));
   dispatcher.adopt(std::move(snapshot));
   gateway.refresh();
 }

@@ -102,6 +102,8 @@ Ticket Launcher::start(Launch launch, ChildObserver& observer) {
   message.ticket = ticket;
   message.is_zygote = launch.is_zygote;
   message.zygote = launch.zygote;
+  message.policy = std::move(launch.policy);
+  message.is_blank = launch.is_blank;
   message.cookie = cookie_prefix() + ten_digits(ticket);
   message.cwd = std::move(launch.spawn.cwd);
   message.argv = std::move(launch.spawn.argv);
@@ -113,6 +115,21 @@ Ticket Launcher::start(Launch launch, ChildObserver& observer) {
   }
   post(std::move(message), fds);
   return ticket;
+}
+
+void Launcher::assign(Ticket child, sandbox::Policy policy) {
+  Message message;
+  message.kind = Kind::kAssign;
+  message.ticket = child;
+  message.policy = std::move(policy);
+  post(std::move(message), {});
+}
+
+void Launcher::show(std::vector<std::string> paths) {
+  Message message;
+  message.kind = Kind::kRoot;
+  message.argv = std::move(paths);
+  post(std::move(message), {});
 }
 
 void Launcher::kill(Ticket child) {
@@ -180,6 +197,7 @@ void Launcher::tell(const Message& message) {
   auto found = observers_.find(message.ticket);
   if (found == observers_.end()) return;  // abandoned
   if (message.kind == Kind::kStarted) return found->second->on_started(message.pid);
+  if (message.kind == Kind::kAssigned) return found->second->on_assigned(message.not_started);
   Exit exit;
   exit.status = {message.code, message.signal};
   exit.not_started = message.not_started;

@@ -44,6 +44,8 @@ class ChildObserver {
  public:
   virtual void on_started(pid_t pid) = 0;
   virtual void on_exit(const Exit& exit) = 0;  // the last word; may destroy the observer
+  // What assign() has come to; `why_not` is empty when it was done.
+  virtual void on_assigned(const std::string& why_not) { (void)why_not; }
 
  protected:
   ~ChildObserver() = default;
@@ -54,6 +56,10 @@ struct Launch {
   os::SpawnPlan spawn;     // with a zygote, only the descriptors 0 to 4, in that order
   Ticket zygote = 0;       // fork this one
   bool is_zygote = false;  // it will be forked: gets a control socket as its descriptor 5
+  // How it is confined. A fork of a runtime's zygote has its zygote's level; a blank one is told
+  // the rest by assign().
+  sandbox::Policy policy = sandbox::at_level(sandbox::Level::kTrusted);
+  bool is_blank = false;
 };
 
 class Launcher final : private loop::IoHandler {
@@ -68,6 +74,12 @@ class Launcher final : private loop::IoHandler {
   // of failure. The descriptors of the plan may be closed at once. The child carries a cookie,
   // "TRIVET_WORKER=...", in its environment: it marks what it starts.
   Ticket start(Launch launch, ChildObserver& observer);
+  // A blank child belongs to a function from now on: it is shown the function's files and has its
+  // limits. Its observer is told when that is done.
+  void assign(Ticket child, sandbox::Policy policy);
+  // What every sandbox sees besides the system's programs: absolute paths. From now on some
+  // sandboxes are made ahead.
+  void show(std::vector<std::string> paths);
   // SIGKILL to the child and to everything that it started.
   void kill(Ticket child);
   // The same, and nobody listens any more.

@@ -50,20 +50,25 @@ class Reader {
     left_.remove_prefix(size);
     return out;
   }
-  std::vector<std::string> texts() {
+  // Of things that follow; each takes a byte at least.
+  uint64_t count() {
     uint64_t count = number();
+    if (count > left_.size()) return fail(), 0;
+    return count;
+  }
+  std::vector<std::string> texts() {
     std::vector<std::string> out;
-    if (count > left_.size()) return fail(), out;
-    for (uint64_t i = 0; i < count && !failed_; ++i) out.push_back(text());
+    for (uint64_t left = count(); left > 0 && !failed_; --left) out.push_back(text());
     return out;
   }
-  bool whole() const { return !failed_ && left_.empty(); }
-
- private:
   void fail() {
     failed_ = true;
     left_ = {};
   }
+  bool failed() const { return failed_; }
+  bool whole() const { return !failed_ && left_.empty(); }
+
+ private:
   std::string_view left_;
   bool failed_ = false;
 };
@@ -89,6 +94,69 @@ uint32_t get_be32(const char* at) {
   return value;
 }
 
+void put_policy(Writer& w, const sandbox::Policy& policy) {
+  w.number(static_cast<uint64_t>(policy.level));
+  w.number(static_cast<uint64_t>(policy.limits.memory_bytes));
+  for (int value : {policy.limits.cpu_percent, policy.limits.pids, policy.limits.files})
+    w.number(static_cast<uint64_t>(value));
+  w.number(static_cast<uint64_t>(policy.limits.disk_bytes));
+  w.number(policy.binds.size());
+  for (const auto& bind : policy.binds) {
+    w.text(bind.path);
+    w.number(bind.writable);
+  }
+  w.number(policy.net.size());
+  for (const auto& rule : policy.net) {
+    w.text(rule.host);
+    w.number(rule.port);
+  }
+  w.number(policy.host_network);
+}
+
+sandbox::Policy get_policy(Reader& r) {
+  sandbox::Policy policy;
+  uint64_t level = r.number();
+  if (level > static_cast<uint64_t>(sandbox::Level::kStrict)) r.fail();
+  policy.level = static_cast<sandbox::Level>(level & 3);
+  policy.limits.memory_bytes = static_cast<int64_t>(r.number());
+  for (int* value : {&policy.limits.cpu_percent, &policy.limits.pids, &policy.limits.files})
+    *value = static_cast<int>(r.number());
+  policy.limits.disk_bytes = static_cast<int64_t>(r.number());
+  for (uint64_t left = r.count(); left > 0 && !r.failed(); --left) {
+    std::string path = r.text();
+    policy.binds.push_back({std::move(path), r.number() != 0});
+  }
+  for (uint64_t left = r.count(); left > 0 && !r.failed(); --left) {
+    std::string host = r.text();
+    policy.net.push_back({std::move(host), static_cast<uint16_t>(r.number())});
+  }
+  policy.host_network = r.number() != 0;
+  return policy;
+}
+
+void put_layers(Writer& w, const std::vector<sandbox::Layer>& layers) {
+  w.number(layers.size());
+  for (const auto& layer : layers) {
+    for (const auto* text : {&layer.name, &layer.why, &layer.fix}) w.text(*text);
+    w.number(static_cast<uint64_t>(layer.from));
+    w.number(layer.is_active);
+    w.number(layer.is_needed);
+  }
+}
+
+std::vector<sandbox::Layer> get_layers(Reader& r) {
+  std::vector<sandbox::Layer> layers;
+  for (uint64_t left = r.count(); left > 0 && !r.failed(); --left) {
+    sandbox::Layer layer;
+    for (auto* text : {&layer.name, &layer.why, &layer.fix}) *text = r.text();
+    layer.from = static_cast<sandbox::Level>(r.number() & 3);
+    layer.is_active = r.number() != 0;
+    layer.is_needed = r.number() != 0;
+    layers.push_back(std::move(layer));
+  }
+  return layers;
+}
+
 }  // namespace
 
 std::string encode(const Message& m) {
@@ -96,6 +164,8 @@ std::string encode(const Message& m) {
   w.number(static_cast<uint64_t>(m.kind));
   w.number(m.ticket);
   w.number(m.is_zygote);
+  w.number(m.is_blank);
+  put_policy(w, m.policy);
   w.text(m.cookie);
   w.number(m.zygote);
   w.text(m.cwd);
@@ -111,6 +181,7 @@ std::string encode(const Message& m) {
     w.number(static_cast<uint64_t>(value));
   w.number(m.out_of_memory);
   w.number(m.with_zygote);
+  put_layers(w, m.layers);
   return w.take();
 }
 
@@ -120,6 +191,8 @@ Result<Message> decode(std::string_view bytes) {
   m.kind = static_cast<Kind>(r.number());
   m.ticket = static_cast<uint32_t>(r.number());
   m.is_zygote = r.number() != 0;
+  m.is_blank = r.number() != 0;
+  m.policy = get_policy(r);
   m.cookie = r.text();
   m.zygote = static_cast<uint32_t>(r.number());
   m.cwd = r.text();
@@ -137,6 +210,7 @@ Result<Message> decode(std::string_view bytes) {
   m.max_rss_kib = static_cast<int64_t>(r.number());
   m.out_of_memory = r.number() != 0;
   m.with_zygote = r.number() != 0;
+  m.layers = get_layers(r);
   if (!r.whole() || targets > kFdsMost)
     return Error{ErrorCode::kInvalidInput, "not a launcher message"};
   return m;

@@ -15,6 +15,7 @@
 
 #include "base/result.h"
 #include "os/fd.h"
+#include "sandbox/policy.h"
 
 namespace trivet::launcher {
 
@@ -23,9 +24,14 @@ enum class Kind : uint8_t {
   kStart = 1,  // run a program
   kFork = 2,   // have a zygote fork
   kKill = 3,   // end the child and all it started
+  kAssign = 4,  // a blank child belongs to a function from now on: its policy
+  kRoot = 5,    // `argv`: paths that every sandbox sees
+  kProbe = 6,   // which layers are there?
   // launcher to host
   kStarted = 65,
   kExited = 66,  // the last word about a ticket
+  kAssigned = 67,  // `not_started`: why it cannot be
+  kLayers = 68,
 };
 
 struct Message {
@@ -34,6 +40,8 @@ struct Message {
 
   // kStart, kFork. The descriptors beside it become `targets` in the child.
   bool is_zygote = false;  // it takes FORKs: gets a control socket as its descriptor 5
+  bool is_blank = false;   // its function is not known yet: kAssign follows
+  sandbox::Policy policy = sandbox::at_level(sandbox::Level::kTrusted);  // kAssign too
   std::string cookie;      // "TRIVET_WORKER=...": marks what the child starts
   uint32_t zygote = 0;     // kFork: whose child it becomes
   std::string cwd;         // kStart, as the rest
@@ -48,6 +56,8 @@ struct Message {
   int64_t user_us = 0, system_us = 0, max_rss_kib = 0;
   bool out_of_memory = false;  // the kernel ended it for want of memory
   bool with_zygote = false;    // it ended because its zygote did
+
+  std::vector<sandbox::Layer> layers;  // kLayers
 };
 
 std::string encode(const Message& message);
@@ -69,8 +79,10 @@ Result<Received> receive(int socket, Parcel& parcel);
 // Messages between a launcher and its zygotes are frames (docs/formats/frame.md), one per packet.
 // FORK: call = ticket, body = "worker|zygote COOKIE", beside it the child's descriptors 0 to 4 (and
 // 5). FORKED: body = the pid, or what went wrong. REAP: body = a pid; REAPED: body = "code signal
-// user_us system_us max_rss_kib".
-inline constexpr uint8_t kFrameFork = 7, kFrameReap = 10, kFrameForked = 72, kFrameReaped = 73;
+// user_us system_us max_rss_kib". JOINED comes from a fork itself, by the fork guard (sandbox/):
+// body = "its pid as it sees it, its shell, what went wrong or nothing".
+inline constexpr uint8_t kFrameFork = 7, kFrameReap = 10, kFrameForked = 72, kFrameReaped = 73,
+                         kFrameJoined = 75;
 struct ControlFrame {
   uint8_t type = 0;
   uint32_t ticket = 0;

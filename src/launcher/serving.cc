@@ -42,6 +42,7 @@ int64_t count_oom_kills() {
 Serving::Serving(os::Fd socket)
     : host_(std::move(socket)),
       epoll_(epoll_create1(EPOLL_CLOEXEC)),
+      shells_([this](int fd, uint32_t number) { watch(fd, Source::kShell, number); }),
       oom_kills_(count_oom_kills()) {
   fcntl(host_.get(), F_SETFD, FD_CLOEXEC);  // it was handed to us over an exec: no child gets it
   prctl(PR_SET_CHILD_SUBREAPER, 1);
@@ -52,6 +53,9 @@ Serving::Serving(os::Fd socket)
   sigaddset(&child, SIGCHLD);
   sigprocmask(SIG_BLOCK, &child, nullptr);
   signals_ = os::Fd{signalfd(-1, &child, SFD_CLOEXEC | SFD_NONBLOCK)};
+  rights_ = sandbox::secure_rights();
+  shells_.has_ids = rights_.has_ids;
+  own_pids_ = os::Fd{open("/proc/self/ns/pid", O_RDONLY | O_CLOEXEC)};
   watch(host_.get(), Source::kHost);
   watch(signals_.get(), Source::kSignals);
 }
@@ -66,8 +70,9 @@ void Serving::watch(int fd, Source source, uint32_t ticket) {
 int Serving::run() {
   while (!host_gone_) {
     std::array<epoll_event, 64> events;
-    int count = epoll_wait(epoll_.get(), events.data(), static_cast<int>(events.size()),
-                           unanswered_ > 0 ? kLookEveryMs : -1);
+    int wait = shells_.refill(now_ms());
+    if (unanswered_ > 0 && (wait < 0 || wait > kLookEveryMs)) wait = kLookEveryMs;
+    int count = epoll_wait(epoll_.get(), events.data(), static_cast<int>(events.size()), wait);
     for (int i = 0; i < count; ++i) {
       auto source = static_cast<Source>(events[static_cast<size_t>(i)].data.u64 >> 32);
       auto ticket = static_cast<uint32_t>(events[static_cast<size_t>(i)].data.u64);
@@ -80,6 +85,9 @@ int Serving::run() {
           break;
         case Source::kControl:
           on_control(ticket);
+          break;
+        case Source::kShell:
+          on_shell(ticket);
           break;
         case Source::kPidfd:
           if (auto found = children_.find(ticket); found != children_.end())
@@ -108,46 +116,68 @@ void Serving::on_host() {
       return fork(message, parcel.fds);
     case Kind::kKill:
       return kill(message.ticket);
+    case Kind::kAssign:
+      return assign(message);
+    case Kind::kRoot:
+      shells_.set_paths(std::move(message.argv));
+      return shells_.open();
+    case Kind::kProbe:
+      return answer_probe(message.ticket);
     default:
       host_gone_ = true;  // not a host
   }
 }
 
-void Serving::start(Message& message, const std::vector<os::Fd>& fds) {
+void Serving::start(Message& message, std::vector<os::Fd>& fds) {
   if (fds.size() != message.targets.size())
     return refuse(message.ticket, "descriptors were lost on the way to the launcher");
+  Child child;
+  child.ticket = message.ticket;
+  child.level = message.policy.level;
+  if (!take_shell(child, message, fds)) return;
   os::SpawnPlan plan;
   plan.argv = std::move(message.argv);
   plan.env = std::move(message.env);
   plan.env.push_back(message.cookie);
   plan.cwd = std::move(message.cwd);
   for (size_t i = 0; i < fds.size(); ++i) plan.fds.emplace_back(message.targets[i], fds[i].get());
-  Child child;
-  os::Fd theirs;
+  os::Fd theirs, shells;
   if (message.is_zygote) {
     if (!make_control(child.control, theirs)) return refuse(message.ticket, "no more sockets");
     plan.fds.emplace_back(kControlFd, theirs.get());
+    if (Status guarded = guard_zygote(child, message, plan, shells); !guarded)
+      return refuse(message.ticket, guarded.error().message);
   }
-  auto started = os::spawn(plan);
-  if (!started) return refuse(message.ticket, started.error().message);
-  child.ticket = message.ticket;
+  auto started = spawn_in(child, message, plan);
+  if (!started) {
+    shells_.end(child.shell);
+    return refuse(message.ticket, started.error().message);
+  }
   child.pid = started->pid;
   child.cookie = std::move(message.cookie);
-  by_pid_[child.pid] = child.ticket;
   if (child.control) watch(child.control.get(), Source::kControl, child.ticket);
+  uint32_t ticket = child.ticket;
+  adopt(std::move(child), ticket);
+  feed_zygotes();
+}
+
+// It is there: from now on its end is told.
+void Serving::adopt(Child child, uint32_t ticket) {
+  by_pid_[child.pid] = ticket;
   Message reply;
   reply.kind = Kind::kStarted;
-  reply.ticket = child.ticket;
+  reply.ticket = ticket;
   reply.pid = child.pid;
-  children_.insert_or_assign(child.ticket, std::move(child));
+  children_.insert_or_assign(ticket, std::move(child));
   tell(reply);
 }
 
 void Serving::kill(uint32_t ticket) {
   auto found = children_.find(ticket);
-  if (found == children_.end()) return;
+  if (found == children_.end()) return forget_waiting(ticket);
   Child& child = found->second;
   child.killed = true;
+  shells_.end(child.shell);
   if (child.pid <= 1) return;  // a fork on its way: killed once we know its pid
   // Not reaped yet, whoever its parent is, so the pid is still its own. What it started is killed
   // when its end is told.
@@ -167,7 +197,7 @@ void Serving::on_dead_children() {
     auto known = by_pid_.find(ended.si_pid);
     if (known != by_pid_.end())
       bury(children_.at(known->second));
-    else
+    else if (!shells_.bury(ended.si_pid))
       waitpid(ended.si_pid, nullptr, WNOHANG);  // an orphan that came to us
   }
 }
@@ -188,8 +218,9 @@ void Serving::bury(Child& child) {
 // know. To look through all processes takes a millisecond, so it is not done for nothing.
 void Serving::kill_leftovers(const Child& child) {
   os::kill_group(child.pid);
+  if (child.shell != 0) return shells_.end(child.shell);  // all that it started is inside
   for (pid_t pid : os::children()) {
-    if (by_pid_.count(pid)) continue;
+    if (by_pid_.count(pid) || shells_.owns(pid)) continue;
     return os::kill_tree(child.pid, child.cookie);
   }
 }
@@ -211,6 +242,7 @@ void Serving::report(Child& child, int wait_status, const rusage& used) {
   }
   uint32_t ticket = child.ticket;
   bool was_zygote = static_cast<bool>(child.control);
+  end_unclaimed(child);
   forget(ticket);
   tell(reply);
   if (was_zygote) orphan_forks(ticket);
@@ -219,6 +251,7 @@ void Serving::report(Child& child, int wait_status, const rusage& used) {
 void Serving::forget(uint32_t ticket) {
   auto found = children_.find(ticket);
   if (found == children_.end()) return;
+  shells_.end(found->second.shell);
   by_pid_.erase(found->second.pid);
   children_.erase(found);
 }
@@ -247,6 +280,7 @@ bool Serving::ended_for_want_of_memory() {
 // Whatever has come of our children becomes ours when its parent dies: so we kill our children
 // until there are none.
 void Serving::end_everything() {
+  shells_.end_all();
   for (auto& [ticket, child] : children_)
     if (child.pid > 1) {
       ::kill(child.pid, SIGKILL);

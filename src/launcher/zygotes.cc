@@ -10,6 +10,7 @@
 #include <cerrno>
 #include <cstdio>
 #include <cstdlib>
+#include <cstring>
 
 #include "launcher/serving.h"
 #include "os/spawn.h"
@@ -19,16 +20,34 @@ namespace {
 
 constexpr int64_t kZygoteAnswersMs = 2000;  // a zygote that is silent for longer is ended
 
-int64_t now_ms() {
-  timespec t{};
-  clock_gettime(CLOCK_MONOTONIC, &t);
-  return t.tv_sec * 1000 + t.tv_nsec / 1'000'000;
-}
-
 std::vector<int> numbers(const std::vector<os::Fd>& fds) {
   std::vector<int> out;
   for (const auto& fd : fds) out.push_back(fd.get());
   return out;
+}
+
+// One packet without descriptors, and who sent it, by the kernel's word. A zygote that sends
+// descriptors loses them.
+ssize_t receive_with_pid(int socket, std::array<char, 4096>& buffer, pid_t& from) {
+  iovec part{buffer.data(), buffer.size()};
+  alignas(cmsghdr) char control[CMSG_SPACE(sizeof(ucred))];
+  msghdr header{};
+  header.msg_iov = &part;
+  header.msg_iovlen = 1;
+  header.msg_control = control;
+  header.msg_controllen = sizeof control;
+  ssize_t n = recvmsg(socket, &header, MSG_CMSG_CLOEXEC);
+  for (cmsghdr* c = n > 0 ? CMSG_FIRSTHDR(&header) : nullptr; c; c = CMSG_NXTHDR(&header, c))
+    if (c->cmsg_level == SOL_SOCKET && c->cmsg_type == SCM_CREDENTIALS) {
+      ucred sender{};
+      std::memcpy(&sender, CMSG_DATA(c), sizeof sender);
+      from = sender.pid;
+    } else if (c->cmsg_level == SOL_SOCKET && c->cmsg_type == SCM_RIGHTS) {
+      int fd = -1;
+      std::memcpy(&fd, CMSG_DATA(c), sizeof fd);
+      close(fd);
+    }
+  return n;
 }
 
 int pidfd_open(pid_t pid) { return static_cast<int>(syscall(SYS_pidfd_open, pid, 0)); }
@@ -42,6 +61,8 @@ bool Serving::make_control(os::Fd& ours, os::Fd& theirs) {
   ours = os::Fd{pair[0]};
   theirs = os::Fd{pair[1]};
   fcntl(ours.get(), F_SETFL, O_NONBLOCK);
+  int on = 1;  // who speaks: a zygote, or a fork of it that has just joined
+  setsockopt(ours.get(), SOL_SOCKET, SO_PASSCRED, &on, sizeof on);
   return true;
 }
 
@@ -53,6 +74,7 @@ void Serving::fork(const Message& message, const std::vector<os::Fd>& fds) {
   child.ticket = message.ticket;
   child.zygote = message.zygote;
   child.cookie = message.cookie;
+  child.level = zygote->second.level;
   std::vector<int> beside = numbers(fds);
   os::Fd theirs;
   if (message.is_zygote) {
@@ -75,7 +97,8 @@ void Serving::on_control(uint32_t ticket) {
   auto found = children_.find(ticket);
   if (found == children_.end()) return;
   std::array<char, 4096> buffer;
-  ssize_t n = recv(found->second.control.get(), buffer.data(), buffer.size(), 0);
+  pid_t from = 0;
+  ssize_t n = receive_with_pid(found->second.control.get(), buffer, from);
   if (n < 0 && (errno == EAGAIN || errno == EINTR)) return;
   auto frame = n > 0 ? decode_control({buffer.data(), static_cast<size_t>(n)})
                      : Result<ControlFrame>{Error{ErrorCode::kIo, "end"}};
@@ -84,6 +107,7 @@ void Serving::on_control(uint32_t ticket) {
     orphan_forks(ticket);
     return kill(ticket);
   }
+  if (frame->type == kFrameJoined) return on_joined(found->second, from, frame->body);
   found->second.heard_ms = now_ms();
   auto of = children_.find(frame->ticket);
   if (of == children_.end() || of->second.zygote != ticket) return;
@@ -100,12 +124,34 @@ void Serving::on_control(uint32_t ticket) {
 }
 
 void Serving::on_forked(Child& child, const std::string& body) {
-  pid_t pid = static_cast<pid_t>(std::atoi(body.c_str()));
-  // Its zygote does not reap it before we ask, so the number is still its own.
-  os::Fd pidfd{pid > 1 ? pidfd_open(pid) : -1};
-  if (!pidfd) return refuse(child.ticket, "its zygote could not fork: " + body);
+  pid_t number = static_cast<pid_t>(std::atoi(body.c_str()));
+  if (number <= 1) return refuse(child.ticket, "its zygote could not fork: " + body);
   child.asked_ms = 0;
+  if (child.level == sandbox::Level::kTrusted) return take_in(child, number, number, 0);
+  child.number = number;
+  Child& zygote = children_.at(child.zygote);
+  for (size_t i = 0; i < zygote.joined.size(); ++i) {
+    if (zygote.joined[i].number != number) continue;
+    Joined joined = std::move(zygote.joined[i]);
+    zygote.joined.erase(zygote.joined.begin() + static_cast<ptrdiff_t>(i));
+    return claim(child, joined);
+  }  // else it says so in a moment
+}
+
+// What a zygote has told of, and what has told us that it is confined, are one.
+void Serving::claim(Child& child, const Joined& joined) {
+  if (!joined.trouble.empty())
+    return refuse(child.ticket, "its fork could not be confined: cannot " + joined.trouble);
+  take_in(child, joined.pid, joined.number, joined.shell);
+}
+
+void Serving::take_in(Child& child, pid_t pid, pid_t number, uint32_t shell) {
+  child.shell = shell;
+  // Its zygote does not reap it before we ask, so the number is still its own.
+  os::Fd pidfd{pidfd_open(pid)};
+  if (!pidfd) return refuse(child.ticket, "its zygote could not fork: it is gone");
   child.pid = pid;
+  child.number = number;
   child.pidfd = std::move(pidfd);
   by_pid_[pid] = child.ticket;
   watch(child.pidfd.get(), Source::kPidfd, child.ticket);
@@ -115,6 +161,7 @@ void Serving::on_forked(Child& child, const std::string& body) {
   reply.ticket = child.ticket;
   reply.pid = pid;
   tell(reply);
+  if (child.assignment) assign_now(child, *std::exchange(child.assignment, std::nullopt));
 }
 
 // A fork has ended: its zygote reaps it, or we do when that is gone.
@@ -126,7 +173,7 @@ void Serving::on_fork_ended(Child& child) {
   child.reaping = true;
   child.asked_ms = now_ms();
   ++unanswered_;
-  ControlFrame frame{kFrameReap, child.ticket, std::to_string(child.pid)};
+  ControlFrame frame{kFrameReap, child.ticket, std::to_string(child.number)};
   if (!send_packet(zygote->second.control.get(), encode_control(frame), {})) kill(child.zygote);
 }
 

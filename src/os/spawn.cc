@@ -30,6 +30,8 @@ struct ChildPlan {
   const std::pair<int, int>* fds;
   size_t fd_count;
   bool outlives_us;
+  int (*prepare)(void*, const char**);
+  void* with;
   int failure = 0;            // errno
   const char* step = "exec";  // which call failed
 };
@@ -62,7 +64,6 @@ TRIVET_IN_CHILD int run_child(void* arg) {
     _exit(127);
   };
   setsid();
-  if (!plan.outlives_us) prctl(PR_SET_PDEATHSIG, SIGKILL);
   struct sigaction ignored {};
   for (int sig : {SIGPIPE, SIGCHLD, SIGHUP, SIGINT, SIGTERM}) {
     if (sigaction(sig, nullptr, &ignored) == 0 && ignored.sa_handler == SIG_IGN) {
@@ -72,8 +73,11 @@ TRIVET_IN_CHILD int run_child(void* arg) {
   }
   sigset_t none;
   sigemptyset(&none);
-  if (plan.cwd && chdir(plan.cwd) != 0) fail("enter the folder");
   if (!place_fds(plan)) fail("place descriptors");
+  const char* step = "prepare";
+  if (plan.prepare && (errno = plan.prepare(plan.with, &step)) != 0) fail(step);
+  if (!plan.outlives_us) prctl(PR_SET_PDEATHSIG, SIGKILL);  // a change of the user takes it back
+  if (plan.cwd && chdir(plan.cwd) != 0) fail("enter the folder");
   sigprocmask(SIG_SETMASK, &none, nullptr);
   execve(plan.program, plan.argv, plan.env);
   fail("exec");
@@ -99,7 +103,8 @@ Result<Child> spawn(const SpawnPlan& plan) {
   ChildPlan child{program.c_str(), argv.data(),
                   env.data(),      plan.cwd.empty() ? nullptr : plan.cwd.c_str(),
                   plan.fds.data(), plan.fds.size(),
-                  plan.outlives_us};
+                  plan.outlives_us,
+                  plan.prepare,    plan.with};
   alignas(16) char stack[kStackSize];  // ours: we are suspended until the child has exec'd
   sigset_t all, before;
   sigfillset(&all);

@@ -21,6 +21,10 @@ struct SpawnPlan {
       fds;                   // {number in the child, our descriptor}; all others are closed by exec
   std::string program{};     // an absolute path, nothing is searched; empty = argv[0]
   bool outlives_us = false;  // no SIGKILL when the thread that started it ends
+  // Runs in the child, before it enters its folder: 0 or errno, and what failed in words. It shares
+  // our memory: system calls only.
+  int (*prepare)(void* with, const char** step) = nullptr;
+  void* with = nullptr;
 };
 
 struct Child {

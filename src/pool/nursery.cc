@@ -81,6 +81,8 @@ std::optional<worker::Blank> Nursery::fork(bool is_zygote) {
   plan.zygote = kept_.front()->blank.process->ticket();
   plan.is_zygote = is_zygote;
   plan.has_stdin = plan_.has_stdin;
+  plan.policy = sandbox::at_level(plan_.level);
+  plan.is_blank = true;
   auto blank = worker::start_blank(around_, std::move(plan), nullptr);
   if (!blank) return std::nullopt;  // no descriptors: starting a program will say so
   return std::move(*blank);
@@ -126,6 +128,8 @@ void Nursery::start_one() {
   plan.env.push_back(forks() ? "TRIVET_ZYGOTE=1" : "TRIVET_SPARE=1");
   plan.is_zygote = forks();
   plan.has_stdin = plan_.has_stdin && !forks();
+  plan.policy = sandbox::at_level(plan_.level);
+  plan.is_blank = !forks();
   Kept* raw = kept.get();
   auto blank = worker::start_blank(around_, std::move(plan),
                                    [this, raw](worker::Process&) { on_dead(*raw); });

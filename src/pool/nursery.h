@@ -28,6 +28,7 @@ class Nursery {
     std::vector<std::string> argv, env;
     bool has_stdin = false;   // its shim runs stdio programs too
     int64_t spare_bytes = 0;  // memory that all spares together may take
+    sandbox::Level level = sandbox::Level::kTrusted;
     bool operator==(const Plan&) const = default;
   };
   Nursery(worker::Process::Surroundings around, Plan plan);

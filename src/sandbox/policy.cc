@@ -17,4 +17,10 @@ std::optional<Level> parse_level(std::string_view text) {
   return std::nullopt;
 }
 
+Policy at_level(Level level) {
+  Policy policy;
+  policy.level = level;
+  return policy;
+}
+
 }  // namespace trivet::sandbox

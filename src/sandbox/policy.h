@@ -56,6 +56,7 @@ struct Policy {
   bool host_network = false;  // the host's network as it is: for builds
   bool operator==(const Policy&) const = default;
 };
+Policy at_level(Level level);  // with the usual limits and nothing more to see
 
 // One thing that confines, as it was found on this machine.
 struct Layer {

@@ -21,6 +21,8 @@ Result<Blank> start_blank(const Process::Surroundings& around, BlankPlan plan,
   process.pipe_stdin = plan.has_stdin;
   process.launch.zygote = plan.zygote;
   process.launch.is_zygote = plan.is_zygote;
+  process.launch.policy = std::move(plan.policy);
+  process.launch.is_blank = plan.is_blank;
   auto& spawn = process.launch.spawn;
   spawn.argv = std::move(plan.argv);
   spawn.env = std::move(plan.env);
@@ -34,6 +36,7 @@ Result<Blank> start_blank(const Process::Surroundings& around, BlankPlan plan,
   blank.from = std::move(out_read);
   blank.input = blank.process->take_stdin();
   blank.is_loaded = plan.is_loaded;
+  blank.is_blank = plan.is_blank;
   return blank;
 }
 

@@ -16,6 +16,7 @@ struct Blank {
   os::Fd to, from;         // its descriptors 3 and 4, our ends
   os::Fd input;            // its stdin, when it was asked for
   bool is_loaded = false;  // it needs no LOAD: it is the fork of a zygote that had one
+  bool is_blank = false;   // it must be assigned to its function before LOAD
 };
 
 // What to start: a program with its environment and folder, or the fork of a zygote.
@@ -27,6 +28,8 @@ struct BlankPlan {
   bool is_zygote = false;
   bool is_loaded = false;
   bool has_stdin = false;  // a pipe; else it is empty
+  sandbox::Policy policy = sandbox::at_level(sandbox::Level::kTrusted);
+  bool is_blank = false;  // the policy is but a level: assign() follows
 };
 
 // Begins the start. A failure to start is told to `ended`, like an end. kIo when there are no more

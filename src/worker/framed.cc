@@ -39,6 +39,7 @@ Framed::~Framed() {
 
 loop::Task<Result<std::unique_ptr<Framed>>> Framed::start(Surroundings around, LaunchPlan plan) {
   BlankPlan program{plan.function, plan.argv, plan.env, plan.dir};
+  program.policy = plan.policy;
   auto blank = start_blank(around.of_process(), std::move(program), nullptr);
   if (!blank) co_return std::move(blank).error();
   auto started = co_await start(around, std::move(plan), std::move(*blank));
@@ -49,8 +50,15 @@ loop::Task<Result<std::unique_ptr<Framed>>> Framed::start(Surroundings around, L
                                                           Blank blank) {
   std::unique_ptr<Framed> worker{new Framed(around, std::move(plan))};
   Instant deadline = after(around.loop.now(), worker->plan_.start_timeout);
-  bool is_loaded = blank.is_loaded;
+  bool is_loaded = blank.is_loaded, is_blank = blank.is_blank;
   worker->adopt(std::move(blank));
+  if (is_blank) {
+    Status assigned = co_await worker->process_->assign(worker->plan_.policy);
+    if (!assigned) {
+      worker->kill(EndReason::kStartFailed);
+      co_return std::move(assigned).error();
+    }
+  }
   if (!is_loaded) worker->send_load();
   bool in_time = co_await worker->ready_.wait(deadline);
   if (!in_time) worker->kill(EndReason::kStartTimeout);

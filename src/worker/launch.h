@@ -8,6 +8,7 @@
 
 #include "base/clock.h"
 #include "base/limits.h"
+#include "sandbox/policy.h"
 
 namespace trivet::worker {
 
@@ -25,6 +26,7 @@ struct LaunchPlan {
   bool sees_request = false;  // the interface gets method, path and headers
   size_t payload_bytes = limits::kPayloadDefault;
   Duration start_timeout = limits::kStartTimeoutDefault;
+  sandbox::Policy policy = sandbox::at_level(sandbox::Level::kTrusted);
 };
 
 // What a program of the user's own is started with: the function's variables win.

@@ -89,7 +89,7 @@ Oneshot::Oneshot(Surroundings around, LaunchPlan plan, TakeBlank take)
       started_(around.loop.now()) {}
 
 // Starts the process and hands it the request.
-Result<Oneshot::Input> Oneshot::begin(Call& call, loop::Event& ended) {
+loop::Task<Result<Oneshot::Input>> Oneshot::begin(Call& call, loop::Event& ended) {
   auto on_end = [&ended](Process&) { ended.set(); };
   Input input;
   os::Fd request;
@@ -101,24 +101,29 @@ Result<Oneshot::Input> Oneshot::begin(Call& call, loop::Event& ended) {
     process_->owner().function = plan_.function;
     request = std::move(blank->input);
     input.frames = std::move(blank->from);
-    input.load = std::make_unique<InputFeed>(around_.loop, std::move(blank->to), load_frame(plan_));
     if (!process_->alive()) ended.set();
+    if (blank->is_blank) {
+      Status assigned = co_await process_->assign(plan_.policy);
+      if (!assigned) co_return std::move(assigned).error();
+    }
+    input.load = std::make_unique<InputFeed>(around_.loop, std::move(blank->to), load_frame(plan_));
   } else {
     Process::Plan plan;
     plan.function = plan_.function;
     plan.launch.spawn = {plan_.argv, program_environment(plan_), plan_.dir, {}};
+    plan.launch.policy = plan_.policy;
     plan.stdout_capture = Process::Capture::kWhole;
     plan.stdout_limit = plan_.payload_bytes;
     plan.pipe_stdin = true;
     auto process = Process::start(around_.of_process(), std::move(plan), on_end);
-    if (!process) return std::move(process).error();
+    if (!process) co_return std::move(process).error();
     process_ = std::move(*process);
     request = process_->take_stdin();
   }
   process_->owner().call_id = call.id;
   input.request =
       std::make_unique<InputFeed>(around_.loop, std::move(request), stdio_request(plan_, call));
-  return input;
+  co_return input;
 }
 
 loop::Task<Result<Reply>> Oneshot::invoke(Call& call) {
@@ -131,7 +136,7 @@ loop::Task<Result<Reply>> Oneshot::invoke(Call& call) {
   ++calls_;
 
   loop::Event ended{around_.loop};
-  auto input = begin(call, ended);
+  auto input = co_await begin(call, ended);
   if (!input) co_return std::move(input).error();
 
   bool in_time = co_await ended.wait(call.deadline);

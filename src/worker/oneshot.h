@@ -37,7 +37,7 @@ class Oneshot final : public Worker {
  private:
   struct Busy;
   struct Input;
-  Result<Input> begin(Call& call, loop::Event& ended);
+  loop::Task<Result<Input>> begin(Call& call, loop::Event& ended);
 
   Surroundings around_;
   LaunchPlan plan_;

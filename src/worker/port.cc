@@ -147,6 +147,7 @@ loop::Task<Status> Port::launch() {
   Process::Plan plan;
   plan.function = plan_.function;
   plan.launch.spawn = {plan_.argv, program_environment(plan_), plan_.dir, {}};
+  plan.launch.policy = plan_.policy;
   plan.pipe_stdin = true;
   plan.stdout_fd = out_write.get();
   auto process =

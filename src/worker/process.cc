@@ -51,7 +51,7 @@ struct Process::Pipe final : loop::IoHandler {
 };
 
 Process::Process(Surroundings around, std::function<void(Process&)> ended)
-    : around_(around), ended_(std::move(ended)) {}
+    : around_(around), ended_(std::move(ended)), assigned_(around.loop) {}
 
 Process::~Process() {
   if (alive()) around_.launcher.abandon(ticket_);
@@ -88,6 +88,19 @@ Result<std::unique_ptr<Process>> Process::start(Surroundings around, Plan plan,
   p->err_ = std::make_unique<Pipe>(*p, std::move(err->read), LogStream::kStderr);
   p->ticket_ = around.launcher.start(std::move(plan.launch), *p);
   return p;
+}
+
+loop::Task<Status> Process::assign(const sandbox::Policy& policy) {
+  if (policy.level == sandbox::Level::kTrusted) co_return Status{};
+  if (alive()) around_.launcher.assign(ticket_, policy);
+  co_await assigned_.wait();
+  if (!not_assigned_.empty()) co_return Error{ErrorCode::kIo, not_assigned_};
+  co_return Status{};
+}
+
+void Process::on_assigned(const std::string& why_not) {
+  not_assigned_ = why_not;
+  assigned_.set();
 }
 
 void Process::read_pipe(Pipe& pipe) {
@@ -165,6 +178,7 @@ void Process::on_exit(const launcher::Exit& exit) {
     stderr_tail_.erase(0, stderr_tail_.size() - limits::kStderrTail);
   obituary_ = Obituary{exit.status, stderr_tail_, exit};
   if (pid_ > 0) obituary_->exit.not_started.clear();
+  if (!assigned_.is_set()) on_assigned("it has ended");
   auto ended = std::move(ended_);
   if (ended) ended(*this);  // may destroy us
 }

@@ -60,6 +60,9 @@ class Process final : private launcher::ChildObserver {
                                                 std::function<void(Process&)> ended);
   ~Process();  // kills what is still alive
 
+  // It was started blank, and belongs to a function from now on. kIo when it cannot be shown what
+  // the policy names, or has ended.
+  loop::Task<Status> assign(const sandbox::Policy& policy);
   // Somebody else is told of the end from now on.
   void when_ended(std::function<void(Process&)> ended) { ended_ = std::move(ended); }
   // From now on stdout is kept whole, or not.
@@ -94,6 +97,7 @@ class Process final : private launcher::ChildObserver {
   Process(Surroundings around, std::function<void(Process&)> ended);
   void on_started(pid_t pid) override { pid_ = pid; }
   void on_exit(const launcher::Exit& exit) override;
+  void on_assigned(const std::string& why_not) override;
   void read_pipe(Pipe& pipe);
   void take(Pipe& pipe, std::string_view bytes);
   void emit(LogStream stream, std::string_view line);
@@ -111,6 +115,8 @@ class Process final : private launcher::ChildObserver {
   bool overflowed_ = false;
   bool killed_ = false;
   std::optional<Obituary> obituary_;
+  loop::Event assigned_;
+  std::string not_assigned_;
 };
 
 }  // namespace trivet::worker

@@ -65,7 +65,7 @@ def test_alyx_manifests_serve_unchanged(tmp_path):
     write(tmp_path / "functions/ts/manifest.yaml", "name: ts\nruntime: {engine: deno, version: '>=1.0.0'}\nentrypoint: index.ts\n")
     with Server(tmp_path) as server:
         check_alyx(server)
-        assert "memory" in server.get("/v1/functions/py").json["notes"][0]
+        assert server.get("/v1/functions/py").json["notes"] == []
 
 
 def test_alyx_schema_serves_unchanged(tmp_path):
@@ -88,8 +88,12 @@ MANIFESTS = [
     ("runtime: python\nentrypoint: f.py\nlimits: {timeout: soon}\n", "write it like 30s", "is not a duration"),
     ("runtime: python\nentrypoint: f.py\nscale: {min: 5, max: 2}\n", "", "above scale.max"),
     ("runtime: python\nentrypoint: f.py\ninterface: jsn\n", 'did you mean "json"?', "has no interface"),
-    ("runtime: python\nentrypoint: f.py\nsandbox: {level: strict}\n", "take it out", "not supported yet"),
-    ("runtime: python\nentrypoint: f.py\nlimits: {memory: 1GiB}\n", "take it out", "limits.memory is not supported yet"),
+    ("runtime: python\nentrypoint: f.py\nsandbox: {level: sandbx}\n", 'did you mean "sandbox"?', "trivet.yaml:3:18: sandbox.level must be one of"),
+    ("runtime: python\nentrypoint: f.py\nsandbox: {level: process}\n", "start trivet with --sandbox process", "allows none below sandbox"),
+    ("runtime: python\nentrypoint: f.py\nsandbox: {read: [/]}\n", "and no more", "is all of this machine"),
+    ("runtime: python\nentrypoint: f.py\nsandbox: {net: ['*:443']}\n", "level: process", "is a pattern"),
+    ("runtime: python\nentrypoint: f.py\nlimits: {memory: 1}\n", "", "limits.memory must be from 16MiB"),
+    ("runtime: python\nentrypoint: f.py\nsecrets: [KEY]\n", "take it out", "not supported yet"),
     ("runtime: python\nentrypoint: ../f.py\n", "", "must lie in the function's folder"),
     ("runtime: python\nentrypoint: f.py\nname: ../etc\n", "names are a-z", "is not a name for a function"),
     ("runtime: python\nentrypoint: f.py\nenv: {A: '${NO_SUCH_VARIABLE}'}\n", "set it before", "NO_SUCH_VARIABLE is not set"),

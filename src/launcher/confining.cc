@@ -1,0 +1,276 @@
+// Serving's sandboxes: programs and forks that join shells, and the functions they are assigned to.
+#include <fcntl.h>
+#include <sched.h>
+#include <signal.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstdio>
+#include <cstring>
+
+#include "launcher/embedded_guard.h"
+#include "launcher/serving.h"
+#include "os/spawn.h"
+#include "sandbox/guard/guard.h"
+#include "sandbox/join.h"
+
+namespace trivet::launcher {
+namespace {
+
+using sandbox::Level;
+
+constexpr size_t kQueuedShells = 2;  // sent to a zygote ahead: its next fork and the one after
+constexpr size_t kJoinedMost = 64;   // forks of a zygote that it has not told of
+
+// What the child of os::spawn() does before it execs.
+struct Entry {
+  sandbox::Joining how;
+  int shell;
+};
+
+int enter(void* with, const char** step) {
+  const auto& entry = *static_cast<Entry*>(with);
+  return sandbox::join(entry.how, entry.shell, step);
+}
+
+// A runtime's zygote is trusted: it needs what its forks will lose.
+int keep_capabilities(void*, const char** step) {
+  *step = "keep the capabilities";
+  return sandbox::keep_capabilities();
+}
+
+Result<os::Fd> guard_file() {
+  os::Fd file{memfd_create("trivet-fork-guard", MFD_CLOEXEC)};
+  std::string_view bytes = guard();
+  while (file && !bytes.empty()) {
+    ssize_t n = write(file.get(), bytes.data(), bytes.size());
+    if (n <= 0) return io_error("cannot write the fork guard into memory", errno);
+    bytes.remove_prefix(static_cast<size_t>(n));
+  }
+  if (!file) return io_error("cannot make a memory file for the fork guard", errno);
+  return file;
+}
+
+}  // namespace
+
+// False: the start waits for a shell, or was refused.
+bool Serving::take_shell(Child& child, Message& message, std::vector<os::Fd>& fds) {
+  if (child.level < Level::kSandbox || message.is_zygote) return true;
+  if (!rights_.none.empty()) {
+    refuse(message.ticket, cannot_sandbox(rights_.none));
+    return false;
+  }
+  child.shell = shells_.take(message.policy.host_network, waiting_.size() + 1);
+  if (child.shell == 0) {
+    waiting_.push_back({std::move(message), std::move(fds)});
+    return false;
+  }
+  if (message.is_blank) return true;
+  Status complete = shells_.complete(child.shell, message.policy);
+  if (complete) return true;
+  shells_.end(child.shell);
+  refuse(message.ticket, complete.error().message);
+  return false;
+}
+
+std::string Serving::cannot_sandbox(const std::string& why) {
+  return "this machine cannot confine it as its level asks: " + why +
+         "; `trivet doctor` says what to do, and `sandbox: {level: process}` asks for less";
+}
+
+sandbox::Joining Serving::joining(const sandbox::Policy& policy, uint32_t shell) const {
+  sandbox::Joining how;
+  how.level = static_cast<uint32_t>(policy.level);
+  how.shell = shell;
+  how.id = shell != 0 ? sandbox::kInsideId : sandbox::kStay;
+  how.files = static_cast<uint64_t>(policy.limits.files);
+  how.without = shells_.without;
+  return how;
+}
+
+Result<os::Child> Serving::spawn_in(Child& child, const Message& message,
+                                    os::SpawnPlan& plan) {
+  if (child.level == Level::kTrusted) return os::spawn(plan);
+  if (message.is_zygote) {
+    plan.prepare = keep_capabilities;
+    return os::spawn(plan);
+  }
+  int shell = -1;
+  Entry entry{joining(message.policy, child.shell), shell};
+  if (child.shell == 0) {
+    entry.how.id = shells_.process_id();
+  } else if (sandbox::Shell* found = shells_.find(child.shell)) {
+    entry.shell = shell = found->pidfd.get();
+  } else {
+    return Error{ErrorCode::kIo, "the first process of its sandbox ended"};
+  }
+  plan.prepare = enter;
+  plan.with = &entry;
+  if (shell >= 0 && setns(shell, CLONE_NEWPID) != 0)
+    return io_error("cannot enter the sandbox's pid namespace", errno);
+  auto started = os::spawn(plan);
+  if (shell >= 0 && setns(own_pids_.get(), CLONE_NEWPID) != 0) _exit(70);  // lost: end all
+  prctl(PR_SET_DUMPABLE, 1);  // the child shared our memory when it changed its user
+  return started;
+}
+
+// ------------------------------------------------------------------ zygotes
+
+// The zygote's forks are confined by the fork guard, which needs shells.
+Status Serving::guard_zygote(Child& child, const Message& message, os::SpawnPlan& plan,
+                             os::Fd& theirs) {
+  if (message.policy.level == Level::kTrusted) return {};
+  if (message.policy.level >= Level::kSandbox && !rights_.none.empty())
+    return Error{ErrorCode::kIo, cannot_sandbox(rights_.none)};
+  if (!guard_) {
+    auto file = guard_file();
+    if (!file) return std::move(file).error();
+    guard_ = std::move(*file);
+  }
+  if (!make_control(child.shells, theirs)) return Error{ErrorCode::kIo, "no more sockets"};
+  plan.fds.emplace_back(sandbox::kGuardShellsFd, theirs.get());
+  plan.fds.emplace_back(sandbox::kGuardLibraryFd, guard_.get());
+  plan.env.push_back(std::string{sandbox::kGuardVariable} + "=" +
+                     std::to_string(sandbox::kGuardShellsFd));
+  plan.env.push_back("LD_PRELOAD=/proc/self/fd/" + std::to_string(sandbox::kGuardLibraryFd));
+  return {};
+}
+
+// Every runtime's zygote has the shells of its next forks.
+void Serving::feed_zygotes() {
+  for (auto& [ticket, zygote] : children_) {
+    if (!zygote.shells) continue;
+    while (zygote.queued.size() < kQueuedShells) {
+      sandbox::Policy policy;
+      policy.level = zygote.level;
+      std::vector<int> beside;
+      uint32_t number = 0;
+      if (zygote.level >= Level::kSandbox) {
+        number = shells_.take(false, missing_shells());
+        if (number == 0) return;  // on_shell() comes back to it
+        beside.push_back(shells_.find(number)->pidfd.get());
+      }
+      sandbox::Joining how = joining(policy, number);
+      if (number == 0) how.id = shells_.process_id();
+      std::string_view bytes{reinterpret_cast<const char*>(&how), sizeof how};
+      if (!send_packet(zygote.shells.get(), bytes, beside)) {
+        shells_.end(number);
+        zygote.shells.reset();
+        break;
+      }
+      zygote.queued.push_back(number);
+    }
+  }
+}
+
+size_t Serving::missing_shells() const {
+  size_t missing = waiting_.size();
+  for (const auto& [ticket, zygote] : children_)
+    if (zygote.shells && zygote.level >= Level::kSandbox)
+      missing += kQueuedShells - zygote.queued.size();
+  return missing;
+}
+
+// A start that waits for a shell, and is not wanted any more.
+void Serving::forget_waiting(uint32_t ticket) {
+  auto found = std::find_if(waiting_.begin(), waiting_.end(),
+                            [&](const Waiting& one) { return one.message.ticket == ticket; });
+  if (found == waiting_.end()) return;
+  waiting_.erase(found);
+  refuse(ticket, "it was ended before it began");
+}
+
+// A fork has joined the shell that was sent to its zygote, or has parted from its siblings.
+void Serving::on_joined(Child& zygote, pid_t pid, const std::string& body) {
+  Joined joined;
+  joined.pid = pid;
+  int number = 0, used = 0;
+  unsigned shell = 0;
+  if (std::sscanf(body.c_str(), "%d %u %n", &number, &shell, &used) < 2) return;
+  joined.trouble = body.substr(static_cast<size_t>(used));
+  joined.number = zygote.shells ? pid : number;
+  if (zygote.shells) {  // a runtime's zygote: each fork takes the next that was sent
+    while (!zygote.queued.empty() && zygote.queued.front() != shell) {
+      shells_.end(zygote.queued.front());
+      zygote.queued.pop_front();
+    }
+    if (zygote.queued.empty()) return;
+    zygote.queued.pop_front();
+    joined.shell = shell;
+    if (!joined.trouble.empty()) shells_.end(shell);
+  }
+  uint32_t of = zygote.ticket;
+  auto waits = std::find_if(children_.begin(), children_.end(), [&](const auto& one) {
+    return one.second.zygote == of && one.second.pid <= 1 && one.second.number == joined.number;
+  });
+  if (waits != children_.end()) {
+    claim(waits->second, joined);
+  } else {
+    if (zygote.joined.size() >= kJoinedMost) zygote.joined.erase(zygote.joined.begin());
+    zygote.joined.push_back(std::move(joined));
+  }
+  feed_zygotes();
+}
+
+// What a zygote leaves that nobody was told of.
+void Serving::end_unclaimed(Child& zygote) {
+  for (uint32_t number : zygote.queued) shells_.end(number);
+  for (const auto& joined : zygote.joined) shells_.end(joined.shell);
+  zygote.queued.clear();
+  zygote.joined.clear();
+}
+
+// ------------------------------------------------------------------ shells
+
+void Serving::on_shell(uint32_t number) {
+  switch (shells_.on_readable(number)) {
+    case Shells::News::kNothing:
+      return;
+    case Shells::News::kReady:
+      if (!waiting_.empty()) {
+        Waiting next = std::move(waiting_.front());
+        waiting_.pop_front();
+        start(next.message, next.fds);
+      } else {
+        feed_zygotes();
+      }
+      return;
+    case Shells::News::kBroken:
+      for (auto& one : std::exchange(waiting_, {}))
+        refuse(one.message.ticket, cannot_sandbox(shells_.broken()));
+  }
+}
+
+void Serving::assign(Message& message) {
+  auto found = children_.find(message.ticket);
+  if (found == children_.end()) return;  // its end is told
+  if (found->second.pid <= 1)
+    found->second.assignment = std::move(message.policy);
+  else
+    assign_now(found->second, message.policy);
+}
+
+void Serving::assign_now(Child& child, const sandbox::Policy& policy) {
+  Message reply;
+  reply.kind = Kind::kAssigned;
+  reply.ticket = child.ticket;
+  sandbox::Shell* shell = shells_.find(child.shell);
+  if (child.shell != 0 && (!shell || !shell->is_complete))
+    if (Status complete = shells_.complete(child.shell, policy); !complete)
+      reply.not_started = complete.error().message;
+  auto files = static_cast<rlim_t>(policy.limits.files);
+  rlimit most{files, files};
+  if (child.level != Level::kTrusted && policy.limits.files != limits::kFilesDefault &&
+      prlimit(child.pid, RLIMIT_NOFILE, &most, nullptr) != 0)
+    reply.not_started = "the limit of open files cannot be set: " + std::string{std::strerror(errno)};
+  tell(reply);
+}
+
+void Serving::answer_probe(uint32_t) {}
+
+}  // namespace trivet::launcher

@@ -1,0 +1,168 @@
+#include "launcher/shells.h"
+
+#include <signal.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+
+#include "sandbox/join.h"
+
+namespace trivet::launcher {
+namespace {
+
+constexpr int kAhead = 2;           // ready, while nothing happens
+constexpr size_t kMakingMost = 8;      // at once
+constexpr int64_t kSettleMs = 10;   // between a shell that was taken and the making of the next
+constexpr int64_t kRetryMs = 5000;  // after one that could not be made
+using sandbox::kFirstId, sandbox::kIds;
+constexpr uint32_t kIdStride = 251;  // launchers begin at different users
+
+}  // namespace
+
+int64_t now_ms() {
+  timespec t{};
+  clock_gettime(CLOCK_MONOTONIC, &t);
+  return t.tv_sec * 1000 + t.tv_nsec / 1'000'000;
+}
+
+Shells::Shells(std::function<void(int fd, Number)> watch)
+    : watch_(std::move(watch)), next_id_(static_cast<uint32_t>(getpid()) * kIdStride % kIds) {}
+
+sandbox::RootPlan Shells::plan(bool host_network) const {
+  sandbox::RootPlan plan;
+  plan.paths = paths_;
+  plan.host_network = host_network;
+  return plan;
+}
+
+void Shells::set_paths(std::vector<std::string> paths) {
+  if (paths == paths_) return;
+  paths_ = std::move(paths);
+  std::vector<Number> old;
+  for (const auto& [number, made] : made_)
+    if (made.state == State::kReady || made.state == State::kMaking) old.push_back(number);
+  for (Number number : old) end(number);
+  if (is_open_) refill_at_ms_ = now_ms();
+}
+
+int Shells::count(State state, bool host_network) const {
+  return static_cast<int>(std::count_if(made_.begin(), made_.end(), [&](const auto& one) {
+    return one.second.state == state && one.second.host_network == host_network;
+  }));
+}
+
+Shells::Number Shells::take(bool host_network, size_t needed) {
+  refill_at_ms_ = now_ms() + kSettleMs;
+  for (auto& [number, made] : made_) {
+    if (made.state != State::kReady || made.host_network != host_network) continue;
+    made.state = State::kTaken;
+    return number;
+  }
+  int most = static_cast<int>(std::min(needed, kMakingMost));
+  while (count(State::kMaking, host_network) < most)
+    if (!begin(host_network)) break;
+  return 0;
+}
+
+sandbox::Shell* Shells::find(Number number) {
+  auto found = made_.find(number);
+  return found == made_.end() ? nullptr : &found->second.shell;
+}
+
+uint32_t Shells::process_id() {
+  return has_ids ? kFirstId + next_id_++ % kIds : sandbox::kStay;
+}
+
+uint32_t Shells::free_id() {
+  if (!has_ids) return geteuid();
+  while (ids_.count(kFirstId + next_id_ % kIds)) ++next_id_;
+  return kFirstId + next_id_++ % kIds;
+}
+
+bool Shells::begin(bool host_network) {
+  uint32_t id = free_id();
+  auto begun = sandbox::begin_shell(plan(host_network), id, without);
+  if (!begun) {
+    broken_ = begun.error().message;
+    refill_at_ms_ = now_ms() + kRetryMs;
+    return false;
+  }
+  Number number = next_++;
+  by_init_[begun->init] = number;
+  ids_.insert(id);
+  watch_(begun->socket.get(), number);
+  char go = sandbox::kReady;
+  send(begun->socket.get(), &go, 1, MSG_NOSIGNAL);
+  made_[number] = Made{std::move(*begun), State::kMaking, host_network};
+  return true;
+}
+
+Shells::News Shells::on_readable(Number number) {
+  auto found = made_.find(number);
+  if (found == made_.end()) return News::kNothing;
+  Made& made = found->second;
+  std::array<char, 512> packet;
+  ssize_t n = recv(made.shell.socket.get(), packet.data(), packet.size(), MSG_DONTWAIT);
+  if (n < 0) return News::kNothing;
+  if (n == 1 && packet[0] == sandbox::kMapMe) {
+    Status mapped = sandbox::map_shell(made.shell);
+    if (mapped) return News::kNothing;
+    broken_ = "user-namespace: " + mapped.error().message;
+  } else if (n == 1 && packet[0] == sandbox::kReady) {
+    made.state = State::kReady;
+    made.shell.socket.reset();
+    broken_.clear();
+    return News::kReady;
+  } else {
+    broken_ = n > 1 ? std::string{packet.data() + 1, static_cast<size_t>(n - 1)}
+                    : "the first process of a sandbox ended while it was made";
+  }
+  end(number);
+  refill_at_ms_ = now_ms() + kRetryMs;
+  return News::kBroken;
+}
+
+Status Shells::complete(Number number, const sandbox::Policy& policy) {
+  auto found = made_.find(number);
+  if (found == made_.end()) return Error{ErrorCode::kIo, "the first process of its sandbox ended"};
+  Made& made = found->second;
+  return sandbox::complete_shell(made.shell, plan(made.host_network), policy);
+}
+
+void Shells::end(Number number) {
+  auto found = made_.find(number);
+  if (found == made_.end() || found->second.state == State::kEnded) return;
+  found->second.state = State::kEnded;
+  found->second.shell.socket.reset();
+  kill(found->second.shell.init, SIGKILL);
+}
+
+bool Shells::bury(pid_t pid) {
+  auto known = by_init_.find(pid);
+  if (known == by_init_.end()) return false;
+  waitpid(pid, nullptr, WNOHANG);
+  ids_.erase(made_.at(known->second).shell.id);
+  made_.erase(known->second);
+  by_init_.erase(known);
+  return true;
+}
+
+int Shells::refill(int64_t now) {
+  if (!is_open_ || refill_at_ms_ == 0) return -1;
+  if (now < refill_at_ms_) return static_cast<int>(refill_at_ms_ - now);
+  refill_at_ms_ = 0;
+  int missing = kAhead - count(State::kReady, false) - count(State::kMaking, false);
+  for (; missing > 0; --missing)
+    if (!begin(false)) break;
+  return -1;
+}
+
+void Shells::end_all() {
+  for (auto& [number, made] : made_) end(number);
+}
+
+}  // namespace trivet::launcher

@@ -1,0 +1,81 @@
+#pragma once
+// Shells: the sandboxes of one launcher (sandbox/shell.h), made ahead of those who will need them.
+//
+// Two are kept ready. What is taken is made again a moment later, not at once: the start that took
+// it comes first. Each has a user of the host's to itself while we are root. What could not be made
+// is remembered in words and tried again when somebody asks.
+
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <set>
+#include <string>
+
+#include "sandbox/shell.h"
+
+namespace trivet::launcher {
+
+class Shells {
+ public:
+  // Names one; 0 is none.
+  using Number = uint32_t;
+  // `watch` is given each socket to wait on; on_readable() is called then.
+  explicit Shells(std::function<void(int fd, Number)> watch);
+
+  // What every sandbox sees from now on. Ready ones that see something else are ended.
+  void set_paths(std::vector<std::string> paths);
+  // Begins to keep some ready.
+  void open() { is_open_ = true; }
+  // One that is ready, which is the caller's from now on; 0: there is none. Then as many are made as
+  // are `needed`: on_readable() tells.
+  Number take(bool host_network, size_t needed);
+  void end(Number number);  // kills all that is inside
+  // Null when its init has ended.
+  sandbox::Shell* find(Number number);
+  Status complete(Number number, const sandbox::Policy& policy);
+
+  enum class News { kNothing, kReady, kBroken };
+  News on_readable(Number number);
+  const std::string& broken() const { return broken_; }  // why the last could not be made
+  // Is it the init of one? It is a zombie then, and is reaped here.
+  bool bury(pid_t pid);
+  bool owns(pid_t pid) const { return by_init_.count(pid) > 0; }
+
+  // Makes what is missing, when it is time; the milliseconds until then, -1: nothing to do.
+  int refill(int64_t now_ms);
+  void end_all();
+
+  // A user of the host's for a process without a shell; sandbox::kStay: there is but our own.
+  uint32_t process_id();
+  // There are more users than our own.
+  bool has_ids = false;
+
+  uint32_t without = 0;  // layers left out: sandbox::Omission
+
+ private:
+  enum class State { kMaking, kReady, kTaken, kEnded };
+  struct Made {
+    sandbox::Shell shell;
+    State state = State::kMaking;
+    bool host_network = false;
+  };
+  bool begin(bool host_network);
+  uint32_t free_id();
+  int count(State state, bool host_network) const;
+  sandbox::RootPlan plan(bool host_network) const;
+
+  std::function<void(int, Number)> watch_;
+  std::vector<std::string> paths_;
+  std::map<Number, Made> made_;
+  std::map<pid_t, Number> by_init_;
+  std::set<uint32_t> ids_;  // in use
+  uint32_t next_id_;
+  Number next_ = 1;
+  bool is_open_ = false;
+  int64_t refill_at_ms_ = 0;  // 0: nothing to do
+  std::string broken_;
+};
+
+int64_t now_ms();  // monotonic
+
+}  // namespace trivet::launcher
