@@ -36,7 +36,8 @@ loop::Task<Sharing::Outcome> Sharing::transfer(std::vector<std::string> words, D
     argv.push_back(word);
   worker::Process::Plan plan;
   plan.merge_output = true;
-  plan.launch.spawn = {std::move(argv), build_environment({"AWS_"}, sandbox::Level::kTrusted), "/", {}};
+  plan.launch.spawn = {
+      std::move(argv), build_environment({"AWS_"}, sandbox::Level::kTrusted), "/", {}};
   worker::Process::Surroundings around{around_.loop, around_.clock, deaf_, around_.launcher};
   loop::Event ended{around_.loop};
   auto process =

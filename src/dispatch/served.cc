@@ -19,9 +19,8 @@ void confine(worker::LaunchPlan& plan, const catalog::FunctionSpec& spec,
   plan.policy = spec.policy;
   if (spec.policy.level < sandbox::Level::kSandbox) return;
   auto show = [&binds = plan.policy.binds](std::string path) {
-    if (!path.empty() && std::none_of(binds.begin(), binds.end(), [&](const auto& bind) {
-          return bind.path == path;
-        }))
+    if (!path.empty() && std::none_of(binds.begin(), binds.end(),
+                                      [&](const auto& bind) { return bind.path == path; }))
       binds.push_back({std::move(path), false});
   };
   show(spec.lone ? (spec.dir / spec.entrypoint).string() : spec.dir.string());

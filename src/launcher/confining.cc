@@ -93,8 +93,7 @@ sandbox::Joining Serving::joining(const sandbox::Policy& policy, uint32_t shell)
   return how;
 }
 
-Result<os::Child> Serving::spawn_in(Child& child, const Message& message,
-                                    os::SpawnPlan& plan) {
+Result<os::Child> Serving::spawn_in(Child& child, const Message& message, os::SpawnPlan& plan) {
   if (child.level == Level::kTrusted) return os::spawn(plan);
   if (message.is_zygote) {
     plan.prepare = keep_capabilities;
@@ -267,7 +266,8 @@ void Serving::assign_now(Child& child, const sandbox::Policy& policy) {
   rlimit most{files, files};
   if (child.level != Level::kTrusted && policy.limits.files != limits::kFilesDefault &&
       prlimit(child.pid, RLIMIT_NOFILE, &most, nullptr) != 0)
-    reply.not_started = "the limit of open files cannot be set: " + std::string{std::strerror(errno)};
+    reply.not_started =
+        "the limit of open files cannot be set: " + std::string{std::strerror(errno)};
   tell(reply);
 }
 

@@ -21,15 +21,15 @@ namespace trivet::launcher {
 
 enum class Kind : uint8_t {
   // host to launcher
-  kStart = 1,  // run a program
-  kFork = 2,   // have a zygote fork
-  kKill = 3,   // end the child and all it started
+  kStart = 1,   // run a program
+  kFork = 2,    // have a zygote fork
+  kKill = 3,    // end the child and all it started
   kAssign = 4,  // a blank child belongs to a function from now on: its policy
   kRoot = 5,    // `argv`: paths that every sandbox sees
   kProbe = 6,   // which layers are there?
   // launcher to host
   kStarted = 65,
-  kExited = 66,  // the last word about a ticket
+  kExited = 66,    // the last word about a ticket
   kAssigned = 67,  // `not_started`: why it cannot be
   kLayers = 68,
 };
@@ -42,9 +42,9 @@ struct Message {
   bool is_zygote = false;  // it takes FORKs: gets a control socket as its descriptor 5
   bool is_blank = false;   // its function is not known yet: kAssign follows
   sandbox::Policy policy = sandbox::at_level(sandbox::Level::kTrusted);  // kAssign too
-  std::string cookie;      // "TRIVET_WORKER=...": marks what the child starts
-  uint32_t zygote = 0;     // kFork: whose child it becomes
-  std::string cwd;         // kStart, as the rest
+  std::string cookie;   // "TRIVET_WORKER=...": marks what the child starts
+  uint32_t zygote = 0;  // kFork: whose child it becomes
+  std::string cwd;      // kStart, as the rest
   std::vector<std::string> argv, env;
   std::vector<int32_t> targets;
 

@@ -121,8 +121,8 @@ class Serving {
   os::Fd host_, epoll_, signals_;
   Shells shells_;
   std::deque<Waiting> waiting_;
-  os::Fd guard_;      // the fork guard's library
-  os::Fd own_pids_;   // our pid namespace
+  os::Fd guard_;     // the fork guard's library
+  os::Fd own_pids_;  // our pid namespace
   sandbox::Rights rights_;
   bool host_gone_ = false;
   std::map<uint32_t, Child> children_;

@@ -15,7 +15,7 @@ namespace trivet::launcher {
 namespace {
 
 constexpr int kAhead = 2;           // ready, while nothing happens
-constexpr size_t kMakingMost = 8;      // at once
+constexpr size_t kMakingMost = 8;   // at once
 constexpr int64_t kSettleMs = 10;   // between a shell that was taken and the making of the next
 constexpr int64_t kRetryMs = 5000;  // after one that could not be made
 using sandbox::kFirstId, sandbox::kIds;
@@ -73,9 +73,7 @@ sandbox::Shell* Shells::find(Number number) {
   return found == made_.end() ? nullptr : &found->second.shell;
 }
 
-uint32_t Shells::process_id() {
-  return has_ids ? kFirstId + next_id_++ % kIds : sandbox::kStay;
-}
+uint32_t Shells::process_id() { return has_ids ? kFirstId + next_id_++ % kIds : sandbox::kStay; }
 
 uint32_t Shells::free_id() {
   if (!has_ids) return geteuid();

@@ -26,8 +26,8 @@ class Shells {
   void set_paths(std::vector<std::string> paths);
   // Begins to keep some ready.
   void open() { is_open_ = true; }
-  // One that is ready, which is the caller's from now on; 0: there is none. Then as many are made as
-  // are `needed`: on_readable() tells.
+  // One that is ready, which is the caller's from now on; 0: there is none. Then as many are made
+  // as are `needed`: on_readable() tells.
   Number take(bool host_network, size_t needed);
   void end(Number number);  // kills all that is inside
   // Null when its init has ended.

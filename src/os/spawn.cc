@@ -100,11 +100,11 @@ Result<Child> spawn(const SpawnPlan& plan) {
   auto argv = pointers(plan.argv);
   auto env = pointers(plan.env);
   const std::string& program = plan.program.empty() ? plan.argv[0] : plan.program;
-  ChildPlan child{program.c_str(), argv.data(),
-                  env.data(),      plan.cwd.empty() ? nullptr : plan.cwd.c_str(),
-                  plan.fds.data(), plan.fds.size(),
-                  plan.outlives_us,
-                  plan.prepare,    plan.with};
+  ChildPlan child{program.c_str(),  argv.data(),
+                  env.data(),       plan.cwd.empty() ? nullptr : plan.cwd.c_str(),
+                  plan.fds.data(),  plan.fds.size(),
+                  plan.outlives_us, plan.prepare,
+                  plan.with};
   alignas(16) char stack[kStackSize];  // ours: we are suspended until the child has exec'd
   sigset_t all, before;
   sigfillset(&all);

@@ -31,7 +31,7 @@ bool limit(int what, rlim_t most) {
 
 bool drop_bounding_set() {
   for (unsigned long cap = 0; cap <= kLastCapability; ++cap) {
-    if (prctl(PR_CAPBSET_READ, cap, 0, 0, 0) < 0) return true;  // there are no more
+    if (prctl(PR_CAPBSET_READ, cap, 0, 0, 0) < 0) return true;             // there are no more
     if (prctl(PR_CAPBSET_DROP, cap, 0, 0, 0) != 0) return errno == EPERM;  // it has none to give
   }
   return true;
@@ -60,7 +60,8 @@ int join(const Joining& how, int shell, const char** step) {
   };
   errno = 0;
   if (shell >= 0) {
-    if (setns(shell, CLONE_NEWNS | CLONE_NEWIPC | CLONE_NEWUTS | CLONE_NEWNET | CLONE_NEWCGROUP) != 0)
+    if (setns(shell, CLONE_NEWNS | CLONE_NEWIPC | CLONE_NEWUTS | CLONE_NEWNET | CLONE_NEWCGROUP) !=
+        0)
       return failed("join the namespaces");
   }
   if (has(kNoIds) && geteuid() == 0 && syscall(SYS_setgroups, 0, nullptr) != 0)
@@ -73,8 +74,9 @@ int join(const Joining& how, int shell, const char** step) {
     if (how.processes != 0 && !limit(RLIMIT_NPROC, how.processes)) return failed("limit processes");
   }
   if (has(kNoCapabilities)) {
-    prctl(PR_SET_SECUREBITS, SECBIT_NOROOT | SECBIT_NOROOT_LOCKED | SECBIT_NO_CAP_AMBIENT_RAISE |
-                                 SECBIT_NO_CAP_AMBIENT_RAISE_LOCKED,
+    prctl(PR_SET_SECUREBITS,
+          SECBIT_NOROOT | SECBIT_NOROOT_LOCKED | SECBIT_NO_CAP_AMBIENT_RAISE |
+              SECBIT_NO_CAP_AMBIENT_RAISE_LOCKED,
           0, 0, 0);  // without the right to, there is nothing to lock
     if (!drop_bounding_set()) return failed("drop the bounding set");
   }

@@ -15,15 +15,22 @@ inline constexpr uint32_t kStay = UINT32_MAX;
 
 // Travels over a socket between processes of one build.
 struct Joining {
-  uint32_t level = 0;            // a Level
-  uint32_t shell = 0;            // whose; 0 = none
-  uint32_t id = kStay;           // user and group to become
-  uint64_t files = 1024;         // RLIMIT_NOFILE
-  uint64_t processes = 0;        // RLIMIT_NPROC; 0 = as it is
-  uint32_t without = 0;          // layers left out for a test: 1 << Omission
+  uint32_t level = 0;      // a Level
+  uint32_t shell = 0;      // whose; 0 = none
+  uint32_t id = kStay;     // user and group to become
+  uint64_t files = 1024;   // RLIMIT_NOFILE
+  uint64_t processes = 0;  // RLIMIT_NPROC; 0 = as it is
+  uint32_t without = 0;    // layers left out for a test: 1 << Omission
 };
 
-enum Omission : uint32_t { kNoFilter, kNoCapabilities, kNoIds, kNoRlimits, kNoNewPrivs, kNoLandlock };
+enum Omission : uint32_t {
+  kNoFilter,
+  kNoCapabilities,
+  kNoIds,
+  kNoRlimits,
+  kNoNewPrivs,
+  kNoLandlock
+};
 
 // Enters the namespaces of `shell` (the pidfd of its init; -1: there is none), becomes how.id
 // without capabilities, lowers the limits, installs the filter. The pid namespace must have been

@@ -17,14 +17,29 @@ namespace trivet::sandbox {
 namespace {
 
 // Programs and libraries, wherever a distribution keeps them.
-constexpr std::array<const char*, 9> kPrograms{"/usr",   "/bin",    "/sbin",      "/lib",      "/lib32",
-                                               "/lib64", "/libx32", "/nix/store", "/gnu/store"};
+constexpr std::array<const char*, 9> kPrograms{
+    "/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64", "/libx32", "/nix/store", "/gnu/store"};
 // What libraries read; nothing of it is secret or about this machine's users.
-constexpr std::array<const char*, 20> kSettings{
-    "alternatives", "ca-certificates", "ca-certificates.conf", "crypto-policies", "debian_version",
-    "fonts",        "gai.conf",        "ld.so.cache",          "ld.so.conf",      "ld.so.conf.d",
-    "locale.alias", "localtime",       "magic",                "mime.types",      "os-release",
-    "pki",          "protocols",       "services",             "ssl",             "timezone"};
+constexpr std::array<const char*, 20> kSettings{"alternatives",
+                                                "ca-certificates",
+                                                "ca-certificates.conf",
+                                                "crypto-policies",
+                                                "debian_version",
+                                                "fonts",
+                                                "gai.conf",
+                                                "ld.so.cache",
+                                                "ld.so.conf",
+                                                "ld.so.conf.d",
+                                                "locale.alias",
+                                                "localtime",
+                                                "magic",
+                                                "mime.types",
+                                                "os-release",
+                                                "pki",
+                                                "protocols",
+                                                "services",
+                                                "ssl",
+                                                "timezone"};
 constexpr std::array<const char*, 5> kNodes{"null", "zero", "full", "random", "urandom"};
 // Somewhere to put the new root before it is the root: the first that is a folder here.
 constexpr std::array<const char*, 6> kPlaces{"/tmp", "/mnt", "/srv", "/opt", "/var", "/usr"};
@@ -43,7 +58,7 @@ Error failed(const std::string& step) { return io_error("cannot " + step, errno)
 // A path of the host's as it is copied into the root: a folder, a file, or a symbolic link.
 struct Source {
   std::string path;
-  os::Fd mount;      // of a folder or file
+  os::Fd mount;  // of a folder or file
   bool is_folder = false;
   std::string link;  // of a link: where it leads
 };
@@ -124,9 +139,8 @@ Status make_devices() {
 
 // /tmp, and /dev/shm as a folder of it: one limit holds for both.
 Status make_scratch(int64_t bytes) {
-  std::string options = "size=" + std::to_string(bytes) +
-                        ",nr_inodes=" + std::to_string(std::max<int64_t>(bytes / kBytesPerFile, 64)) +
-                        ",mode=1777";
+  std::string options = "size=" + std::to_string(bytes) + ",nr_inodes=" +
+                        std::to_string(std::max<int64_t>(bytes / kBytesPerFile, 64)) + ",mode=1777";
   os::Fd scratch = new_mount("tmpfs", options, kNoSuid | kNoDevices);
   if (!scratch) return failed("make a tmpfs");
   if (!make_folders("tmp") || attach_mount(scratch.get(), "tmp") != 0) return failed("mount /tmp");
@@ -150,7 +164,8 @@ Status make_proc() {
   for (const char* name : kHiddenFolders) {
     std::string path = std::string{"proc/"} + name;
     if (access(path.c_str(), F_OK) != 0) continue;
-    os::Fd nothing = new_mount("tmpfs", "size=0,nr_inodes=1", kReadOnly | kNoSuid | kNoDevices | kNoExec);
+    os::Fd nothing =
+        new_mount("tmpfs", "size=0,nr_inodes=1", kReadOnly | kNoSuid | kNoDevices | kNoExec);
     if (!nothing || attach_mount(nothing.get(), path.c_str()) != 0) return failed("hide /" + path);
   }
   return {};
@@ -222,7 +237,8 @@ Status complete_root(const Policy& policy, const std::vector<os::Fd>& copies) {
   }
   if (policy.limits.disk_bytes != limits::kDiskDefault) {
     std::string bytes = std::to_string(policy.limits.disk_bytes);
-    std::string files = std::to_string(std::max<int64_t>(policy.limits.disk_bytes / kBytesPerFile, 64));
+    std::string files =
+        std::to_string(std::max<int64_t>(policy.limits.disk_bytes / kBytesPerFile, 64));
     if (change_mount("/tmp", "size", bytes) != 0 || change_mount("/tmp", "nr_inodes", files) != 0)
       return failed("set the size of /tmp");
   }

@@ -65,9 +65,11 @@ bool loopback_up() {
   if (unshare(CLONE_NEWCGROUP) != 0)
     give_up(socket, "cgroup-namespace: " + std::string{std::strerror(errno)});
   if (!plan.host_network && !loopback_up())
-    give_up(socket, "network-namespace: its loopback does not come up: " + std::string{std::strerror(errno)});
+    give_up(socket, "network-namespace: its loopback does not come up: " +
+                        std::string{std::strerror(errno)});
   sethostname("sandbox", 7);
-  if (Status built = build_root(plan); !built) give_up(socket, "mount-root: " + built.error().message);
+  if (Status built = build_root(plan); !built)
+    give_up(socket, "mount-root: " + built.error().message);
   if (unshare(CLONE_NEWUSER) != 0)
     give_up(socket, "user-namespace: " + std::string{std::strerror(errno)});
   prctl(PR_SET_DUMPABLE, 1);  // so that the launcher may write our maps
@@ -90,8 +92,8 @@ bool loopback_up() {
   for (;;) pause();
 }
 
-// A user namespace that nobody is in, for mounts: the files of `user` and `group` are there those of
-// `id`. None: with errno.
+// A user namespace that nobody is in, for mounts: the files of `user` and `group` are there those
+// of `id`. None: with errno.
 os::Fd map_owners(uid_t user, gid_t group, uint32_t id) {
   long pid = syscall(SYS_clone, CLONE_NEWUSER | SIGCHLD, nullptr, nullptr, nullptr, 0);
   if (pid < 0) return {};
@@ -103,7 +105,8 @@ os::Fd map_owners(uid_t user, gid_t group, uint32_t id) {
   os::Fd made;
   if (write_proc(static_cast<pid_t>(pid), "uid_map", line(user)) &&
       write_proc(static_cast<pid_t>(pid), "gid_map", line(group)))
-    made = os::Fd{open(("/proc/" + std::to_string(pid) + "/ns/user").c_str(), O_RDONLY | O_CLOEXEC)};
+    made =
+        os::Fd{open(("/proc/" + std::to_string(pid) + "/ns/user").c_str(), O_RDONLY | O_CLOEXEC)};
   kill(static_cast<pid_t>(pid), SIGKILL);
   waitpid(static_cast<pid_t>(pid), nullptr, 0);
   return made;
@@ -127,8 +130,9 @@ Status restrict_bind(const Shell& shell, int mount, const Bind& bind) {
   bool is_open = (facts.st_mode & S_IROTH) != 0 && !bind.writable;
   if (is_open || !shell.owners) return {};
   return Error{ErrorCode::kIo,
-               "the file system of " + bind.path + " cannot show its files as another user's (idmapped mounts); "
-               "make it readable by everybody, and not writable from the sandbox"};
+               "the file system of " + bind.path +
+                   " cannot show its files as another user's (idmapped mounts); "
+                   "make it readable by everybody, and not writable from the sandbox"};
 }
 
 bool has_capability(unsigned capability) {
@@ -150,10 +154,9 @@ Status enter_own_user_namespace() {
   std::string user = std::to_string(geteuid()), group = std::to_string(getegid());
   if (unshare(CLONE_NEWUSER | CLONE_NEWNS) != 0)
     return io_error("user-namespace: an ordinary user may not make one here", errno);
-  for (const auto& [file, line] :
-       {std::pair<const char*, std::string>{"setgroups", "deny"},
-        {"uid_map", user + " " + user + " 1\n"},
-        {"gid_map", group + " " + group + " 1\n"}})
+  for (const auto& [file, line] : {std::pair<const char*, std::string>{"setgroups", "deny"},
+                                   {"uid_map", user + " " + user + " 1\n"},
+                                   {"gid_map", group + " " + group + " 1\n"}})
     if (Status done = write_proc(0, file, line); !done) return done;
   return {};
 }

@@ -23,10 +23,10 @@ namespace trivet::sandbox {
 
 struct Shell {
   pid_t init = -1;
-  os::Fd pidfd;        // of the init
-  os::Fd socket;       // what the init says, one packet each
-  uint32_t id = 0;     // the host's user and group of all that is inside; our own without root
-  os::Fd owners;       // a user namespace in which our own files are that user's; none without root
+  os::Fd pidfd;     // of the init
+  os::Fd socket;    // what the init says, one packet each
+  uint32_t id = 0;  // the host's user and group of all that is inside; our own without root
+  os::Fd owners;    // a user namespace in which our own files are that user's; none without root
   bool is_complete = false;  // complete() was called: it belongs to a function
 };
 

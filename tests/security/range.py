@@ -71,7 +71,7 @@ def missing(known, level):
 def build_probe(folder):
     """None where there is no compiler, or none that can link without shared libraries."""
     out = folder / "probe"
-    command = ["gcc", "-std=gnu11", "-O1", "-static", "-pthread", "-o", str(out), str(HERE / "probe/probe.c"), str(HERE / "probe/kernel.c")]
+    command = ["gcc", "-std=gnu11", "-O1", "-static", "-pthread", "-o", str(out), *sorted(map(str, HERE.glob("probe/*.c")))]
     try:
         subprocess.run(command, check=True, capture_output=True, timeout=120)
     except (OSError, subprocess.CalledProcessError):
@@ -220,12 +220,13 @@ def handler(input, ctx):
 class Range:
     """`with Range(names, levels) as at: at.attack("python-sandbox", "read:/etc/shadow")`"""
 
-    def __init__(self, names, levels, confines, env=None, more=None):
-        """`more`: functions besides the hostile ones, name -> (files, manifest)."""
+    def __init__(self, names, levels, known, env=None, more=None):
+        """`known`: the doctor's layers. `more`: functions besides the hostile ones, name -> (files, manifest)."""
         self.token, self.is_closed = uuid.uuid4().hex[:8], False
         self.root = pathlib.Path(tempfile.mkdtemp(prefix="trivet-range-"))
         self.root.chmod(0o755)  # a function's own user must be able to come to its folder
-        self.confines, self.levels = confines, levels
+        self.confines, self.levels = bool(known), levels
+        self.usual = "trusted" if missing(known, "sandbox") else "sandbox"
         self.server_mark, self.neighbour_mark = "server-" + uuid.uuid4().hex, "neighbour-" + uuid.uuid4().hex
         self.probe = build_probe(self.root)
         self.place_targets()
@@ -238,7 +239,7 @@ class Range:
         for name, (files, manifest) in {**(more or {}), "neighbour": self.as_neighbour()}.items():
             self.put(name, files, manifest)
         try:
-            self.server = Server(self.functions, env={"HOSTILE_MARK": self.server_mark, **(env or {})})
+            self.server = Server(self.functions, env={"HOSTILE_MARK": self.server_mark, "TRIVET_SANDBOX": "trusted", **(env or {})})
             self.neighbour = Neighbour(self.server)
         except BaseException:
             self.listeners.close()
@@ -274,6 +275,8 @@ class Range:
 
     def as_neighbour(self):
         manifest = {"runtime": "python", "entrypoint": "main.py", "env": {"MARK": self.neighbour_mark}, "scale": {"max": 2, "overflow": 0}}
+        if self.confines:
+            manifest["sandbox"] = {"level": self.usual}
         return {"main.py": NEIGHBOUR}, manifest
 
     def put(self, name, files, manifest):

@@ -21,7 +21,7 @@ NAMES = runtimes()
 @pytest.fixture(scope="module")
 def at():
     before, known = leftovers.seen(), layers(doctor())
-    with Range([name for name in NAMES if function_of(name).exists()], LEVELS if known else ["trusted"], bool(known)) as running:
+    with Range([name for name in NAMES if function_of(name).exists()], LEVELS if known else ["trusted"], known) as running:
         if running.probe is None:
             pytest.skip("gcc cannot link the probe: install gcc and libc6-dev")
         assert running.server.get("/v1/functions").json["problems"] == []
@@ -127,15 +127,15 @@ def test_what_it_sees_of_the_machine(at, runtime, level):
     """Its own namespaces, its own processes, a /dev with nothing behind it, of the functions' folder only its own."""
     name = ready(at, runtime, level)
     words = at.words(name)
-    heard = at.by_probe(name, ["namespaces", "pids", "list:/dev", "descriptors", f"list:{words['functions']}", f"list:{words['artifacts']}", "list:/tmp"])
-    spaces = dict(each.split("=") for each in heard["namespaces"]["detail"].split())
+    heard = at.by_probe(name, ["links:/proc/self/ns", "list:/proc", "list:/dev", "links:/proc/self/fd", f"list:{words['functions']}", f"list:{words['artifacts']}", "list:/tmp"])
+    spaces = dict(each.split("=") for each in heard["links:/proc/self/ns"]["detail"].split())
     for kind in ("user", "pid", "mnt", "net", "ipc", "uts", "cgroup"):
         assert spaces[kind] != os.readlink(f"/proc/self/ns/{kind}"), f"it is in the machine's own {kind} namespace"
     others = {str(at.server.process.pid), str(words["neighbour"])}
-    assert not others & set(heard["pids"]["detail"].split())
+    assert not others & set(heard["list:/proc"]["detail"].split())
     devices = set(heard["list:/dev"]["detail"].split())
     assert devices <= {"null", "zero", "full", "random", "urandom", "tty", "shm", "fd", "stdin", "stdout", "stderr", "pts", "ptmx", "mqueue"}, devices
-    inherited = dict(each.split("=", 1) for each in heard["descriptors"]["detail"].split())
+    inherited = dict(each.split("=", 1) for each in heard["links:/proc/self/fd"]["detail"].split())
     assert set(inherited) <= {"0", "1", "2"}, inherited
     assert set(heard[f"list:{words['functions']}"]["detail"].split()) <= {name}, "it sees its neighbours' folders"
     ours = {at.root.name, pathlib.Path(at.server.temp.name).name}  # what leads to its own folder and artifact
@@ -263,7 +263,7 @@ def test_everything_ends_with_the_server():
     """The last word: a server of its own with a daemon in every level, ended."""
     before, known = leftovers.seen(), layers(doctor())
     levels = [level for level in (LEVELS if known else ["trusted"]) if not missing(known, level)]
-    with Range(["python"], levels, bool(known)) as at:
+    with Range(["python"], levels, known) as at:
         for n, level in enumerate(levels):
             heard = at.by_probe(f"python-{level}", [f"daemon:hd{at.token}{n}", "shm"])
             assert isinstance(heard, dict) and heard[f"daemon:hd{at.token}{n}"]["outcome"] == "allowed"

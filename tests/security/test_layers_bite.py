@@ -42,7 +42,7 @@ def heard(known):
 
     def of(off):
         if off not in answers:
-            with Range(["python"], ["sandbox"], True, env={SWITCH: ",".join(sorted(off))} if off else {}) as at:
+            with Range(["python"], ["sandbox"], known, env={SWITCH: ",".join(sorted(off))} if off else {}) as at:
                 words = at.words("python-sandbox")
                 asked = {row["attack"]: row["attack"].format(**words) for row in ROWS}
                 alone = {row["attack"] for row in ROWS if row.get("alone")}
@@ -78,11 +78,11 @@ def test_without_it_an_attack_comes_through(known, heard, layer):
     assert through, f"no attack notices that {layer} is off"
 
 
-def shares(off):
+def shares(known, off):
     """How much of a processor a function with `cpu: 0.25` gets, in percent."""
     manifest = {"runtime": "python", "entrypoint": "main.py", "sandbox": {"level": "sandbox"}, "limits": {**LIMITS, "cpu": 0.25, "timeout": "20s"}}
     slow = {"main.py": HERE / "functions/python/main.py"}
-    with Range([], [], True, env={SWITCH: ",".join(off)} if off else {}, more={"slow": ({**slow, "probe": ""}, manifest)}) as at:
+    with Range([], [], known, env={SWITCH: ",".join(off)} if off else {}, more={"slow": ({**slow, "probe": ""}, manifest)}) as at:
         (at.functions / "slow/probe").write_bytes(at.probe.read_bytes())
         (at.functions / "slow/probe").chmod(0o755)
         return [int(at.by_probe("slow", ["cpu:400"])["cpu:400"]["detail"]) for _ in range(4)]
@@ -91,6 +91,6 @@ def shares(off):
 def test_a_share_of_a_processor_is_kept(known):
     if not is_active(known.get("cpu-limit", {})):
         pytest.skip("cpu-limit is not here: " + known.get("cpu-limit", {}).get("why", ""))
-    within, without = shares([]), shares(["cpu-limit"])
+    within, without = shares(known, []), shares(known, ["cpu-limit"])
     print(f"a quarter of a processor: {within} percent with the layer, {without} without")
     assert max(within) <= 60 < max(without)

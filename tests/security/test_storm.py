@@ -116,7 +116,7 @@ def test_good_calls_come_through_a_storm_of_hostile_ones(level):
         pytest.skip(f"{level} cannot be had here: " + "; ".join(why))
     good = {f"good-{runtime}": ({file: text}, {"runtime": runtime, "entrypoint": file, "sandbox": {"level": level}, "limits": LIMITS, "scale": {"max": 2, "overflow": 0}})
             for runtime, (file, text) in GOOD.items()}
-    with Range(WICKED, [level], True, more=good) as at:
+    with Range(WICKED, [level], known, more=good) as at:
         here = {row["name"] for row in at.server.get("/v1/functions").json["functions"] if row["available"]}
         names = [name for name in good if name in here]
         wicked = [runtime for runtime in WICKED if f"{runtime}-{level}" in here]

@@ -30,10 +30,10 @@ using trivet::sandbox::kGuardVariable;
 constexpr int kControl = 5;
 constexpr uint8_t kJoined = 75;  // docs/formats/frame.md
 
-int shells = -1;      // where the launcher sends them; -1: not a runtime's zygote
-int own_pids = -1;    // our pid namespace
+int shells = -1;    // where the launcher sends them; -1: not a runtime's zygote
+int own_pids = -1;  // our pid namespace
 bool is_confined = false;
-pid_t parent = 0;     // of this process, as it was before it got another pid namespace
+pid_t parent = 0;  // of this process, as it was before it got another pid namespace
 pid_t (*real_fork)() = nullptr;
 pid_t (*real_getppid)() = nullptr;
 
@@ -100,7 +100,8 @@ pid_t fork_into_shell() {
     return 0;
   }
   int error = errno;
-  if (shell >= 0 && setns(own_pids, CLONE_NEWPID) != 0) _exit(126);  // lost: our forks would be inside
+  if (shell >= 0 && setns(own_pids, CLONE_NEWPID) != 0)
+    _exit(126);  // lost: our forks would be inside
   if (pid > 0) {
     if (shell >= 0) close(shell);
     shell = -1;

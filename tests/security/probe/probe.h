@@ -1,5 +1,5 @@
 #pragma once
-// What the two halves of the probe share. An attack answers 0 when it was let do what it wanted, or
+// What the parts of the probe share. An attack answers 0 when it was let do what it wanted, or
 // would have been with better arguments, else an errno.
 
 #include <errno.h>
@@ -11,11 +11,13 @@ typedef struct {
   Attack* attack;
 } Row;
 
-extern const Row kKernel[];  // kernel.c; ends with a row without a name
-extern const char* self;     // the path of this program
+// One of each source; they end with a row without a name.
+extern const Row kFiles[], kProcesses[], kGrowth[], kNetwork[], kKernel[], kPrivileges[];
+extern const char* self;  // the path of this program
 
 void say(const char* text);  // adds to the `detail` of the line of JSON
 void say_number(long number);
+char* cut(char* text, char** rest);  // at the last colon
 
 static inline int of(long result) { return result == -1 ? errno : 0; }
 static inline int past(int error, int harmless) { return error == harmless ? 0 : error; }
