@@ -69,7 +69,7 @@ def wanted(row, level, baseline):
 def judge(row, level, outcome, baseline):
     """None, or what is wrong with this answer."""
     right = wanted(row, level, baseline)
-    if right == "any" or outcome in right:
+    if right == "any" or outcome in right or (level == "strict" and outcome == "SIGSYS" and "ENOSYS" in right):
         return None
     if level != "trusted" and baseline[row["attack"]] != "allowed" and outcome != "allowed":
         return None  # it is not there on this machine, so the errno says nothing
@@ -90,7 +90,8 @@ def test_attacks_by_a_program_that_it_starts(at, baseline, runtime, level):
     assert isinstance(heard, dict), heard.text[:3000]
     assert len(heard) == len(set(asked.values())), f"the probe came to {len(heard)} of {len(asked)}: {str(heard)[-500:]}"
     wrong = [judge(row, level, named(heard[asked[row["attack"]]]["outcome"]), baseline) for row in rows]
-    assert [each for each in wrong if each] == []
+    wrong = [each for each in wrong if each]
+    assert not wrong, "\n".join(wrong)
     if level in ("sandbox", "strict"):
         assert at.listeners.datagrams == before, "a datagram has left the sandbox"
 
@@ -112,7 +113,8 @@ def test_attacks_by_the_language_itself(at, baseline, runtime, level):
             if outcome == "ETXTBSY":  # said before the mount is asked; the probe asks it (worker-exe)
                 outcome = "allowed" if level == "trusted" else "EROFS"
             wrong.append(judge(row, level, outcome, baseline))
-    assert [each for each in wrong if each] == []
+    wrong = [each for each in wrong if each]
+    assert not wrong, "\n".join(wrong)
 
 
 @every()
@@ -179,7 +181,8 @@ def test_bombs(at, baseline, runtime, level):
         again = at.call(name, "environment")
         if again.status != 200:
             wrong.append(f"after {row['attack']}: {again.text[:500]}")
-    assert [each for each in wrong if each] == []
+    wrong = [each for each in wrong if each]
+    assert not wrong, "\n".join(wrong)
 
 
 @every(["trusted", "sandbox", "strict"])

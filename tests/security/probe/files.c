@@ -38,9 +38,11 @@ static int do_write(char* path) {
     return statvfs(path, &mount) == 0 && (mount.f_flag & ST_RDONLY) ? EROFS : 0;
   }
   if (errno != ENOENT) return errno;
-  fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+  fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0600);  // through a link, too
   if (fd < 0) return errno;
-  unlink(path);
+  char number[32], made[4096] = "";
+  snprintf(number, sizeof number, "/proc/self/fd/%d", fd);
+  if (readlink(number, made, sizeof made - 1) > 0) unlink(made);
   return keep(fd);
 }
 // The program of the worker: of our parent's parent, or of whatever stands between.

@@ -8,7 +8,6 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
-#include <sys/stat.h>
 #include <sys/wait.h>
 #include <time.h>
 
@@ -91,7 +90,7 @@ static int do_inodes(char* folder) {  // FOLDER:COUNT
   int wanted = atoi(count), n = 0, error = 0;
   for (; n < wanted && !error; n++) {
     snprintf(path, sizeof path, "%s/inode-%d-%d", folder, getpid(), n);
-    error = of(mknod(path, S_IFREG | 0600, 0));
+    error = keep(open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600));
   }
   say_number(n);
   for (int i = 0; i < n; i++) {
