@@ -41,7 +41,7 @@ std::vector<std::string> base_environment(const std::map<std::string, std::strin
 
 std::vector<std::string> worker_environment(std::map<std::string, std::string> added,
                                             sandbox::Level level) {
-  if (level >= sandbox::Level::kSandbox)
+  if (level >= sandbox::Level::kProcess)
     for (auto [name, value] : {std::pair{"HOME", "/tmp"}, {"TMPDIR", "/tmp"}, {"USER", "function"}})
       added.emplace(name, value);
   return base_environment(added);

@@ -37,7 +37,7 @@ Status make_writable(const fs::path& dir) {
 // A folder below one that everybody may write: it must be ours alone, or others could put artifacts
 // there for us to run.
 Status make_private(const fs::path& dir) {
-  if (mkdir(dir.c_str(), 0700) == 0) return {};
+  if (mkdir(dir.c_str(), 0711) == 0) return {};
   struct stat found {};
   bool ours = lstat(dir.c_str(), &found) == 0 && S_ISDIR(found.st_mode) &&
               found.st_uid == getuid() && (found.st_mode & 0022) == 0;

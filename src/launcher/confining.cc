@@ -6,6 +6,7 @@
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -109,7 +110,8 @@ Result<os::Child> Serving::spawn_in(Child& child, const Message& message, os::Sp
   int shell = -1;
   Entry entry{joining(message.policy, child.shell), shell, {}};
   if (child.shell == 0) {
-    entry.how.id = shells_.process_id();
+    // What is built belongs to the user who serves it.
+    if (!message.policy.host_network) entry.how.id = shells_.process_id();
     child.group = groups_.take();
     if (Status limited = groups_.limit(child.group, child.limits); !limited)
       return std::move(limited).error();
@@ -254,6 +256,15 @@ void Serving::on_shell(uint32_t number) {
     case Shells::News::kBroken:
       for (auto& one : std::exchange(waiting_, {}))
         refuse(one.message.ticket, cannot_sandbox(shells_.broken()));
+  }
+}
+
+// Pipes that the host has made are the host's user's. Their new owner may open them by name, too
+// (/dev/stderr, /proc/self/fd/4): nobody else sees these names.
+void Serving::let_open_again(const std::vector<os::Fd>& fds) {
+  for (const auto& fd : fds) {
+    struct stat facts {};
+    if (fstat(fd.get(), &facts) == 0 && S_ISFIFO(facts.st_mode)) fchmod(fd.get(), 0666);
   }
 }
 

@@ -145,6 +145,7 @@ void Serving::start(Message& message, std::vector<os::Fd>& fds) {
   child.level = message.policy.level;
   child.limits = message.policy.limits;
   if (!take_shell(child, message, fds)) return;
+  let_open_again(fds);
   os::SpawnPlan plan;
   plan.argv = std::move(message.argv);
   plan.env = std::move(message.env);

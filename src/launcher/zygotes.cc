@@ -76,6 +76,7 @@ void Serving::fork(const Message& message, const std::vector<os::Fd>& fds) {
   child.cookie = message.cookie;
   child.level = zygote->second.level;
   child.limits = message.policy.limits;
+  let_open_again(fds);
   std::vector<int> beside = numbers(fds);
   os::Fd theirs;
   if (message.is_zygote) {
