@@ -56,6 +56,7 @@ class Server:
 
     def __init__(self, folder, *flags, verb="serve", env=None, tcp=None):
         self.temp = tempfile.TemporaryDirectory(prefix="trivet-test-")
+        os.chmod(self.temp.name, 0o711)  # at the level `process` a function's own user must be able to come to its artifact
         self.socket = os.path.join(self.temp.name, "s")
         self.tcp, self.port = tcp, free_port(tcp) if tcp else None
         if tcp:

@@ -85,7 +85,7 @@ final class Libc
     public static function dieWith(int $parent): void
     {
         self::$c->prctl(self::PR_SET_PDEATHSIG, 9, 0, 0, 0);
-        if (self::$c->getppid() !== $parent) {
+        if (!\in_array(self::$c->getppid(), [$parent, 0], true)) { // 0: it is in another pid namespace than we are
             self::$c->_exit(1);
         }
     }

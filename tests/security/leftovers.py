@@ -49,13 +49,19 @@ def belonging(mark):
 def groups():
     """Control groups of trivet's without a process in them: those of servers that run have some."""
     found = set()
-    for path in pathlib.Path("/sys/fs/cgroup").glob("**/trivet*"):
-        try:
-            if path.is_dir() and not any(p.read_text() for p in [path / "cgroup.procs", *path.glob("**/cgroup.procs")]):
-                found.add(str(path))
-        except OSError:
-            pass
-    return found
+    for folder, names, _ in os.walk("/sys/fs/cgroup"):  # which does not mind what goes in the meantime
+        for name in [name for name in names if name.startswith("trivet")]:
+            path = os.path.join(folder, name)
+            if not any(members(inner) for inner, _, _ in os.walk(path)):
+                found.add(path)
+    return {path for path in found if os.path.isdir(path)}
+
+
+def members(group):
+    try:
+        return open(os.path.join(group, "cgroup.procs")).read()
+    except OSError:
+        return ""
 
 
 @dataclasses.dataclass

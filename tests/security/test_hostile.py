@@ -13,7 +13,7 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
 import leftovers  # noqa: E402
 from outcomes import named  # noqa: E402
 from range import ATTACKS, LEVELS, Range, descendants, doctor, function_of, layers, missing, runtimes, wait_until, workers  # noqa: E402
-from server import UnixConnection  # noqa: E402
+from server import ROOT, UnixConnection  # noqa: E402
 
 NAMES = runtimes()
 
@@ -140,7 +140,8 @@ def test_what_it_sees_of_the_machine(at, runtime, level):
     inherited = dict(each.split("=", 1) for each in heard["links:/proc/self/fd"]["detail"].split())
     assert set(inherited) <= {"0", "1", "2"}, inherited
     assert set(heard[f"list:{words['functions']}"]["detail"].split()) <= {name}, "it sees its neighbours' folders"
-    ours = {at.root.name, pathlib.Path(at.server.temp.name).name}  # what leads to its own folder and artifact
+    shown = [at.root, at.server.temp.name, ROOT / "runtimes", os.environ.get("TRIVET_RUNTIMES", "/")]  # what leads to its folder, its artifact and its runtime's files
+    ours = {path.relative_to("/tmp").parts[0] for path in map(pathlib.Path, shown) if path.is_relative_to("/tmp")}
     assert not set(heard["list:/tmp"]["detail"].split()) & set(os.listdir("/tmp")) - ours, "it sees the machine's /tmp"
 
 

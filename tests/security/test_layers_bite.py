@@ -13,6 +13,10 @@ from range import ATTACKS, HERE, LIMITS, Range, doctor, is_active, layers, missi
 SWITCH = "TRIVET_WITHOUT_LAYER"
 
 
+# The kernel takes neither from a process that may gain privileges.
+UPON = {"no-new-privs": frozenset(["seccomp", "landlock"])}
+
+
 def walls(row):
     """All that stops an attack: with these off nothing does."""
     return frozenset([row["layer"], *row.get("without", [])])
@@ -65,32 +69,34 @@ def test_without_it_an_attack_comes_through(known, heard, layer):
     for row in ROWS:
         if layer not in walls(row):
             continue
-        alone, none = heard(walls(row) - {layer}).get(row["attack"]), heard(walls(row)).get(row["attack"])
+        off = walls(row).union(*(UPON.get(each, ()) for each in walls(row)))
+        alone, none = heard(off - {layer}).get(row["attack"]), heard(off).get(row["attack"])
         if alone == "allowed":
             not_alone.append(row["attack"])
         if none != alone:
             through.append(f"{row['attack']}: {alone} -> {none}")
     print(f"without {layer}: " + ("; ".join(through) or "nothing changes"))
-    if layer == "landlock" and len(not_alone) > 0:
-        through = [each for each in through if each.split(": ")[0] not in not_alone]
-    else:
-        assert not_alone == [], f"{layer} alone does not stop these"
+    assert not_alone == [], f"{layer} alone does not stop these"
     assert through, f"no attack notices that {layer} is off"
 
 
-def shares(known, off):
-    """How much of a processor a function with `cpu: 0.25` gets, in percent."""
-    manifest = {"runtime": "python", "entrypoint": "main.py", "sandbox": {"level": "sandbox"}, "limits": {**LIMITS, "cpu": 0.25, "timeout": "20s"}}
+def shares(known, off, is_enough):
+    """How much of a processor a function with `cpu: 0.05` gets, in percent: several times, until it is enough."""
+    manifest = {"runtime": "python", "entrypoint": "main.py", "sandbox": {"level": "sandbox"}, "limits": {**LIMITS, "cpu": 0.05, "timeout": "20s"}}
     slow = {"main.py": HERE / "functions/python/main.py"}
     with Range([], [], known, env={SWITCH: ",".join(off)} if off else {}, more={"slow": ({**slow, "probe": ""}, manifest)}) as at:
         (at.functions / "slow/probe").write_bytes(at.probe.read_bytes())
         (at.functions / "slow/probe").chmod(0o755)
-        return [int(at.by_probe("slow", ["cpu:400"])["cpu:400"]["detail"]) for _ in range(4)]
+        found = []
+        while not is_enough(found):
+            found.append(int(at.by_probe("slow", ["cpu:400"])["cpu:400"]["detail"]))
+        return found
 
 
 def test_a_share_of_a_processor_is_kept(known):
     if not is_active(known.get("cpu-limit", {})):
         pytest.skip("cpu-limit is not here: " + known.get("cpu-limit", {}).get("why", ""))
-    within, without = shares(known, []), shares(known, ["cpu-limit"])
-    print(f"a quarter of a processor: {within} percent with the layer, {without} without")
-    assert max(within) <= 60 < max(without)
+    within = shares(known, [], lambda found: len(found) == 4)
+    without = shares(known, ["cpu-limit"], lambda found: max(found, default=0) > 20 or len(found) == 50)  # the machine may be busy
+    print(f"a twentieth of a processor: {within} percent with the layer, {without} without")
+    assert max(within) <= 12 and max(without) > 20

@@ -102,6 +102,7 @@ int main(int argc, char** argv) {
   if (argc == 2 && !strcmp(argv[1], "--daemon")) stay(argv[0]);
   if (argc == 2 && !strcmp(argv[1], "--uid")) return printf("%d\n", geteuid()) < 0;
   self = realpath("/proc/self/exe", NULL);
+  if (!self) self = realpath(argv[0], NULL);  // /proc is of another pid namespace
   told = mmap(NULL, sizeof *told, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
   if (!self || told == MAP_FAILED) return perror("probe"), 1;
   int result = 0;
