@@ -32,6 +32,7 @@ def handler(input, ctx):
         return "left"
     if action == "hang":
         subprocess.Popen([sys.executable, "-c", "import time; time.sleep(1000)", input["mark"]], start_new_session=True)
+        print("it has a child", file=sys.stderr, flush=True)
         while True:
             time.sleep(1)
     return input
@@ -354,7 +355,7 @@ def handler(input, ctx):
 
 def test_a_timeout_ends_the_whole_tree(server, tmp_path):
     reply = server.post("/function/g", {"do": "hang", "mark": str(tmp_path)})
-    assert reply.status == 504 and reply.json["code"] == "FUNCTION_TIMEOUT"
+    assert reply.status == 504 and reply.json["code"] == "FUNCTION_TIMEOUT" and reply.json["stderr"] == "it has a child\n"
     wait_until(lambda: not any(alive(pid) for pid in marked(str(tmp_path))), 5)  # it has a session of its own
 
 
