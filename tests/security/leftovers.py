@@ -4,11 +4,29 @@ import os
 import pathlib
 
 
-def alive(pid):
+def fields(pid):
+    """Of /proc/PID/stat, from the state on; none when it has ended."""
     try:
-        return open(f"/proc/{pid}/stat").read().rsplit(")", 1)[1].split()[0] != "Z"
+        found = open(f"/proc/{pid}/stat").read().rsplit(")", 1)[1].split()
     except OSError:
-        return False
+        return []
+    return [] if found[0] == "Z" else found
+
+
+def alive(pid):
+    return bool(fields(pid))
+
+
+def born(pid):
+    """When it was started: another process may have got the number since. None when it has ended."""
+    return next(iter(fields(pid)[19:]), None)
+
+
+def about(pid):
+    try:
+        return f"{pid}: " + open(f"/proc/{pid}/cmdline").read().replace("\0", " ")[:200]
+    except OSError:
+        return str(pid)
 
 
 def called(comm):
@@ -50,7 +68,7 @@ def groups():
     """Control groups of trivet's without a process in them: those of servers that run have some."""
     found = set()
     for folder, names, _ in os.walk("/sys/fs/cgroup"):  # which does not mind what goes in the meantime
-        for name in [name for name in names if name.startswith("trivet")]:
+        for name in [name for name in names if name.startswith("trivet.")]:
             path = os.path.join(folder, name)
             if not any(members(inner) for inner, _, _ in os.walk(path)):
                 found.add(path)
@@ -74,7 +92,7 @@ class Seen:
     def after(self, before, at):
         """What was not there before the server of this range, as sentences."""
         left = [f"mount: {line}" for line in self.mounts - before.mounts if "trivet" in line or str(at.root) in line]
-        left += [f"control group: {path}" for path in self.groups - before.groups]
+        left += [f"control group: {path}" for path in self.groups - before.groups if path.endswith(f"/trivet.{at.launcher}")]  # others end theirs when they like
         left += [f"System V: {line}" for line in self.objects - before.objects]
         left += [f"file: {path}" for path in self.files - before.files]
         if at.server.process.poll() is not None:

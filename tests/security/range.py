@@ -211,6 +211,14 @@ def wait_until(what, seconds=10):
     return found
 
 
+def until_none(what, seconds=10):
+    """As long as it answers with something that is left."""
+    deadline = time.monotonic() + seconds
+    while found := what():
+        assert time.monotonic() < deadline, f"left after {seconds} s: {found}"
+        time.sleep(0.02)
+
+
 NEIGHBOUR = """import os
 def handler(input, ctx):
     return {"n": input["n"], "mark": "MARK" in os.environ}
@@ -241,6 +249,7 @@ class Range:
         try:
             self.server = Server(self.functions, env={"HOSTILE_MARK": self.server_mark, "TRIVET_SANDBOX": "trusted", **(env or {})})
             self.neighbour = Neighbour(self.server)
+            self.launcher = descendants(self.server.process.pid)[0]
         except BaseException:
             self.listeners.close()
             raise
@@ -291,12 +300,11 @@ class Range:
         folder = self.functions / function
         store = pathlib.Path(self.server.temp.name) / "data"
         private = [p for p in store.rglob("*") if p.is_file() and not p.stat().st_mode & 0o077]
-        launcher = descendants(self.server.process.pid)[0]
         return {
             "outside": self.root / "outside", "private": self.root / "private", "writable": self.root / "writable", "functions": self.functions,
             "folder": folder, "source": folder / yaml.safe_load((folder / "trivet.yaml").read_text())["entrypoint"],
             "neighbour_source": self.functions / "neighbour/main.py", "artifacts": store, "store": private[0] if private else self.root / "private",
-            "server_binary": os.path.realpath(binary()), "server": self.server.process.pid, "launcher": launcher,
+            "server_binary": os.path.realpath(binary()), "server": self.server.process.pid, "launcher": self.launcher,
             "neighbour": workers(self.server, "neighbour")[0]["pid"], "server_mark": self.server_mark, "neighbour_mark": self.neighbour_mark,
             "port": self.listeners.port, "udp_port": self.listeners.udp_port, "address": self.listeners.address or "203.0.113.1",
             "unix": self.listeners.unix, "abstract": self.listeners.abstract, "server_socket": self.server.socket,

@@ -12,7 +12,7 @@ import pytest
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
 import leftovers  # noqa: E402
 from outcomes import named  # noqa: E402
-from range import ATTACKS, LEVELS, Range, descendants, doctor, function_of, layers, missing, runtimes, wait_until, workers  # noqa: E402
+from range import ATTACKS, LEVELS, Range, descendants, doctor, function_of, layers, missing, runtimes, until_none, wait_until, workers  # noqa: E402
 from server import ROOT, UnixConnection  # noqa: E402
 
 NAMES = runtimes()
@@ -29,7 +29,7 @@ def at():
         running.layers, running.daemons = known, []
         yield running
     assert running.neighbour.wrong == []
-    wait_until(lambda: not leftovers.seen().after(before, running))
+    until_none(lambda: leftovers.seen().after(before, running))
 
 
 @pytest.fixture(scope="module")
@@ -274,9 +274,8 @@ def test_everything_ends_with_the_server():
             assert isinstance(heard, dict) and heard[f"daemon:hd{at.token}{n}"]["outcome"] == "allowed"
             if level in ("sandbox", "strict"):
                 at.by_probe(f"python-{level}", ["shm:leave", "write:/tmp/hostile-left"])
-        tree = descendants(at.server.process.pid)
+        tree = [(pid, leftovers.born(pid)) for pid in descendants(at.server.process.pid)]
         at.server.stop()
-        wait_until(lambda: not any(leftovers.called(f"hd{at.token}{n}") for n in range(len(levels))))
-        wait_until(lambda: not [pid for pid in tree if leftovers.alive(pid)])
-        wait_until(lambda: not leftovers.seen().after(before, at))
-        assert leftovers.seen().after(before, at) == []
+        until_none(lambda: [pid for n in range(len(levels)) for pid in leftovers.called(f"hd{at.token}{n}")])
+        until_none(lambda: [leftovers.about(pid) for pid, born in tree if born and leftovers.born(pid) == born])
+        until_none(lambda: leftovers.seen().after(before, at))

@@ -12,7 +12,7 @@ import pytest
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
 import leftovers  # noqa: E402
-from range import LIMITS, Range, descendants, doctor, layers, missing, wait_until  # noqa: E402
+from range import LIMITS, Range, descendants, doctor, layers, missing, until_none, wait_until  # noqa: E402
 
 HOSTILE = int(os.environ.get("TRIVET_STORM", "60"))
 GOOD = {
@@ -121,7 +121,8 @@ def test_good_calls_come_through_a_storm_of_hostile_ones(level):
         names = [name for name in good if name in here]
         wicked = [runtime for runtime in WICKED if f"{runtime}-{level}" in here]
         for name in [*names, *(f"{runtime}-{level}" for runtime in wicked)]:
-            assert at.server.post(f"/function/{name}", {"attack": "environment"}).status == 200  # built and started
+            reply = at.server.post(f"/function/{name}", {"attack": "environment"}, timeout=240)  # built and started
+            assert reply.status == 200, f"{name}: {reply.text[:1000]}"
         calm = undisturbed(at, names)
         memory, callers, started = resident(at.server.process.pid), Callers(at, names), time.monotonic()
         outcomes, wrong = storm(at, level, wicked, HOSTILE)
@@ -134,10 +135,10 @@ def test_good_calls_come_through_a_storm_of_hostile_ones(level):
               f"p99 {percentile(calm, 0.99):.2f} ms and {percentile(seconds, 0.99):.2f} ms: {percentile(seconds, 0.99) / percentile(calm, 0.99):.1f} times")
         assert callers.wrong == [] and wrong == []
         assert resident(at.server.process.pid) - memory < 128
-        tree = descendants(at.server.process.pid)
+        tree = [(pid, leftovers.born(pid)) for pid in descendants(at.server.process.pid)]
         at.close()
-        wait_until(lambda: not leftovers.called("hd" + at.token) and not [pid for pid in tree if leftovers.alive(pid)])
-        wait_until(lambda: not leftovers.seen().after(before, at))
+        until_none(lambda: leftovers.called("hd" + at.token) + [leftovers.about(pid) for pid, born in tree if born and leftovers.born(pid) == born])
+        until_none(lambda: leftovers.seen().after(before, at))
 
 
 def undisturbed(at, names):
