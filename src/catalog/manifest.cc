@@ -15,8 +15,8 @@ struct Later {
 };
 // Fields that a later version gives their meaning. Refused, so that nobody believes they are
 // protected by them.
-constexpr std::array<Later, 2> kLaterTop{{{"retry", "retry is not supported yet"},
-                                          {"input", "input schemas are not supported yet"}}};
+constexpr std::array<Later, 2> kLaterTop{
+    {{"retry", "retry is not supported yet"}, {"input", "input schemas are not supported yet"}}};
 constexpr std::array<Later, 2> kLaterTriggers{
     {{"cron", "cron triggers are not supported yet"},
      {"webhook", "webhook triggers are not supported yet"}}};

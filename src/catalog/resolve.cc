@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <set>
 
 #include "catalog/confinement.h"
 #include "sandbox/net_rule.h"
@@ -238,14 +239,8 @@ const std::string& sources_beside(const FunctionSpec& spec, const RuntimeSpec& r
                                   const DiscoveryInput& input) {
   auto [slot, is_new] = input.beside.try_emplace({spec.dir, runtime.name});
   if (!is_new) return slot->second;
-  std::vector<fs::path> files;
-  std::error_code ec;
-  for (const auto& entry : fs::directory_iterator(spec.dir, ec))
-    if (claims(runtime, entry.path()) && !wire::is_no_source(entry.path().filename().string()))
-      files.push_back(entry.path());
-  std::sort(files.begin(), files.end());
   Fingerprint print;
-  for (const auto& file : files) print.add_file(file);
+  for (const auto& file : sources_of_lone(spec, runtime)) print.add_file(file);
   return slot->second = print.hex();
 }
 
@@ -299,6 +294,15 @@ bool claims(const RuntimeSpec& runtime, const fs::path& file) {
   std::string extension = file.extension().string();
   return !extension.empty() && std::find(runtime.extensions.begin(), runtime.extensions.end(),
                                          extension) != runtime.extensions.end();
+}
+
+std::vector<fs::path> sources_of_lone(const FunctionSpec& spec, const RuntimeSpec& runtime) {
+  std::set<fs::path> files{spec.dir / spec.entrypoint};
+  std::error_code ec;
+  for (const auto& entry : fs::directory_iterator(spec.dir, ec))
+    if (claims(runtime, entry.path()) && !wire::is_no_source(entry.path().filename().string()))
+      files.insert(entry.path());
+  return {files.begin(), files.end()};
 }
 
 bool find_entrypoint(FunctionSpec& spec, const DiscoveryInput& input) {

@@ -27,8 +27,8 @@ struct Common {
   bool server_given = false;  // by flag or variable: then nothing else will do
   std::string token;
   std::string data;
-  std::string secrets_key;  // file of the key of the secrets
-  std::string store;        // URL of the one that hosts share
+  std::string secrets_key;          // file of the key of the secrets
+  std::string store;                // URL of the one that hosts share
   std::string sandbox = "sandbox";  // the least level of functions
   std::vector<std::string> runtimes;
   std::string output = "table";

@@ -82,10 +82,10 @@ Status take(Common& common, const std::string& key, const std::vector<std::strin
       return Error{ErrorCode::kInvalidInput, "shards is \"" + value + "\"",
                    "a number up to 64; 0: half of the CPUs"};
   } else if (key != "output") {
-    return Error{
-        ErrorCode::kInvalidInput, "unknown setting \"" + key + "\"",
-        "there are server, listen, data, store, output, token, secrets_key, runtimes, sandbox, max_workers, "
-        "shards, max_memory, max_builds and spare_memory"};
+    return Error{ErrorCode::kInvalidInput, "unknown setting \"" + key + "\"",
+                 "there are server, listen, data, store, output, token, secrets_key, runtimes, "
+                 "sandbox, max_workers, "
+                 "shards, max_memory, max_builds and spare_memory"};
   } else if (value != "table" && value != "json") {
     return Error{ErrorCode::kInvalidInput, "output is \"" + value + "\"", "table or json"};
   } else {

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <filesystem>
 
+#include "catalog/resolve.h"
+
 #include "catalog/confinement.h"
 
 namespace trivet::dispatch {
@@ -25,7 +27,10 @@ void confine(worker::LaunchPlan& plan, const catalog::FunctionSpec& spec,
                                       [&](const auto& bind) { return bind.path == path; }))
       binds.push_back({std::move(path), false});
   };
-  show(spec.lone ? (spec.dir / spec.entrypoint).string() : spec.dir.string());
+  if (spec.lone)
+    for (const auto& source : catalog::sources_of_lone(spec, runtime)) show(source.string());
+  else
+    show(spec.dir.string());
   show(plan.output);
   for (const auto& needed : artifact.needs) show(needed.string());
   if (!plan.output.empty() && !runtime.run_in.empty()) show(plan.dir);

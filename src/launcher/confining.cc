@@ -176,6 +176,8 @@ Status Serving::guard_zygote(Child& child, const Message& message, os::SpawnPlan
 void Serving::feed_zygotes() {
   for (auto& [ticket, zygote] : children_) {
     if (!zygote.shells) continue;
+    if (zygote.level >= Level::kSandbox)
+      std::erase_if(zygote.queued, [this](uint32_t number) { return !shells_.find(number); });
     while (zygote.queued.size() < kQueuedShells) {
       sandbox::Policy policy;
       policy.level = zygote.level;

@@ -44,6 +44,7 @@ struct Message {
 
   // kStart, kFork. The descriptors beside it become `targets` in the child.
   bool is_zygote = false;  // it takes FORKs: gets a control socket as its descriptor 5
+  int tries = 0;           // here: shells that ended under it
   bool is_blank = false;   // its function is not known yet: kAssign follows
   sandbox::Policy policy = sandbox::at_level(sandbox::Level::kTrusted);  // kAssign too
   std::string cookie;   // "TRIVET_WORKER=...": marks what the child starts

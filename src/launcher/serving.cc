@@ -22,7 +22,8 @@
 namespace trivet::launcher {
 namespace {
 
-constexpr int kControlFd = 5;      // in a zygote
+constexpr int kControlFd = 5;  // in a zygote
+constexpr int kShellTries = 3;
 constexpr int kLookEveryMs = 250;  // for such
 constexpr int kLastRounds = 400;   // of killing what is left, 5 ms apart
 
@@ -159,11 +160,18 @@ void Serving::start(Message& message, std::vector<os::Fd>& fds) {
       return refuse(message.ticket, guarded.error().message);
   }
   auto started = spawn_in(child, message, plan);
-  if (!started) {
-    shells_.end(child.shell);
-    groups_.end(child.group);
-    return refuse(message.ticket, started.error().message);
+  bool is_gone = child.shell != 0 && shells_.is_gone(child.shell);
+  if (!started) shells_.end(child.shell);
+  if (!started) groups_.end(child.group);
+  if (!started && is_gone && message.tries < kShellTries) {  // not its fault: in another
+    ++message.tries;
+    message.argv = std::move(plan.argv);
+    message.env = std::move(plan.env);
+    message.env.pop_back();
+    message.cwd = std::move(plan.cwd);
+    return start(message, fds);
   }
+  if (!started) return refuse(message.ticket, started.error().message);
   child.pid = started->pid;
   child.cookie = std::move(message.cookie);
   if (child.control) watch(child.control.get(), Source::kControl, child.ticket);
@@ -209,7 +217,9 @@ void Serving::on_dead_children() {
     auto known = by_pid_.find(ended.si_pid);
     if (known != by_pid_.end())
       bury(children_.at(known->second));
-    else if (!shells_.bury(ended.si_pid))
+    else if (shells_.bury(ended.si_pid))
+      feed_zygotes();  // one that waited for its fork may be among them
+    else
       waitpid(ended.si_pid, nullptr, WNOHANG);  // an orphan that came to us
   }
 }

@@ -14,6 +14,7 @@ namespace {
 
 constexpr int kAhead = 2;           // ready, while nothing happens
 constexpr size_t kMakingMost = 8;   // at once
+constexpr int kEndedEarlyMost = 5;  // in a row
 constexpr int64_t kSettleMs = 10;   // between a shell that was taken and the making of the next
 constexpr int64_t kRetryMs = 5000;  // after one that could not be made
 using sandbox::kFirstId, sandbox::kIds;
@@ -58,7 +59,8 @@ int Shells::count(State state, bool host_network) const {
 Shells::Number Shells::take(bool host_network, size_t needed) {
   refill_at_ms_ = now_ms() + kSettleMs;
   for (auto& [number, made] : made_) {
-    if (made.state != State::kReady || made.host_network != host_network) continue;
+    if (made.state != State::kReady || made.host_network != host_network || has_ended(made.shell))
+      continue;
     made.state = State::kTaken;
     return number;
   }
@@ -71,6 +73,13 @@ Shells::Number Shells::take(bool host_network, size_t needed) {
 sandbox::Shell* Shells::find(Number number) {
   auto found = made_.find(number);
   return found == made_.end() ? nullptr : &found->second.shell;
+}
+
+// Whatever ended it, its end has not been told yet.
+bool Shells::has_ended(const sandbox::Shell& shell) {
+  siginfo_t ended{};
+  return waitid(P_PID, static_cast<id_t>(shell.init), &ended, WEXITED | WNOHANG | WNOWAIT) != 0 ||
+         ended.si_pid != 0;
 }
 
 std::string Shells::group_of(Number number) const {
@@ -121,7 +130,13 @@ Shells::News Shells::on_readable(Number number) {
     made.state = State::kReady;
     made.shell.socket.reset();
     broken_.clear();
+    ended_early_ = 0;
     return News::kReady;
+  } else if (n == 0 && ++ended_early_ < kEndedEarlyMost) {  // somebody ended it: that says nothing
+    bool host_network = made.host_network;
+    end(number);
+    begin(host_network);
+    return News::kNothing;
   } else {
     broken_ = n > 1 ? std::string{packet.data() + 1, static_cast<size_t>(n - 1)}
                     : "the first process of a sandbox ended while it was made";

@@ -32,6 +32,7 @@ class Shells {
   // as are `needed`: on_readable() tells.
   Number take(bool host_network, size_t needed);
   void end(Number number);  // kills all that is inside
+  bool is_gone(Number number) { return !find(number) || has_ended(*find(number)); }
   // Null when its init has ended.
   sandbox::Shell* find(Number number);
   Status complete(Number number, const sandbox::Policy& policy);
@@ -68,6 +69,7 @@ class Shells {
     std::string group;
   };
   bool begin(bool host_network);
+  static bool has_ended(const sandbox::Shell& shell);
   uint32_t free_id();
   int count(State state, bool host_network) const;
   sandbox::RootPlan plan(bool host_network) const;
@@ -83,6 +85,7 @@ class Shells {
   bool is_open_ = false;
   int64_t refill_at_ms_ = 0;  // 0: nothing to do
   std::string broken_;
+  int ended_early_ = 0;  // in a row
 };
 
 int64_t now_ms();  // monotonic

@@ -90,10 +90,13 @@ Status write_proc(pid_t pid, const char* file, const std::string& text) {
 // A user namespace that nobody is in, for mounts: the files of `user` and `group` are there those
 // of `id`. None: with errno.
 os::Fd map_owners(uid_t user, gid_t group, uint32_t id) {
+  pid_t parent = getpid();
   long pid = syscall(SYS_clone, CLONE_NEWUSER | SIGCHLD, nullptr, nullptr, nullptr, 0);
   if (pid < 0) return {};
   if (pid == 0) {
+    syscall(SYS_close_range, 0u, ~0u, 0u);  // nobody waits for the end of what it would hold open
     prctl(PR_SET_PDEATHSIG, SIGKILL);
+    if (syscall(SYS_getppid) != parent) _exit(1);
     for (;;) pause();
   }
   auto line = [id](uint32_t of) { return std::to_string(of) + " " + std::to_string(id) + " 1\n"; };

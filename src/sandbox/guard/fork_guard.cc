@@ -15,6 +15,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -28,6 +29,7 @@ using trivet::sandbox::Joining;
 using trivet::sandbox::kGuardVariable;
 
 constexpr int kControl = 5;
+constexpr int kTries = 3;
 constexpr uint8_t kJoined = 75;  // docs/formats/frame.md
 
 int shells = -1;    // where the launcher sends them; -1: not a runtime's zygote
@@ -78,6 +80,8 @@ void confine(pid_t from) {
   is_confined = true;
   const char* step = "";
   int error = trivet::sandbox::join(how, shell, &step);
+  // As one that execs is: it may read its own /proc/self. Tracing is the filter's business.
+  prctl(PR_SET_DUMPABLE, 1, 0, 0, 0);
   if (shell >= 0) close(shell);
   close(shells);
   close(own_pids);
@@ -87,14 +91,23 @@ void confine(pid_t from) {
   if (error) _exit(126);
 }
 
-pid_t fork_into_shell() {
-  if (!take_next()) {
-    errno = EAGAIN;
-    return -1;
+// Chooses the pid namespace of the next fork. A shell that has ended meanwhile is passed over.
+bool enter_next(bool* has_pids) {
+  for (int tries = 0; tries < kTries && take_next(); ++tries) {
+    *has_pids = shell >= 0 && (how.without >> trivet::sandbox::kNoPids & 1) == 0;
+    if (!*has_pids || setns(shell, CLONE_NEWPID) == 0) return true;
+    close(shell);
+    shell = -1;
+    has_next = false;
   }
+  errno = EAGAIN;
+  return false;
+}
+
+pid_t fork_into_shell() {
+  bool has_pids = false;
+  if (!enter_next(&has_pids)) return -1;
   pid_t self = getpid();
-  bool has_pids = shell >= 0 && (how.without >> trivet::sandbox::kNoPids & 1) == 0;
-  if (has_pids && setns(shell, CLONE_NEWPID) != 0) return -1;
   pid_t pid = real_fork();
   if (pid == 0) {
     confine(self);
