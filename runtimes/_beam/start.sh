@@ -1,7 +1,8 @@
 #!/bin/sh
 # Starts the Erlang VM with the shim: a worker, a program of the user's own, or a build.
 #   start.sh LANGUAGE BINARY MODULE [ARGUMENT...]       LANGUAGE is erlang or elixir, BINARY its `erl` or `elixir`
-# The shim is compiled once for each version of itself and of the VM, into a cache below HOME, or else below TMPDIR.
+# The shim is compiled once for each version of itself and of the VM: below .toolchains of the tree, where sandboxes see it, when that can be written, else
+# into a cache below HOME or TMPDIR, which in a sandbox ends with it. MODULE is `prepare` for that alone.
 set -eu
 here=${0%/*} language=$1 binary=$2 main=$3
 shift 3
@@ -22,7 +23,9 @@ fi
 
 sum=$(cat "$here"/*.erl | cksum)
 name=beam-${sum%% *}-${sum##* }-$version
+tree=$(cd "$here/../.." && pwd)/.toolchains/beam
 ebin=${HOME:+$HOME/.cache/trivet/$name}
+if [ -d "$tree/$name" ] || { mkdir -p "$tree" 2>/dev/null && [ -w "$tree" ]; }; then ebin=$tree/$name; fi
 if [ -z "$ebin" ] || { [ ! -d "$ebin" ] && ! mkdir -p "${ebin%/*}" 2>/dev/null; } || { [ ! -d "$ebin" ] && [ ! -w "${ebin%/*}" ]; }; then
   place=${TMPDIR:-/tmp}/trivet-$(id -u)
   mkdir -p -m 700 "$place"
@@ -41,6 +44,7 @@ if [ ! -d "$ebin" ]; then
   find "${ebin%/*}" -mindepth 2 -maxdepth 2 -path '*/beam-*/used' -mtime +30 | while read -r used; do rm -rf "${used%/used}"; done
 fi
 { true >"$ebin/used"; } 2>/dev/null || true
+[ "$main" != prepare ] || exit 0
 
 # One scheduler that does not spin while it waits, and tables of a size for functions: README.md has what each of these gives.
 if [ -n "$libraries" ]; then set -- -pa "$libraries"/*/ebin -s "$main" start "$language" -extra "$@"

@@ -2,7 +2,8 @@
 # A real SDK has its own csc; install.sh puts Roslyn's DLLs beside a bare runtime. Both take the same command line.
 #   root       where dotnet lives       framework  the newest Microsoft.NETCore.App
 #   sdk        of a real SDK, or empty  csc        the compiler: a DLL for `dotnet exec`
-#   worker     folder of Trivet.dll, made here once for this dotnet and these sources
+#   worker     folder of Trivet.dll, made once for this dotnet and these sources: below .toolchains of the tree, where sandboxes see it, when that can be
+#              written, else in the cache of whoever asks, which in a sandbox ends with it
 export DOTNET_NOLOGO=1 DOTNET_CLI_TELEMETRY_OPTOUT=1 DOTNET_EnableDiagnostics=0 DOTNET_TieredPGO=0 DOTNET_SYSTEM_GLOBALIZATION_INVARIANT=1
 newest() { ls -d "$@" 2>/dev/null | sort -V | tail -n 1; }
 
@@ -48,16 +49,18 @@ write_config() { # of a program FILE.dll
     >"${1%.dll}.runtimeconfig.json"
 }
 
-# The worker, in the cache of whoever asks. Made beside its place and moved there: several may ask at once.
+# Made beside its place and moved there: several may ask at once.
 find_worker() {
   find_framework
+  key=$(cat "$runtime"/trivet/*.cs "$runtime/build/Usings.cs" "$runtime/toolchain.sh" | cksum | tr -d ' ')
+  tree=${runtime%/*/*}/.toolchains/dotnet-worker worker=
+  if [ -f "$tree/$version-$key/Trivet.dll" ] || { mkdir -p "$tree" 2>/dev/null && [ -w "$tree" ]; }; then worker=$tree/$version-$key; fi
   cache=${XDG_CACHE_HOME:-${HOME:+$HOME/.cache}}
-  if [ -z "$cache" ]; then
+  if [ -z "$worker" ] && [ -z "$cache" ]; then
     cache=${TMPDIR:-/tmp}/trivet-$(id -u)
     mkdir -m 700 "$cache" 2>/dev/null || [ -O "$cache" ] || { echo "$cache belongs to somebody else: set HOME" >&2; exit 1; }
   fi
-  key=$(cat "$runtime"/trivet/*.cs "$runtime/build/Usings.cs" "$runtime/toolchain.sh" | cksum | tr -d ' ')
-  worker=$cache/trivet/dotnet/$version-$key
+  worker=${worker:-$cache/trivet/dotnet/$version-$key}
   if [ -f "$worker/Trivet.dll" ]; then
     { true >"$worker/used"; } 2>/dev/null || true
     return
