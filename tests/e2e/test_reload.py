@@ -55,12 +55,14 @@ def test_a_changed_helper_is_seen_without_a_manifest(tmp_path, runtime, main, te
 
 
 def test_a_lone_file_beside_it_that_does_not_change_keeps_its_worker_when_another_language_does(tmp_path):
-    write(tmp_path, "c.py", "import os\ndef handler(input, ctx):\n    return os.getpid()\n")
+    write(tmp_path, "c.py", "def handler(input, ctx):\n    return 1\n")
     with Server(tmp_path, verb="dev") as server:
-        pid = server.post("/function/c").json
+        assert server.post("/function/c").json == 1
+        before = workers(server, "c")
         write(tmp_path, "other.mjs", "export default () => 1;\n")
         assert within(20, lambda: server.post("/function/other").status == 200)
-        assert server.post("/function/c").json == pid
+        assert server.post("/function/c").json == 1
+        assert [row["pid"] for row in workers(server, "c")] == [row["pid"] for row in before] and len(before) == 1
 
 
 @pytest.mark.parametrize("runtime,entry,text,other,more", [
