@@ -1,13 +1,15 @@
 #!/bin/sh
 # Builds a function into OUTPUT/worker. Runs in the function's folder and writes nothing there.
 #   build.sh GO RUNTIME OUTPUT ENTRYPOINT INTERFACE HANDLER LONE CACHE
-# Modules are fetched into CACHE; what Go has compiled stays in its own cache, which it shares with everything on this machine.
+# Modules are fetched into CACHE; what Go has compiled stays in its own cache, or, where a build has no home, in CACHE too.
 # A program of its own is compiled as it is. For the interfaces of the shim a Go module is laid out beside the output: the user's package, a main.go that
 # serves it, and a go.mod in which "trivet" is the shim.
 set -eu
 go=$1 runtime=$2 output=$3 entrypoint=$4 interface=$5 handler=$6 lone=$7 cache=$8
 export GOTOOLCHAIN=local GOFLAGS="-mod=mod -modcacherw" GOWORK=off CGO_ENABLED=0 GOMODCACHE="$cache/go"
-[ -n "${HOME:-}" ] || export GOCACHE="${TMPDIR:-/tmp}/trivet-gocache" GOPATH="${TMPDIR:-/tmp}/trivet-gopath"
+case ${HOME:-/tmp} in
+  /tmp) export GOCACHE="$cache/go-build" GOPATH="$cache/go-path" ;; # a sandbox's, which is gone with it
+esac
 work=$output.work
 rm -rf "$work"
 mkdir -p "$work/function"

@@ -134,6 +134,8 @@ loop::Task<Result<Artifact>> Builder::build_now(RunningPtr running) {
   if (!steps) co_return std::move(steps).error();
   if (steps->empty()) co_return artifact;
   artifact.output = store_->files_of(steps->back().key);
+  for (size_t i = 0; i + 1 < steps->size(); ++i)
+    artifact.needs.push_back(store_->files_of((*steps)[i].key));
   bool is_made = co_await is_there(running, steps->back().key);
   running->steps = steps->size();
   for (size_t i = 0; !is_made && i < steps->size(); ++i) {
@@ -214,6 +216,8 @@ loop::Task<Status> Builder::make(RunningPtr running, std::vector<Step> steps, si
     argv.push_back(spec.build->command);
     argv.insert(argv.end(), spec.build->args.begin(), spec.build->args.end());
   }
+  running->before.clear();
+  for (size_t i = 0; i < index; ++i) running->before.push_back(store_->files_of(steps[i].key));
   Status ran = co_await run_step(running, step.name, std::move(argv), making.dir);
   if (!ran) {
     co_await remove(std::exchange(making.dir, fs::path{}));

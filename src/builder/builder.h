@@ -30,6 +30,8 @@ struct Artifact {
   std::filesystem::path output;  // of the runtime's steps; empty when none applies
   std::string
       entrypoint;  // relative to the function's folder: the manifest's build.output when it has one
+  std::vector<std::filesystem::path>
+      needs{};  // outputs of earlier steps that links of it lead into
 };
 
 // Where artifacts come from, as those see it who need one.

@@ -87,8 +87,8 @@ loop::Task<Status> Builder::run_user_command(RunningPtr running) {
 
 // The network as it is, for packages; of the host's files only what is built, and what of. The
 // manifest's own command works in the function's folder: it has no output of its own.
-sandbox::Policy build_policy(const catalog::FunctionSpec& spec, const fs::path& output,
-                             const fs::path& packages) {
+sandbox::Policy build_policy(const catalog::FunctionSpec& spec, const std::vector<fs::path>& before,
+                             const fs::path& output, const fs::path& packages) {
   sandbox::Policy policy = sandbox::at_level(std::min(spec.policy.level, sandbox::Level::kSandbox));
   policy.host_network = true;
   policy.limits.memory_bytes = limits::kBuildMemory;
@@ -100,6 +100,7 @@ sandbox::Policy build_policy(const catalog::FunctionSpec& spec, const fs::path& 
   policy.binds.push_back({spec.dir.string(), in_place});
   if (!in_place) policy.binds.push_back({output.string(), true});
   std::error_code ec;
+  for (const auto& made : before) policy.binds.push_back({made.string(), false});
   if (fs::exists(packages, ec)) policy.binds.push_back({packages.string(), true});
   return policy;
 }
@@ -117,7 +118,7 @@ loop::Task<Status> Builder::run_step(RunningPtr running, std::string name,
                        build_environment(running->runtime->build_passes, spec.policy.level),
                        spec.dir.string(),
                        {}};
-  plan.launch.policy = build_policy(spec, output, cache_ / "packages");
+  plan.launch.policy = build_policy(spec, running->before, output, cache_ / "packages");
   worker::Process::Surroundings around{around_.loop, around_.clock, around_.logs, around_.launcher};
   auto process =
       worker::Process::start(around, std::move(plan), [&ended](worker::Process&) { ended.set(); });

@@ -23,12 +23,15 @@ struct Builder::Running {
   int callers = 0;
   bool has_begun = false;  // had a slot
   size_t step = 0, steps = 0;
+  std::vector<std::filesystem::path> before;  // what the steps before this one have made
   std::optional<Result<Artifact>> outcome;
   loop::Scope scope;  // of the build itself: to drop it is to cancel it
 };
 
 // What a command of a build may do.
-sandbox::Policy build_policy(const catalog::FunctionSpec& spec, const std::filesystem::path& output,
+sandbox::Policy build_policy(const catalog::FunctionSpec& spec,
+                             const std::vector<std::filesystem::path>& before,
+                             const std::filesystem::path& output,
                              const std::filesystem::path& packages);
 // That the manifest's command ended well, and build.output is not there.
 Error made_nothing(const catalog::FunctionSpec& spec);

@@ -127,6 +127,10 @@ Result<Toolchain> Prober::ask(const RuntimeSpec& runtime, const std::string& can
     auto resolved = runner_.run(argv);
     if (!resolved && order == Order::kOther) return std::move(resolved).error();
     std::string path = resolved ? trimmed(*resolved) : "";
+    std::error_code ec;
+    fs::path folder{path};  // of an installation: the program is in its bin
+    if (!path.empty() && fs::is_directory(folder, ec))
+      path = (folder / "bin" / fs::path{candidate}.filename()).string();
     if (runnable(path)) binary = path;
   }
   std::vector<std::string> argv{binary};

@@ -17,7 +17,7 @@ namespace {
 
 // What it may see, besides what every sandbox does: its own folder or file, and what was built.
 void confine(worker::LaunchPlan& plan, const catalog::FunctionSpec& spec,
-             const catalog::RuntimeSpec& runtime) {
+             const catalog::RuntimeSpec& runtime, const builder::Artifact& artifact) {
   plan.policy = spec.policy;
   if (spec.policy.level < sandbox::Level::kSandbox) return;
   auto show = [&binds = plan.policy.binds](std::string path) {
@@ -27,6 +27,7 @@ void confine(worker::LaunchPlan& plan, const catalog::FunctionSpec& spec,
   };
   show(spec.lone ? (spec.dir / spec.entrypoint).string() : spec.dir.string());
   show(plan.output);
+  for (const auto& needed : artifact.needs) show(needed.string());
   if (!plan.output.empty() && !runtime.run_in.empty()) show(plan.dir);
 }
 
@@ -63,7 +64,7 @@ worker::LaunchPlan plan_launch(const catalog::FunctionSpec& spec,
   plan.payload_bytes = spec.limits.payload_bytes;
   plan.log_bytes_per_second = spec.limits.log_bytes_per_second;
   plan.start_timeout = spec.limits.start_timeout;
-  confine(plan, spec, runtime);
+  confine(plan, spec, runtime, artifact);
   return plan;
 }
 

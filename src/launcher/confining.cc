@@ -13,6 +13,7 @@
 #include <cerrno>
 #include <cstdio>
 #include <cstring>
+#include <memory>
 
 #include "launcher/embedded_guard.h"
 #include "launcher/serving.h"
@@ -49,6 +50,18 @@ int keep_capabilities(void*, const char** step) {
   return sandbox::keep_capabilities();
 }
 
+// The second number of the line "NSpid: here there ...": what a process is called one pid namespace
+// below ours; 0 when it is not there.
+pid_t number_below(pid_t pid) {
+  std::string path = "/proc/" + std::to_string(pid) + "/status";
+  std::unique_ptr<FILE, int (*)(FILE*)> file{std::fopen(path.c_str(), "re"), std::fclose};
+  char line[256];
+  int here = 0, there = 0;
+  while (file && std::fgets(line, sizeof line, file.get()))
+    if (std::sscanf(line, "NSpid: %d %d", &here, &there) == 2) return there;
+  return 0;
+}
+
 Result<os::Fd> guard_file() {
   os::Fd file{memfd_create("trivet-fork-guard", MFD_CLOEXEC)};
   std::string_view bytes = guard();
@@ -71,6 +84,10 @@ bool Serving::take_shell(Child& child, Message& message, std::vector<os::Fd>& fd
     return false;
   }
   child.shell = shells_.take(message.policy.host_network, waiting_.size() + 1);
+  if (child.shell == 0 && !shells_.is_making(message.policy.host_network)) {
+    refuse(message.ticket, cannot_sandbox(shells_.broken()));
+    return false;
+  }
   if (child.shell == 0) {
     waiting_.push_back({std::move(message), std::move(fds)});
     return false;
@@ -105,6 +122,9 @@ Result<os::Child> Serving::spawn_in(Child& child, const Message& message, os::Sp
   if (child.level == Level::kTrusted) return os::spawn(plan);
   if (message.is_zygote) {
     plan.prepare = keep_capabilities;
+    // Its forks begin in the pid namespaces of shells, and it has to come back: without root only
+    // to one that is ours.
+    plan.own_pid_namespace = !rights_.has_ids && child.level >= Level::kSandbox;
     return os::spawn(plan);
   }
   int shell = -1;
@@ -124,11 +144,8 @@ Result<os::Child> Serving::spawn_in(Child& child, const Message& message, os::Sp
   }
   plan.prepare = enter;
   plan.with = &entry;
-  int pids = shells_.has_pids() ? shell : -1;
-  if (pids >= 0 && setns(pids, CLONE_NEWPID) != 0)
-    return io_error("cannot enter the sandbox's pid namespace", errno);
+  if (shells_.has_pids()) plan.beside = shell;
   auto started = os::spawn(plan);
-  if (pids >= 0 && setns(own_pids_.get(), CLONE_NEWPID) != 0) _exit(70);  // lost: end all
   prctl(PR_SET_DUMPABLE, 1);  // the child shared our memory when it changed its user
   return started;
 }
@@ -207,7 +224,7 @@ void Serving::on_joined(Child& zygote, pid_t pid, const std::string& body) {
   unsigned shell = 0;
   if (std::sscanf(body.c_str(), "%d %u %n", &number, &shell, &used) < 2) return;
   joined.trouble = body.substr(static_cast<size_t>(used));
-  joined.number = zygote.shells ? pid : number;
+  joined.number = zygote.shells ? number_beside(zygote, pid) : number;
   if (zygote.shells) {  // a runtime's zygote: its fork has taken one that was sent
     auto sent = std::find(zygote.queued.begin(), zygote.queued.end(), shell);
     if (sent == zygote.queued.end()) return;
@@ -228,6 +245,12 @@ void Serving::on_joined(Child& zygote, pid_t pid, const std::string& body) {
     zygote.joined.push_back(std::move(joined));
   }
   feed_zygotes();
+}
+
+// What a zygote calls a fork of its own.
+pid_t Serving::number_beside(const Child& zygote, pid_t pid) const {
+  bool is_ours = rights_.has_ids || zygote.level < Level::kSandbox;
+  return is_ours ? pid : number_below(pid);
 }
 
 // What a zygote leaves that nobody was told of.

@@ -47,8 +47,9 @@ Status Groups::limit(const std::string& group, const sandbox::Limits& limits) {
   const sandbox::Limits usual;
   for (const auto& layer : layers()) {
     if (layer.is_active) continue;
-    bool is_asked = (layer.name == "memory-limit" && limits.memory_bytes != 0 &&
-                     limits.memory_bytes != usual.memory_bytes) ||
+    bool is_usual = limits.memory_bytes == 0 || limits.memory_bytes == usual.memory_bytes ||
+                    limits.memory_bytes == limits::kBuildMemory;
+    bool is_asked = (layer.name == "memory-limit" && !is_usual) ||
                     (layer.name == "cpu-limit" && limits.cpu_percent != 0);
     if (is_asked)
       return Error{ErrorCode::kIo, "its " + layer.name + " cannot be enforced here: " + layer.why +

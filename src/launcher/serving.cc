@@ -64,7 +64,6 @@ Serving::Serving(os::Fd socket)
   shells_.without = sandbox::read_omissions(std::getenv(kWithoutLayer));
   groups_.without = shells_.without;
   shells_.has_ids = rights_.has_ids;
-  own_pids_ = os::Fd{open("/proc/self/ns/pid", O_RDONLY | O_CLOEXEC)};
   watch(host_.get(), Source::kHost);
   watch(signals_.get(), Source::kSignals);
 }

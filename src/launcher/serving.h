@@ -105,6 +105,7 @@ class Serving {
   void assign_now(Child& child, const sandbox::Policy& policy);
   void on_joined(Child& zygote, pid_t pid, const std::string& body);
   void end_unclaimed(Child& zygote);
+  pid_t number_beside(const Child& zygote, pid_t pid) const;
   sandbox::Joining joining(const sandbox::Policy& policy, uint32_t shell);
   void answer_probe(uint32_t ticket);
   void tell_doors(const Child& child);
@@ -127,8 +128,7 @@ class Serving {
   Groups groups_;
   Shells shells_;
   std::deque<Waiting> waiting_;
-  os::Fd guard_;     // the fork guard's library
-  os::Fd own_pids_;  // our pid namespace
+  os::Fd guard_;  // the fork guard's library
   sandbox::Rights rights_;
   bool host_gone_ = false;
   std::map<uint32_t, Child> children_;

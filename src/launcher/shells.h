@@ -41,6 +41,7 @@ class Shells {
   enum class News { kNothing, kReady, kBroken };
   News on_readable(Number number);
   const std::string& broken() const { return broken_; }  // why the last could not be made
+  bool is_making(bool host_network) const { return count(State::kMaking, host_network) > 0; }
   // Is it the init of one? It is a zombie then, and is reaped here.
   bool bury(pid_t pid);
   bool owns(pid_t pid) const { return by_init_.count(pid) > 0; }

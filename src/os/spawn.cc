@@ -5,7 +5,10 @@
 #include <sched.h>
 #include <signal.h>
 #include <sys/prctl.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
+
+#include <unistd.h>
 
 #include <cerrno>
 #include <cstring>
@@ -32,6 +35,9 @@ struct ChildPlan {
   bool outlives_us;
   int (*prepare)(void*, const char**);
   void* with;
+  int beside;
+  char* second_stack;
+  pid_t second = -1;
   int failure = 0;            // errno
   const char* step = "exec";  // which call failed
 };
@@ -84,6 +90,20 @@ TRIVET_IN_CHILD int run_child(void* arg) {
   return 127;
 }
 
+// Only children of a process get the pid namespace that it has entered: so this one has a child for
+// it, which is the child of our parent, and ends.
+TRIVET_IN_CHILD int run_beside(void* arg) {
+  auto& plan = *static_cast<ChildPlan*>(arg);
+  if (syscall(SYS_setns, plan.beside, CLONE_NEWPID) == 0)
+    plan.second = clone(run_child, plan.second_stack + kStackSize,
+                        CLONE_VM | CLONE_VFORK | CLONE_PARENT | SIGCHLD, arg);
+  if (plan.second < 0) {
+    plan.failure = errno;
+    plan.step = "enter the pid namespace";
+  }
+  _exit(0);
+}
+
 std::vector<char*> pointers(const std::vector<std::string>& strings) {
   std::vector<char*> out;
   out.reserve(strings.size() + 1);
@@ -104,21 +124,32 @@ Result<Child> spawn(const SpawnPlan& plan) {
                   env.data(),       plan.cwd.empty() ? nullptr : plan.cwd.c_str(),
                   plan.fds.data(),  plan.fds.size(),
                   plan.outlives_us, plan.prepare,
-                  plan.with};
+                  plan.with,        plan.beside,
+                  nullptr};
   alignas(16) char stack[kStackSize];  // ours: we are suspended until the child has exec'd
+  alignas(16) char second_stack[kStackSize];
+  child.second_stack = second_stack;
   sigset_t all, before;
   sigfillset(&all);
   pthread_sigmask(SIG_SETMASK, &all, &before);  // a handler must not run in the child on our memory
   int pidfd = -1;
-  pid_t pid = clone(run_child, stack + kStackSize, CLONE_VM | CLONE_VFORK | CLONE_PIDFD | SIGCHLD,
-                    &child, &pidfd);
+  int flags = CLONE_VM | CLONE_VFORK | SIGCHLD | (plan.own_pid_namespace ? CLONE_NEWPID : 0);
+  pid_t pid = plan.beside < 0
+                  ? clone(run_child, stack + kStackSize, flags | CLONE_PIDFD, &child, &pidfd)
+                  : clone(run_beside, stack + kStackSize, flags, &child);
   int clone_errno = errno;
   ASAN_UNPOISON_MEMORY_REGION(stack, sizeof stack);  // the child left its frames' marks there
+  ASAN_UNPOISON_MEMORY_REGION(second_stack, sizeof second_stack);
   pthread_sigmask(SIG_SETMASK, &before, nullptr);
   if (pid < 0) return io_error("cannot start " + program, clone_errno);
+  if (plan.beside >= 0) {
+    while (waitpid(pid, nullptr, 0) < 0 && errno == EINTR) continue;
+    pid = child.second;
+    if (pid > 0) pidfd = static_cast<int>(syscall(SYS_pidfd_open, pid, 0));
+  }
   Child started{pid, Fd{pidfd}};
   if (child.failure != 0) {
-    reap(started);
+    if (started.pidfd) reap(started);
     return io_error("cannot start " + program + " in " + (plan.cwd.empty() ? "." : plan.cwd) +
                         " (" + child.step + ")",
                     child.failure);

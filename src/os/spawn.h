@@ -25,6 +25,9 @@ struct SpawnPlan {
   // our memory: system calls only.
   int (*prepare)(void* with, const char** step) = nullptr;
   void* with = nullptr;
+  // It begins in the pid namespace of this process (a pidfd); -1: in ours.
+  int beside = -1;
+  bool own_pid_namespace = false;  // it is the first process of a new one
 };
 
 struct Child {

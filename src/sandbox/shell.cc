@@ -44,7 +44,8 @@ Status write_proc(pid_t pid, const char* file, const std::string& text) {
 }
 
 // The init's life, in the child. Orphans that end are reaped by the kernel: SIGCHLD is ignored.
-[[noreturn]] void live_as_init(int socket, const RootPlan& plan, uint32_t without) {
+[[noreturn]] void live_as_init(int socket, const RootPlan& plan, uint32_t without,
+                               bool has_own_user) {
   prctl(PR_SET_PDEATHSIG, SIGKILL);
   prctl(PR_SET_NAME, "trivet-sandbox");
   signal(SIGCHLD, SIG_IGN);
@@ -75,7 +76,9 @@ Status write_proc(pid_t pid, const char* file, const std::string& text) {
   const char* step = "";
   if (int error = join(self, -1, &step); error != 0)
     give_up(socket, std::string{"user-ids: cannot "} + step + ": " + std::strerror(error));
-  prctl(PR_SET_DUMPABLE, 0);
+  // With users of its own nobody inside may look into it. With one user for all whoever joins it
+  // must be allowed to, and it has nothing that those inside have not.
+  prctl(PR_SET_DUMPABLE, has_own_user ? 0 : 1);
   prctl(PR_SET_PDEATHSIG, SIGKILL);  // a change of the user has taken it back
   if (getppid() != 0) _exit(1);
   word = kReady;
@@ -159,6 +162,10 @@ Rights secure_rights() {
   Rights rights;
   if (has_capability(CAP_SYS_ADMIN) && has_capability(CAP_SETUID)) {
     rights.has_ids = geteuid() == 0 && has_mapped_ids();
+    // In a user namespace that somebody else has made the mounts may still be those of the one
+    // above.
+    if (!rights.has_ids && unshare(CLONE_NEWNS) != 0)
+      rights.none = "mount-root: " + std::string{std::strerror(errno)};
     return rights;
   }
   if (Status own = enter_own_user_namespace(); !own) rights.none = own.error().message;
@@ -181,7 +188,7 @@ Result<Shell> begin_shell(const RootPlan& plan, uint32_t id, uint32_t without) {
     int socket = 3;
     dup2(theirs.get(), socket);
     syscall(SYS_close_range, 4u, ~0u, 0u);
-    live_as_init(socket, plan, without);
+    live_as_init(socket, plan, without, id != geteuid());
   }
   if (id != geteuid()) shell.owners = map_owners(geteuid(), getegid(), id);
   shell.init = static_cast<pid_t>(pid);

@@ -17,6 +17,7 @@ from server import ROOT, Server  # noqa: E402
 HERE = pathlib.Path(__file__).resolve().parent
 CASES = yaml.safe_load((HERE / "cases.yaml").read_text())
 WEB = ["fetch", "wsgi", "asgi", "rack", "http"]  # the forms that a language's own web frameworks have
+FORMS = {"timeout": "-short", "small": "-small", "loud": "-loud"}  # which of a fixture's functions has the case's limits
 VARIANTS = [("json", "pool"), ("json", "oneshot"), ("context", "pool"), ("stdio", "oneshot"), *((interface, "pool") for interface in WEB)]
 
 
@@ -60,6 +61,10 @@ def server(tmp_path_factory):
             short = functions / (folder.name + "-short")
             shutil.copytree(folder, short)
             (short / "trivet.yaml").write_text(yaml.safe_dump({**manifest, "limits": {"timeout": "1s"}}))
+            if interface == "json":
+                loud = functions / (folder.name + "-loud")
+                shutil.copytree(folder, loud)
+                (loud / "trivet.yaml").write_text(yaml.safe_dump({**manifest, "limits": {"timeout": "20s", "logs": "none"}}))
             if (interface, mode) == ("json", "pool"):
                 other = functions / (folder.name + "-other")
                 shutil.copytree(folder, other)
@@ -110,7 +115,7 @@ def test_case(server, available, runtime, interface, mode, case):
     skip_unless_supported(runtime, interface, mode, case["name"], available)
     if "append" in case:
         return check_does_not_load(server, runtime, name_of(runtime, interface, mode), fixture_of(runtime, interface), case)
-    name = name_of(runtime, interface, mode) + ("-short" if case.get("timeout") else "-small" if case.get("small") else "")
+    name = name_of(runtime, interface, mode) + next((end for key, end in FORMS.items() if case.get(key)), "")
     if interface == "context" or interface in WEB:
         body = case["body"] * case.get("times", 1) if "body" in case else ""
         reply = server.request(case.get("method", "POST"), f"/function/{name}{case.get('path', '/some/path')}", body.encode(), case["send"])

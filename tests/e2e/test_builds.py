@@ -224,18 +224,18 @@ def slow(tmp_path, script):
 
 
 def test_a_host_that_is_killed_while_it_builds_leaves_no_half_artifact(tmp_path):
-    begun, go = tmp_path / "begun", tmp_path / "go"
-    options = slow(tmp_path, "echo half >${output}/half; touch %s; test -e %s || sleep 60; echo '%s' >${output}/app" % (begun, go, REPLY))
+    options = slow(tmp_path, "echo half >${output}/half; test -e ${cache}/go || sleep 60; echo '%s' >${output}/app" % REPLY)
     data = tmp_path / "data"
     host = subprocess.Popen([TRIVET, "run", str(tmp_path / "f"), "--data", str(data), "-d", "1"], stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
                             stderr=subprocess.DEVNULL, **options)
     deadline = time.monotonic() + 30
-    while not begun.exists() and time.monotonic() < deadline:
+    while not list(data.glob("artifacts/*.making/files/half")) and time.monotonic() < deadline:
         time.sleep(0.01)
     host.send_signal(signal.SIGKILL)
     host.wait(timeout=30)
     assert [p.suffix for p in artifacts(data)] == [".making"]
-    go.touch()
+    assert list(data.glob("artifacts/*.making/files/half"))
+    (data / "packages/go").touch()
     done = run(tmp_path / "f", data, **options)
     assert done.returncode == 0, done.stderr
     assert [p.suffix for p in artifacts(data)] == [""], "what was left is gone"

@@ -103,9 +103,9 @@ def rebar(folder, deps):
 
 
 def rebar_git(folder):
-    rebar_library(folder.parent / "library")
-    commit(folder.parent / "library")
-    rebar(folder, '{shouting, {git, "file://%s", {tag, "v1"}}}' % (folder.parent / "library"))
+    rebar_library(folder / "vendor/library")
+    commit(folder / "vendor/library")
+    rebar(folder, '{shouting, {git, "file://%s", {tag, "v1"}}}' % (folder / "vendor/library"))
 
 
 def rebar_checkouts(folder):
@@ -134,9 +134,9 @@ def mix_path(folder):
 
 
 def mix_git(folder):
-    mix_library(folder.parent / "library")
-    commit(folder.parent / "library")
-    mix(folder, '{:shouting, git: "file://%s", tag: "v1"}' % (folder.parent / "library"))
+    mix_library(folder / "vendor/library")
+    commit(folder / "vendor/library")
+    mix(folder, '{:shouting, git: "file://%s", tag: "v1"}' % (folder / "vendor/library"))
 
 
 # ------------------------------------------------------------------ C#: packages of NuGet
@@ -314,14 +314,15 @@ def test_a_manager_that_is_missing_is_named_with_its_package(tmp_path, manager):
     need(runtime)
     for name, text in files.items():
         write(tmp_path / "f", name, text)
-    (tmp_path / "bin").mkdir()
+    programs = tmp_path / "f/.git/bin"  # what a build sees, and what is no source
+    programs.mkdir(parents=True)
     for folder in reversed(os.environ["PATH"].split(":")):
         for program in pathlib.Path(folder).glob("*"):
-            link = tmp_path / "bin" / program.name
+            link = programs / program.name
             if program.name != manager:
                 link.unlink(missing_ok=True)
                 link.symlink_to(program)
-    done = run(tmp_path / "f", tmp_path / "data", env={**os.environ, "PATH": str(tmp_path / "bin")})
+    done = run(tmp_path / "f", tmp_path / "data", env={**os.environ, "PATH": str(programs)})
     assert done.returncode != 0 and said in done.stderr, done.stderr
 
 

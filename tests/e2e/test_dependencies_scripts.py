@@ -277,12 +277,13 @@ def test_packages_that_the_folder_has_are_used_as_they_are(tmp_path, shape):
 @pytest.mark.parametrize("shape,package", [("php", "composer"), ("perl", "cpanminus"), ("lua", "luarocks")])
 def test_a_missing_manager_is_named_with_its_debian_package(tmp_path, shape, package):
     folder, program = make(tmp_path / "f", shape), SHAPES[shape][1][0]
-    (tmp_path / "bin").mkdir()
+    programs = folder / ".git/bin"  # what a build sees, and what is no source
+    programs.mkdir(parents=True)
     for place in ("/usr/bin", "/bin"):
         for each in os.listdir(place):
-            if not each.startswith(program) and not os.path.lexists(tmp_path / "bin" / each):
-                os.symlink(os.path.join(place, each), tmp_path / "bin" / each)
-    done = run(folder, tmp_path / "data", env={**os.environ, "PATH": str(tmp_path / "bin")})
+            if not each.startswith(program) and not os.path.lexists(programs / each):
+                os.symlink(os.path.join(place, each), programs / each)
+    done = run(folder, tmp_path / "data", env={**os.environ, "PATH": str(programs)})
     assert done.returncode != 0 and f"needs {program}" in done.stderr and f"apt-get install {package}" in done.stderr, done.stderr
 
 

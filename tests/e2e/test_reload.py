@@ -317,13 +317,22 @@ def parent_of(pid):
         return -1
 
 
+def is_launcher(pid):
+    """Or the first process of a sandbox, which is a copy of the launcher."""
+    try:
+        return open(f"/proc/{pid}/cmdline").read().startswith("trivet-launcher")
+    except OSError:
+        return True  # it has ended
+
+
 def running_under(server):
-    """Workers, by what the system knows: what came of the launcher, without zygotes and spares."""
+    """Workers, by what the system knows: what came of the launcher, without zygotes, spares and the first processes of sandboxes."""
     parents = {int(p): parent_of(p) for p in os.listdir("/proc") if p.isdigit()}
     found, wave = set(), {pid for pid, parent in parents.items() if parent == server.process.pid}
     while wave:
         wave = {pid for pid, parent in parents.items() if parent in wave}
         found |= wave
+    found = {pid for pid in found if not is_launcher(pid)}
     rows = server.get("/v1/workers").json
     found -= {row["pid"] for row in rows if row["kind"] != "worker"}
     listed = {row["pid"] for row in rows}

@@ -82,7 +82,7 @@ def cold_runtimes(folder):
 def servers(tmp_path_factory):
     functions = tmp_path_factory.mktemp("functions")
     fill(functions)
-    with Server(functions, "--runtimes", str(cold_runtimes(tmp_path_factory.mktemp("runtimes")))) as cold, Server(functions) as warm:
+    with Server(functions, "--runtimes", str(cold_runtimes(tmp_path_factory.mktemp("runtimes") / "all"))) as cold, Server(functions) as warm:
         yield cold, warm
 
 

@@ -61,15 +61,16 @@ async def app(scope, receive, send):
 def test_work_behind_a_reply_outlives_a_change_and_the_end(tmp_path):
     """It takes longer than a worker that says nothing may take to end."""
     runtimes = [name for name in BEHIND if RUNTIMES[name]["available"]]
-    files = []
+    files, seen = [], tmp_path / "seen"
+    seen.mkdir()
     for runtime in runtimes:
         for why in ("changed", "ended"):
             file, interface, text = BEHIND[runtime]
             folder = tmp_path / "functions" / f"{runtime}-{why}"
             folder.mkdir(parents=True)
             (folder / file).write_text(text)
-            (folder / "trivet.yaml").write_text(f"runtime: {runtime}\nentrypoint: {file}\ninterface: {interface}\nenv: {{FILE: {tmp_path / (runtime + why)}}}\n")
-            files.append(tmp_path / (runtime + why))
+            (folder / "trivet.yaml").write_text(f"runtime: {runtime}\nentrypoint: {file}\ninterface: {interface}\nenv: {{FILE: {seen / (runtime + why)}}}\nsandbox: {{write: [{seen}]}}\n")
+            files.append(seen / (runtime + why))
     with Server(tmp_path / "functions") as server:
         for runtime in runtimes:
             assert server.get(f"/function/{runtime}-changed").text == "1"

@@ -12,14 +12,12 @@ import pytest
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent))
 from server import Server, UnixConnection  # noqa: E402
 
-FUNCTION = """import os, time
+FUNCTION = """import time
 def handler(input, ctx):
     if "nap" in input:
         print("napping", flush=True)
         time.sleep(input["nap"])
         return "rested"
-    if "pid" in input:
-        return os.getpid()
     if "then" in input:
         time.sleep(input.get("first", 0))
         try:

@@ -17,8 +17,6 @@ from server import Server, binary  # noqa: E402
 FUNCTION = """import os, subprocess, sys, time
 def handler(input, ctx):
     action = input.get("do")
-    if action == "pid":
-        return os.getpid()
     if action == "nap":
         print("napping", file=sys.stderr)
         time.sleep(input["s"])
@@ -29,12 +27,12 @@ def handler(input, ctx):
             os._exit(0)
         time.sleep(10)
     if action == "daemon":
-        code = "import os, time; os.setsid(); os.fork() and os._exit(0); open(%r, 'w').write(str(os.getpid())); time.sleep(1000)" % input["file"]
-        subprocess.Popen([sys.executable, "-c", code], env={}).wait()
+        code = "import os, time; os.setsid(); os.fork() and os._exit(0); time.sleep(1000)"
+        subprocess.Popen([sys.executable, "-c", code, input["mark"]], env={}).wait()
         return "left"
     if action == "hang":
-        child = subprocess.Popen(["sleep", "1000"], start_new_session=True)
-        open(input["file"], "w").write(str(child.pid))
+        subprocess.Popen([sys.executable, "-c", "import time; time.sleep(1000)", input["mark"]], start_new_session=True)
+        print("it has a child", file=sys.stderr, flush=True)
         while True:
             time.sleep(1)
     return input
@@ -61,6 +59,28 @@ def parent(pid):
         return int(open(f"/proc/{pid}/stat").read().rsplit(")", 1)[1].split()[1])
     except OSError:
         return -1
+
+
+def marked(mark):
+    """The processes that were given `mark` as their last argument, by their pids here."""
+    def arguments(pid):
+        try:
+            return open(f"/proc/{pid}/cmdline", "rb").read().split(b"\0")[:-1]
+        except OSError:
+            return []
+
+    return [int(p) for p in os.listdir("/proc") if p.isdigit() and arguments(p)[-1:] == [mark.encode()]]
+
+
+def workers(server, function):
+    return [row["pid"] for row in server.get("/v1/workers").json if row["kind"] == "worker" and row["function"] == function]
+
+
+def only_worker(server, function):
+    """The pid here of the one worker that has answered a call."""
+    assert server.post("/function/" + function, {}).status == 200
+    (pid,) = workers(server, function)
+    return pid
 
 
 def launchers(server):
@@ -100,7 +120,7 @@ def server(tmp_path):
 
 
 def test_a_killed_worker_is_told_and_the_next_call_works(server):
-    pid = server.post("/function/f", {"do": "pid"}).json
+    pid = only_worker(server, "f")
     replies = []
     caller = threading.Thread(target=lambda: replies.append(server.post("/function/f", {"do": "nap", "s": 30})))
     caller.start()
@@ -223,16 +243,16 @@ def test_nothing_outlives_a_killed_host(mixed, tmp_path):
 
 def test_nothing_outlives_host_and_launcher_killed_at_once(server, tmp_path):
     """A call hangs, with a child in a session of its own."""
-    caller = threading.Thread(target=lambda: swallow(server, {"do": "hang", "file": str(tmp_path / "child")}))
+    caller = threading.Thread(target=lambda: swallow(server, {"do": "hang", "mark": str(tmp_path)}))
     caller.start()
-    wait_until(lambda: (tmp_path / "child").exists() and (tmp_path / "child").read_text())
-    everything = [pid for pid in family(server) if pid != int((tmp_path / "child").read_text())]
+    wait_until(lambda: marked(str(tmp_path)))
+    everything = family(server)
+    assert set(marked(str(tmp_path))) <= set(everything)
     for pid in (*launchers(server), server.process.pid):
         os.kill(pid, signal.SIGKILL)
     server.process.wait()
     caller.join()
     wait_until(lambda: not any(alive(pid) for pid in everything), 1)
-    hit(int((tmp_path / "child").read_text()), signal.SIGKILL)  # a daemon of a worker: only its launcher could know it
 
 
 def swallow(server, body):
@@ -244,10 +264,9 @@ def swallow(server, body):
 
 def test_a_daemon_ends_with_its_worker(server, tmp_path):
     """It left its worker's session and cleared its environment; when the host ends it is found all the same."""
-    reply = server.post("/function/f", {"do": "daemon", "file": str(tmp_path / "child")})
+    reply = server.post("/function/f", {"do": "daemon", "mark": str(tmp_path)})
     assert reply.status == 200, reply.text
-    wait_until(lambda: (tmp_path / "child").exists() and (tmp_path / "child").read_text())
-    daemon = int((tmp_path / "child").read_text())
+    (daemon,) = marked(str(tmp_path))
     assert alive(daemon)
     server.process.terminate()
     server.process.wait(10)
@@ -264,7 +283,7 @@ def zygotes(server, function=None):
 
 
 def test_a_killed_zygote_is_named_and_replaced(server):
-    first = server.post("/function/f", {"do": "pid"}).json
+    first = only_worker(server, "f")
     wait_until(lambda: zygotes(server, "f"))
     end(server, first)  # it may be older than the zygote
     replies = []
@@ -302,13 +321,13 @@ UNSAFE = {
 @pytest.mark.parametrize("what", sorted(UNSAFE))
 def test_what_cannot_be_forked_is_not(tmp_path, what):
     code, reason = UNSAFE[what]
-    (tmp_path / "u.py").write_text(code + "import os\ndef handler(input, ctx):\n    return os.getpid()\n")
+    (tmp_path / "u.py").write_text(code + "def handler(input, ctx):\n    return input\n")
     with Server(tmp_path) as server:
         assert server.post("/function/u", {}).status == 200
         wait_until(lambda: server.get("/v1/functions/u").json["not_forked"])
         assert reason in server.get("/v1/functions/u").json["not_forked"]
         assert zygotes(server, "u") == []
-        end(server, server.post("/function/u", {}).json)
+        end(server, only_worker(server, "u"))
         assert server.post("/function/u", {}).status == 200
 
 
@@ -335,13 +354,9 @@ def handler(input, ctx):
 
 
 def test_a_timeout_ends_the_whole_tree(server, tmp_path):
-    reply = server.post("/function/g", {"do": "hang", "file": str(tmp_path / "child")})
-    assert reply.status == 504 and reply.json["code"] == "FUNCTION_TIMEOUT"
-    child = int((tmp_path / "child").read_text())
-    deadline = time.monotonic() + 5
-    while alive(child):
-        assert time.monotonic() < deadline, "a process of a session of its own outlived its worker"
-        time.sleep(0.02)
+    reply = server.post("/function/g", {"do": "hang", "mark": str(tmp_path)})
+    assert reply.status == 504 and reply.json["code"] == "FUNCTION_TIMEOUT" and reply.json["stderr"] == "it has a child\n"
+    wait_until(lambda: not any(alive(pid) for pid in marked(str(tmp_path))), 5)  # it has a session of its own
 
 
 WIRE = [
@@ -369,14 +384,14 @@ def test_half_a_frame_then_death_is_a_crash(server):
 
 
 def test_a_stopped_worker_meets_its_deadline(server):
-    pid = server.post("/function/g", {"do": "pid"}).json
+    pid = only_worker(server, "g")
     os.kill(pid, signal.SIGSTOP)
     assert server.post("/function/g", {}).status == 504
     assert server.post("/function/g", {"x": 1}).json == {"x": 1}
 
 
 def test_the_workers_die_with_the_host(server):
-    pid = server.post("/function/f", {"do": "pid"}).json
+    pid = only_worker(server, "f")
     server.process.kill()
     server.process.wait()
     deadline = time.monotonic() + 2

@@ -52,6 +52,8 @@ def main():
         database = sqlite3.connect(path + ".db")
         database.execute("create table t(x)")
         database.commit()
+    child = os.posix_spawn("/bin/sh", ["sh", "-c", "exit 3"], {}, resetids=True)  # as GNU make does
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 3
     threads = [threading.Thread(target=square, args=(i,)) for i in range(8)]
     [thread.start() for thread in threads]
     [thread.join() for thread in threads]
