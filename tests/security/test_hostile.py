@@ -76,8 +76,14 @@ def judge(row, level, outcome, baseline):
     return f"{row['attack']}: {outcome}, not {' or '.join(right)} ({row['layer']})"
 
 
+# One for each way of starting that differs: forks of an interpreter, an interpreter with threads, started afresh, compiled. The others are tried at `sandbox`, the
+# default, unless TRIVET_ALL_LEVELS is set or one runtime is asked for.
+AT_ALL_LEVELS = ("python", "node", "lua", "cpp")
+IS_WHOLE = bool(os.environ.get("TRIVET_ALL_LEVELS") or os.environ.get("TRIVET_ONLY_RUNTIME"))
+
+
 def every(levels=LEVELS):
-    return pytest.mark.parametrize("runtime,level", [(name, level) for name in NAMES for level in levels])
+    return pytest.mark.parametrize("runtime,level", [(name, level) for name in NAMES for level in levels if level == "sandbox" or name in AT_ALL_LEVELS or IS_WHOLE])
 
 
 @every()
