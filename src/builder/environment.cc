@@ -41,10 +41,14 @@ std::vector<std::string> base_environment(const std::map<std::string, std::strin
 
 std::vector<std::string> worker_environment(std::map<std::string, std::string> added,
                                             sandbox::Level level) {
-  if (level >= sandbox::Level::kProcess)
+  if (level >= sandbox::Level::kSandbox)
     for (auto [name, value] : {std::pair{"HOME", "/tmp"}, {"TMPDIR", "/tmp"}, {"USER", "function"}})
       added.emplace(name, value);
-  return base_environment(added);
+  auto env = base_environment(added);
+  // Another user than the host's, which has no home: /tmp is everybody's.
+  if (level == sandbox::Level::kProcess && !added.count("HOME"))
+    std::erase_if(env, [](const std::string& pair) { return pair.starts_with("HOME="); });
+  return env;
 }
 
 std::vector<std::string> build_environment(const std::vector<std::string>& passed,

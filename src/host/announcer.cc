@@ -1,12 +1,18 @@
 #include "host/announcer.h"
 
 #include "host/public_views.h"
+#include "host/vault.h"
 
 namespace trivet::host {
 
 void Announcer::say(LogLevel level, LogStream stream, std::string function, std::string message) {
   logs_.write(
       {clock_.unix_ms(), std::move(function), "", level, stream, std::move(message), "", 0});
+}
+
+void Announcer::started(const std::string& user, bool is_open) {
+  if (!user.empty()) say(LogLevel::kInfo, "runs as " + user + ", without capabilities");
+  if (is_open) say(LogLevel::kWarn, std::string{kNoAuthWarning});
 }
 
 void Announcer::operators_level(sandbox::Level level) {

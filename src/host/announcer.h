@@ -15,6 +15,12 @@ class Announcer {
  public:
   Announcer(telemetry::LogStore& logs, const Clock& clock) : logs_(logs), clock_(clock) {}
 
+  // Of the host itself.
+  void say(LogLevel level, std::string message) {
+    say(level, LogStream::kHost, "", std::move(message));
+  }
+  // As whom it goes on; empty: as it was started. And whether it asks nobody for a token.
+  void started(const std::string& user, bool is_open);
   // Functions without a level of their own run at this one; says so when it is below sandbox.
   void operators_level(sandbox::Level level);
   // What manifests have weakened, of versions that were not told before.

@@ -234,7 +234,7 @@ class HostOfParts final : public Host {
   void fail() {
     if (failed_.exchange(true)) return;
     loop_.post([this] {
-      say(LogLevel::kError, "the launcher has ended: all workers are ended, the host cannot go on");
+      announcer_.say(LogLevel::kError, "the launcher and all workers have ended: the host ends");
       if (config_.on_failure) config_.on_failure("the launcher has ended");
     });
   }
@@ -250,8 +250,7 @@ class HostOfParts final : public Host {
     if (!listening) co_return listening;
     Status changed = user_ ? host::become(*user_, data_dir_) : Status{};
     if (!changed) co_return changed;
-    if (user_) say(LogLevel::kInfo, "runs as " + user_->name + ", without capabilities");
-    if (config_.insecure_no_auth) say(LogLevel::kWarn, std::string{host::kNoAuthWarning});
+    announcer_.started(user_ ? user_->name : "", config_.insecure_no_auth);
     scope_.spawn(vault_.hear(loop_, [this] { adopt(); }));
     keep_warm();
     if (config_.watch) co_return watch();
@@ -268,10 +267,6 @@ class HostOfParts final : public Host {
   loop::Task<> adopt_and_switch() {
     adopt();
     co_await shards_.switched(after(loop_.now(), limits::kReloadWait));
-  }
-
-  void say(LogLevel level, std::string message) {
-    logs_.write({clock_.unix_ms(), "", "", level, LogStream::kHost, std::move(message), "", 0});
   }
 
   loop::Task<Result<std::vector<std::string>>> reload_on_loop() {
