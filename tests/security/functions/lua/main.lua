@@ -71,7 +71,7 @@ end
 
 function attacks.memory(mib)
   local kept = {}
-  for n = 1, tonumber(mib) do kept[n] = string.char(65 + n % 26):rep(1048576) end
+  for n = 1, tonumber(mib) do kept[n] = (("%08d"):format(n)):rep(131072) end  -- each another: LuaJIT keeps equal ones once
 end
 
 function attacks.print(lines)
