@@ -1,3 +1,0 @@
-#!/bin/sh
-# Compiles the shim ahead, Elixir's too: sandboxes see it and cannot keep it.   prepare.sh ERL
-exec /bin/sh "${0%/*}/../_beam/start.sh" erlang "$1" prepare
