@@ -64,6 +64,8 @@ class BuilderTest : public ::testing::Test {
     catalog::FunctionSpec spec;
     spec.name = name;
     spec.version = "v1";
+    // What steps do is looked at from outside; how they are confined has tests of its own.
+    spec.policy.level = sandbox::Level::kTrusted;
     spec.dir = root / name;
     spec.entrypoint = "main.x";
     spec.interface = "json";

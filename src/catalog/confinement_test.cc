@@ -197,7 +197,7 @@ TEST_F(ConfinementTest, lists_have_a_most) {
   std::string many;
   for (size_t i = 0; i <= limits::kNetRulesMax; ++i) many += "h" + std::to_string(i) + ":1,";
   expect_refused("sandbox: {net: [" + many + "]}",
-                 "1:16: sandbox.net has 257 entries, and 256 is the most", "");
+                 "1:16: sandbox.net has 65 entries, and 64 is the most", "");
 }
 
 TEST_F(ConfinementTest, lists_without_meaning_at_a_level_are_refused) {

@@ -96,6 +96,8 @@ bool Serving::take_shell(Child& child, Message& message, std::vector<os::Fd>& fd
   Status complete = shells_.complete(child.shell, message.policy);
   if (complete) return true;
   shells_.end(child.shell);
+  if (was_gone(complete.error()) && message.tries++ < kShellTries)
+    return take_shell(child, message, fds);
   refuse(message.ticket, complete.error().message);
   return false;
 }

@@ -22,8 +22,7 @@
 namespace trivet::launcher {
 namespace {
 
-constexpr int kControlFd = 5;  // in a zygote
-constexpr int kShellTries = 3;
+constexpr int kControlFd = 5;      // in a zygote
 constexpr int kLookEveryMs = 250;  // for such
 constexpr int kLastRounds = 400;   // of killing what is left, 5 ms apart
 
@@ -46,6 +45,13 @@ int sooner(int one, int other) {
 }
 
 }  // namespace
+
+// What joining a sandbox says whose first process is ending.
+bool Serving::was_gone(const Error& error) {
+  for (int sign : {ESRCH, ENOMEM})
+    if (error.message.find(std::strerror(sign)) != std::string::npos) return true;
+  return false;
+}
 
 Serving::Serving(os::Fd socket)
     : host_(std::move(socket)),
@@ -160,7 +166,7 @@ void Serving::start(Message& message, std::vector<os::Fd>& fds) {
       return refuse(message.ticket, guarded.error().message);
   }
   auto started = spawn_in(child, message, plan);
-  bool is_gone = child.shell != 0 && shells_.is_gone(child.shell);
+  bool is_gone = !started && child.shell != 0 && was_gone(started.error());
   if (!started) shells_.end(child.shell);
   if (!started) groups_.end(child.group);
   if (!started && is_gone && message.tries < kShellTries) {  // not its fault: in another

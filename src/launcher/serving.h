@@ -95,6 +95,8 @@ class Serving {
   Result<os::Child> spawn_in(Child& child, const Message& message, os::SpawnPlan& plan);
   Status guard_zygote(Child& child, const Message& message, os::SpawnPlan& plan, os::Fd& theirs);
   void feed_zygotes();
+  static constexpr int kShellTries = 3;  // shells that end under a start
+  static bool was_gone(const Error& error);
   static void let_open_again(const std::vector<os::Fd>& fds);
   void limit_alone(Child& child);
   void on_shell(uint32_t number);

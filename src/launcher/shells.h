@@ -32,7 +32,6 @@ class Shells {
   // as are `needed`: on_readable() tells.
   Number take(bool host_network, size_t needed);
   void end(Number number);  // kills all that is inside
-  bool is_gone(Number number) { return !find(number) || has_ended(*find(number)); }
   // Null when its init has ended.
   sandbox::Shell* find(Number number);
   Status complete(Number number, const sandbox::Policy& policy);

@@ -84,7 +84,6 @@ constexpr Refused kRefused[] = {
     {"request_key", SYS_request_key, EPERM, -SIGSYS},
     {"keyctl", SYS_keyctl, EPERM, -SIGSYS},
     {"setuid", SYS_setuid, EPERM, EPERM},
-    {"setresgid", SYS_setresgid, EPERM, EPERM},
     {"setgroups", SYS_setgroups, EPERM, EPERM},
     {"capset", SYS_capset, EPERM, EPERM},
     {"clock_settime", SYS_clock_settime, EPERM, EPERM},
@@ -110,6 +109,16 @@ constexpr Refused kRefused[] = {
     {"sched_setscheduler", SYS_sched_setscheduler, EINVAL, EPERM},
     {"seccomp", SYS_seccomp, EINVAL, EPERM},
 };
+
+// A program may ask for the ids that it has, as posix_spawn does; not for others.
+TEST(Filter, ids_stay_as_they_are) {
+  for (Level level : {Level::kSandbox, Level::kStrict})
+    for (long number : {SYS_setresuid, SYS_setresgid}) {
+      EXPECT_EQ(under(level, [&] { return errno_of(number); }), kNoErrno);
+      EXPECT_EQ(under(level, [&] { return syscall(number, 0, 0, 0) == -1 ? errno : kNoErrno; }),
+                EPERM);
+    }
+}
 
 TEST(Filter, refused_calls_fail_with_their_errno) {
   for (const Refused& one : kRefused) {
