@@ -41,7 +41,8 @@ def handler(input, ctx):
 
 def alive(pid):
     try:
-        return open(f"/proc/{pid}/stat").read().rsplit(")", 1)[1].split()[0] != "Z"
+        fields = open(f"/proc/{pid}/stat").read().rsplit(")", 1)[1].split()
+        return fields[0] != "Z" and fields[20] != "0"  # without memory it has ended, and waits for those inside to be reaped
     except OSError:
         return False
 
