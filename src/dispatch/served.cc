@@ -135,8 +135,8 @@ loop::Task<Status> Served::prepare() {
   if (prepared()) co_return Status{};  // another call was faster
   pool::Pool::Plan plan{part_of(spec_->scale, around_.part), spec_->restart, spec_->name,
                         spec_->limits.timeout};
-  bool fresh_each =
-      spec_->pristine || (spec_->mode == catalog::Mode::kOneshot && spec_->interface != kStdio);
+  bool fresh_each = spec_->pristine || spec_->policy.level == sandbox::Level::kStrict ||
+                    (spec_->mode == catalog::Mode::kOneshot && spec_->interface != kStdio);
   if (fresh_each) plan.restart.max_calls = 1;
   std::unique_ptr<pool::WorkerFactory> factory;
   if (around_.factories) {

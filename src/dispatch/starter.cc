@@ -71,7 +71,9 @@ loop::Task<Result<std::unique_ptr<worker::Framed>>> Starter::start_framed(
 
 // Two may load at once where that is quick; more would only take the processors from each other.
 bool Starter::should_wait() const {
-  if (!nursery_ || !nursery_->forks() || !first_zygote_ || zygote_) return false;
+  if (!nursery_ || !nursery_->forks() || !first_zygote_ || zygote_ ||
+      plan_.policy.level == sandbox::Level::kStrict)
+    return false;
   return loading_ >= (nursery_->is_ready() ? 2 : 1) || making_zygote_;
 }
 
@@ -89,6 +91,7 @@ std::optional<worker::Blank> Starter::take_blank() {
 }
 
 bool Starter::wants_zygote() const {
+  if (plan_.policy.level == sandbox::Level::kStrict) return false;  // nothing is shared
   return nursery_ && nursery_->forks() && !zygote_ && !making_zygote_ && not_forked_.empty();
 }
 
