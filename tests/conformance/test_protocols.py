@@ -45,6 +45,10 @@ def can_run(command):
 def copy_with(source, target, changes):
     shutil.copytree(source, target)
     manifest = yaml.safe_load((target / "trivet.yaml").read_text())
+    if manifest.get("build", {}).get("command") == "rustc":  # rustup's stand-in for it reads a home, which no sandbox sees
+        found = subprocess.run(["rustc", "--print", "sysroot"], capture_output=True, text=True) if shutil.which("rustc") else None
+        if found and (compiler := pathlib.Path(found.stdout.strip(), "bin/rustc")).exists():
+            manifest["build"]["command"] = str(compiler)
     (target / "trivet.yaml").write_text(yaml.safe_dump({**manifest, **changes}))
 
 
@@ -60,7 +64,7 @@ def server(tmp_path_factory):
             folder.mkdir()
             shutil.copy(HERE / "port_worker.py", folder / "worker.run")
             manifest = {"runtime": "native", "entrypoint": "worker.run", "interface": protocol, "env": {"PROTOCOL": protocol},
-                        "scale": {"max": 1, "overflow": 0, "concurrency": 10}, "limits": {"timeout": timeout, "payload": "2MiB"},
+                        "scale": {"max": 1, "overflow": 0, "concurrency": 10}, "limits": {"timeout": timeout, "payload": "2MiB", "logs": "none"},
                         "restart": {"backoff": "1ms..5ms", "breaker": {"failures": 0}}}
             (folder / "trivet.yaml").write_text(yaml.safe_dump(manifest))
     with Server(functions) as running:
