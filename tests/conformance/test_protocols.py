@@ -45,10 +45,8 @@ def can_run(command):
 def copy_with(source, target, changes):
     shutil.copytree(source, target)
     manifest = yaml.safe_load((target / "trivet.yaml").read_text())
-    if manifest.get("build", {}).get("command") == "rustc":  # rustup's stand-in for it reads a home, which no sandbox sees
-        found = subprocess.run(["rustc", "--print", "sysroot"], capture_output=True, text=True) if shutil.which("rustc") else None
-        if found and (compiler := pathlib.Path(found.stdout.strip(), "bin/rustc")).exists():
-            manifest["build"]["command"] = str(compiler)
+    if manifest.get("build", {}).get("command") == "rustc" and pathlib.Path("/usr/bin/rustc").exists():
+        manifest["build"]["command"] = "/usr/bin/rustc"  # one before it on PATH may be rustup's, which reads a home: no sandbox sees one
     (target / "trivet.yaml").write_text(yaml.safe_dump({**manifest, **changes}))
 
 
