@@ -1,7 +1,10 @@
 #include "host/announcer.h"
 
+#include <cstdlib>
+
 #include "host/public_views.h"
 #include "host/vault.h"
+#include "launcher/messages.h"
 
 namespace trivet::host {
 
@@ -16,6 +19,9 @@ void Announcer::started(const std::string& user, bool is_open) {
 }
 
 void Announcer::operators_level(sandbox::Level level) {
+  if (const char* without = std::getenv(launcher::kWithoutLayer))
+    say(LogLevel::kWarn,
+        std::string{launcher::kWithoutLayer} + " leaves layers of the sandbox out: " + without);
   if (level >= sandbox::Level::kSandbox) return;
   say(LogLevel::kWarn, LogStream::kHost, "",
       "functions that name no sandbox level run at level " + std::string{sandbox::name(level)} +

@@ -87,7 +87,7 @@ std::string Shells::group_of(Number number) const {
   return found == made_.end() ? std::string{} : found->second.group;
 }
 
-uint32_t Shells::process_id() { return has_ids ? kFirstId + next_id_++ % kIds : sandbox::kStay; }
+uint32_t Shells::process_id() { return has_ids ? free_id() : sandbox::kStay; }
 
 uint32_t Shells::free_id() {
   if (!has_ids) return geteuid();
@@ -107,11 +107,16 @@ bool Shells::begin(bool host_network) {
   by_init_[begun->init] = number;
   ids_.insert(id);
   watch_(begun->socket.get(), number);
-  std::string group = groups_.take();
-  if (Status added = groups_.add(group, begun->init); !added) broken_ = added.error().message;
+  Made& made = made_[number];
+  made = Made{std::move(*begun), State::kMaking, host_network, groups_.take()};
+  if (Status added = groups_.add(made.group, made.shell.init); !added) {  // none without limits
+    broken_ = "control groups: " + added.error().message;
+    end(number);
+    refill_at_ms_ = now_ms() + kRetryMs;
+    return false;
+  }
   char go = sandbox::kReady;
-  send(begun->socket.get(), &go, 1, MSG_NOSIGNAL);
-  made_[number] = Made{std::move(*begun), State::kMaking, host_network, std::move(group)};
+  send(made.shell.socket.get(), &go, 1, MSG_NOSIGNAL);
   return true;
 }
 
