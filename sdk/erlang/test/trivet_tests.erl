@@ -118,7 +118,7 @@ side(Runtime) -> list_to_atom("Side " ++ atom_to_list(Runtime)).
 
 %% One runtime, the first, is enough for the rest.
 pools_test_() ->
-    Tests = [fun nobody/0, fun wrong_options/0, fun started_twice/0, fun worker_timeout/0, fun recycling/0, fun aging/0, fun environment/0, fun overflow/0,
+    Tests = [fun nobody/0, fun wrong_options/0, fun started_twice/0, fun worker_timeout/0, fun recycling/0, fun aging/0, fun environment/0, fun sandboxed/0, fun overflow/0,
              fun overload/0, fun counts/0, fun many_in_flight/0, fun as_a_behaviour/0, fun a_caller_that_dies/0, fun a_program_that_dies/0,
              fun wrong_requests/0],
     {setup, fun start/0, fun stop/1, [{atom_to_list(element(2, erlang:fun_info(Test, name))), {timeout, 60, Test}} || Test <- Tests]}.
@@ -177,6 +177,24 @@ environment() ->
     ok = pool(environment, #{env => #{'GREETING' => "moin"}}),
     ?assertEqual({ok, <<"moin">>}, trivet:call(environment, work, variable, [<<"GREETING">>])),
     ok = trivet:stop_pool(environment).
+
+%% What a pool's functions may write is named; nothing else of the machine is written.
+sandboxed() ->
+    Folder = os:getenv("TRIVET_TEST_DATA", "/tmp/trivet-erlang-test") ++ ".written",
+    File = filename:join(Folder, "mark"),
+    ok = filelib:ensure_dir(File),
+    file:delete(File),
+    Mark = fun(Pool) -> trivet:call(Pool, work, mark, [unicode:characters_to_binary(File), <<"x">>]) end,
+    ok = pool(closed, #{pool_size => 1}),
+    {error, {function_error, _}} = Mark(closed),
+    ok = pool(opened, #{pool_size => 1, sandbox => #{write => [Folder]}, limits => #{memory => <<"256MiB">>}}),
+    {ok, _} = Mark(opened),
+    ?assertEqual({ok, <<"x">>}, file:read_file(File)),
+    file:delete(File),
+    {error, {_, #{message := Lower}}} = pool(trusting, #{sandbox => #{level => trusted}}),
+    ?assertMatch({_, _}, binary:match(Lower, <<"none below sandbox">>)),
+    {error, {bad_request, _}} = pool(trusting, #{sandbox => #{wirte => [Folder]}}),
+    [ok = trivet:stop_pool(Pool) || Pool <- [closed, opened]].
 
 %% Two calls at once although the pool has one worker.
 overflow() ->
