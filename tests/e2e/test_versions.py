@@ -159,16 +159,15 @@ oneshot:
 
 @pytest.fixture
 def toys(tmp_path):
-    """A runtime with three versions, made of shell scripts in an installation of their own, and a folder of functions."""
-    installed = tmp_path / "installed/bin"
-    installed.mkdir(parents=True)
+    """A runtime with three versions, made of shell scripts, and a folder of functions."""
     for version in ("1.2.0", "1.10.1", "2.0.5"):
-        file = installed / f"toy-{version}"
+        file = tmp_path / "bin" / f"toy-{version}"
+        file.parent.mkdir(exist_ok=True)
         file.write_text(f"#!/bin/sh\n[ \"$1\" = --version ] && {{ echo toy {version}; exit; }}\nid=$(sed 's/.*\"request_id\":\"\\([^\"]*\\)\".*/\\1/')\n"
                         f"echo '{{\"request_id\":\"'\"$id\"'\",\"success\":true,\"output\":\"{version}\"}}'\n")
         file.chmod(0o755)
-    (installed / "toy-again").symlink_to("toy-2.0.5")
-    write(tmp_path, "runtimes/toy/runtime.yaml", TOY.format(bin=installed))
+    (tmp_path / "bin/toy-again").symlink_to("toy-2.0.5")
+    write(tmp_path, "runtimes/toy/runtime.yaml", TOY.format(bin=tmp_path / "bin"))
     (tmp_path / "f").mkdir()
     return tmp_path
 
@@ -194,12 +193,12 @@ def test_a_range_that_nothing_fits_says_what_is_there_and_how_to_install(toys):
     with Server(toys / "f", "--runtimes", str(toys / "runtimes")) as server:
         reply = server.post("/function/f", {})
         assert reply.status == 503 and reply.json["code"] == "RUNTIME_NOT_AVAILABLE", reply.text
-        for word in ("no toy here is 3", "1.2.0", "1.10.1", "2.0.5", str(toys / "installed/bin"), "trivet.yaml"):
+        for word in ("no toy here is 3", "1.2.0", "1.10.1", "2.0.5", str(toys / "bin"), "trivet.yaml"):
             assert word in reply.json["detail"], (word, reply.text)
         assert "sh make-toy.sh" in reply.text and "toy-*" in reply.text
-        made = (toys / "installed/bin/toy-2.0.5").read_text().replace("2.0.5", "3.1.0")
-        write(toys, "installed/bin/toy-3.1.0", made)
-        (toys / "installed/bin/toy-3.1.0").chmod(0o755)
+        made = (toys / "bin/toy-2.0.5").read_text().replace("2.0.5", "3.1.0")
+        write(toys, "bin/toy-3.1.0", made)
+        (toys / "bin/toy-3.1.0").chmod(0o755)
         server.post("/api/functions/reload", {})
         assert server.post("/function/f", {}).json == "3.1.0"
 
@@ -220,7 +219,7 @@ def test_doctor_tells_versions_and_fails_for_a_range_that_nothing_fits(toys):
 def test_versions_are_found_once_and_remembered(toys):
     toy_function(toys, "f", "@2")
     count = toys / "asked"
-    for file in (toys / "installed/bin").iterdir():
+    for file in (toys / "bin").iterdir():
         if not file.is_symlink():
             file.write_text(file.read_text().replace("#!/bin/sh\n", f"#!/bin/sh\n[ \"$1\" = --version ] && echo x >>{count}\n"))
     command = ["run", str(toys / "f/f"), "--runtimes", str(toys / "runtimes"), "--data", str(toys / "data"), "-d", "{}"]
