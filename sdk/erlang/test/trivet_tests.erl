@@ -183,14 +183,13 @@ sandboxed() ->
     Folder = os:getenv("TRIVET_TEST_DATA", "/tmp/trivet-erlang-test") ++ ".written",
     File = filename:join(Folder, "mark"),
     ok = filelib:ensure_dir(File),
-    file:delete(File),
     Mark = fun(Pool) -> trivet:call(Pool, work, mark, [unicode:characters_to_binary(File), <<"x">>]) end,
     ok = pool(closed, #{pool_size => 1}),
     {error, {function_error, _}} = Mark(closed),
     ok = pool(opened, #{pool_size => 1, sandbox => #{write => [Folder]}, limits => #{memory => <<"256MiB">>}}),
     {ok, _} = Mark(opened),
     ?assertEqual({ok, <<"x">>}, file:read_file(File)),
-    file:delete(File),
+    ok = file:del_dir_r(Folder),
     {error, {_, #{message := Lower}}} = pool(trusting, #{sandbox => #{level => trusted}}),
     ?assertMatch({_, _}, binary:match(Lower, <<"none below sandbox">>)),
     {error, {bad_request, _}} = pool(trusting, #{sandbox => #{wirte => [Folder]}}),
@@ -281,7 +280,7 @@ wrong_requests() ->
 
 workers(Pool) ->
     {ok, #{<<"workers">> := Workers}} = trivet:stats(),
-    [W || #{<<"function">> := F} = W <- Workers, F =:= atom_to_binary(Pool)].
+    [W || #{<<"function">> := F, <<"kind">> := <<"worker">>} = W <- Workers, F =:= atom_to_binary(Pool)].
 
 %% The worker of a pool of one, as this machine numbers it: inside a sandbox it has another number.
 process(Pool) ->
