@@ -80,7 +80,8 @@ int join(const Joining& how, int shell, const char** step) {
   errno = 0;
   if (shell >= 0) {
     int root = has(kNoRoot) ? CLONE_NEWNS : 0;
-    if (setns(shell, root | CLONE_NEWIPC | CLONE_NEWUTS | CLONE_NEWNET | CLONE_NEWCGROUP) != 0)
+    int network = has(kNoNetwork) ? CLONE_NEWNET : 0;
+    if (setns(shell, root | network | CLONE_NEWIPC | CLONE_NEWUTS | CLONE_NEWCGROUP) != 0)
       return failed("join the namespaces");
   }
   // EPERM: in a user namespace that has no other groups either.
