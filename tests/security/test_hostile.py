@@ -274,6 +274,8 @@ def test_a_daemon_goes_with_its_worker(at, runtime, level):
     with at.held(name, [f"daemon:{comm}"]) as call:
         wait_until(lambda: leftovers.called(comm), 15)
     assert isinstance(call.heard, dict) and call.heard[f"daemon:{comm}"]["outcome"] == "allowed", getattr(call.heard, "text", call.heard)
+    if level == "trusted":
+        assert leftovers.called(comm), "it has ended with its call, so the other levels prove nothing"
     if level == "sandbox":  # at `strict` a worker ends with its call
         for row in workers(at.server, name):
             if row["pid"] > 1:  # 0 while it starts, and that would be ourselves
@@ -281,6 +283,18 @@ def test_a_daemon_goes_with_its_worker(at, runtime, level):
                     os.kill(row["pid"], 9)
     if level in ("sandbox", "strict"):
         until_none(lambda: leftovers.called(comm))
+
+
+def test_the_least_limit_of_open_files_is_enough_to_start():
+    """Whatever the launcher has open itself."""
+    known = layers(doctor())
+    levels = [level for level in LEVELS if known and not missing(known, level)]
+    manifest = {"runtime": "python", "entrypoint": "main.py", "limits": {"files": 16}}
+    few = {f"few-{level}": ({"main.py": "def handler(input, ctx):\n    return input\n"}, {**manifest, "sandbox": {"level": level}}) for level in levels}
+    with Range([], [], known, more=few) as at:
+        for name in few:
+            reply = at.server.post(f"/function/{name}", name)
+            assert reply.status == 200 and reply.json == name, reply.text[:500]
 
 
 def test_everything_ends_with_the_server():
