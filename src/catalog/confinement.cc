@@ -178,8 +178,12 @@ void read_sandbox(Reader& reader, const ManifestContext& context, FunctionSpec& 
 }
 
 void read_memory(Reader& reader, FunctionSpec& spec, size_t bare_unit) {
-  read_size(reader, "memory", spec.policy.limits.memory_bytes, limits::kMemoryLeast,
-            limits::kMemoryMax, bare_unit);
+  sandbox::Limits& of_worker = spec.policy.limits;
+  const YamlNode* given = reader.node().find("memory");
+  read_size(reader, "memory", of_worker.memory_bytes, limits::kMemoryLeast, limits::kMemoryMax,
+            bare_unit);
+  of_worker.memory_is_asked =
+      given && given->kind != YamlNode::Kind::kNull && of_worker.memory_bytes != 0;
 }
 
 void read_worker_limits(Reader& r, FunctionSpec& spec) {

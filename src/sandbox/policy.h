@@ -31,6 +31,7 @@ struct Limits {
   int pids = limits::kPidsDefault;
   int files = limits::kFilesDefault;          // open at once, per process
   int64_t disk_bytes = limits::kDiskDefault;  // of its /tmp, which counts as memory too
+  bool memory_is_asked = false;  // by its manifest, which relies on it; else it may be left out
   bool operator==(const Limits&) const = default;
 };
 
