@@ -236,4 +236,22 @@ std::vector<Weakening> weakenings(const FunctionSpec& spec) {
   return out;
 }
 
+std::vector<Weakening> weakenings_by_machine(const FunctionSpec& spec,
+                                             const std::vector<sandbox::Layer>& layers) {
+  std::vector<Weakening> out;
+  const auto& limits = spec.policy.limits;
+  for (const auto& layer : layers) {
+    bool is_left_out = layer.name == "memory-limit" && !layer.is_active &&
+                       spec.policy.level >= layer.from && limits.memory_bytes != 0 &&
+                       !limits.memory_is_asked;
+    if (is_left_out) out.push_back({layer.name + ": " + layer.why, "machine"});
+  }
+  return out;
+}
+
+bool needs(const FunctionSpec& spec, const sandbox::Layer& layer) {
+  return spec.policy.level >= layer.from &&
+         (layer.is_needed || sandbox::is_asked(spec.policy.limits, layer.name));
+}
+
 }  // namespace trivet::catalog

@@ -94,6 +94,28 @@ TEST_F(ConfinementTest, a_memory_limit_is_asked_for_by_whoever_writes_it) {
   }
 }
 
+TEST_F(ConfinementTest, what_the_machine_lacks_weakens_those_that_did_not_ask_for_it) {
+  sandbox::Layer lacking{"memory-limit", Level::kProcess, false, false, "no groups", "make some"};
+  sandbox::Layer there{"cpu-limit", Level::kProcess, true, false, "", ""};
+  for (auto [text, is_weakened, is_needed] :
+       {std::tuple{"name: f", true, false},
+        {"limits: {memory: none}", false, false},
+        {"limits: {memory: 512MiB}", false, true},
+        {"limits: {memory: 64MiB}\nsandbox: {level: trusted}", false, false},
+        {"sandbox: {level: process}", true, false}}) {
+    ASSERT_EQ(said(text), "");
+    auto found = weakenings_by_machine(spec, {lacking, there});
+    EXPECT_EQ(found, is_weakened ? (std::vector<Weakening>{{"memory-limit: no groups", "machine"}})
+                                 : std::vector<Weakening>{})
+        << text;
+    EXPECT_EQ(needs(spec, lacking), is_needed) << text;
+  }
+  ASSERT_EQ(said("limits: {cpu: 1}"), "");
+  EXPECT_TRUE(needs(spec, there));
+  EXPECT_FALSE(needs(spec, {"landlock", Level::kSandbox, false, false, "", ""}));
+  EXPECT_TRUE(needs(spec, {"seccomp", Level::kSandbox, false, true, "", ""}));
+}
+
 TEST_F(ConfinementTest, cpu_is_processors_or_percent_of_one) {
   for (auto [text, percent] : {std::pair{"1", 100},
                                {"1.0", 100},

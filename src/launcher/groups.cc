@@ -50,10 +50,7 @@ std::string Groups::take() {
 
 Status Groups::limit(const std::string& group, const sandbox::Limits& limits) {
   for (const auto& layer : lacking_) {
-    bool is_asked = layer.name == "memory-limit"
-                        ? limits.memory_is_asked && limits.memory_bytes != 0
-                        : layer.name == "cpu-limit" && limits.cpu_percent != 0;
-    if (is_asked)
+    if (sandbox::is_asked(limits, layer.name))
       return Error{ErrorCode::kIo, "its " + layer.name + " cannot be enforced here: " + layer.why +
                                        "; " + layer.fix +
                                        ", or take the limit out of its manifest"};

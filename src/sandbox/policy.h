@@ -35,6 +35,9 @@ struct Limits {
   bool operator==(const Limits&) const = default;
 };
 
+// Was the limit asked for that this layer enforces? Then nothing starts without the layer.
+bool is_asked(const Limits& limits, std::string_view layer);
+
 // A path of the host's that the worker sees under the same name.
 struct Bind {
   std::string path;       // absolute
