@@ -2,6 +2,7 @@
 
 #include <glob.h>
 
+#include <algorithm>
 #include <cstdlib>
 #include <filesystem>
 #include <set>
@@ -27,21 +28,33 @@ std::string installation_of(const std::string& program) {
   return is_private(folder) ? program : folder.string();
 }
 
-std::vector<std::string> visible_paths(const Snapshot& snapshot) {
+std::vector<std::string> visible_paths(const Snapshot& snapshot, const fs::path& data_dir) {
+  auto holds_more = [&](const fs::path& folder) {
+    auto has = [&folder](const fs::path& place) {
+      return std::mismatch(folder.begin(), folder.end(), place.begin(), place.end()).first ==
+             folder.end();
+    };
+    return has(data_dir) || std::any_of(snapshot.functions.begin(), snapshot.functions.end(),
+                                        [&](const auto& one) { return has(one.second->dir); });
+  };
   std::set<std::string> paths;
   auto add = [&paths](const fs::path& path) {
     std::error_code ec;
     if (fs::exists(path, ec)) paths.insert(path.lexically_normal().string());
   };
-  auto add_runtime = [&add](const RuntimePtr& runtime) {
+  auto add_program = [&](const std::string& program) {
+    std::string all = installation_of(program);
+    add(holds_more(all) ? program : all);
+  };
+  auto add_runtime = [&](const RuntimePtr& runtime) {
     fs::path all = runtime->dir.parent_path();
     add(all);
     add(all.parent_path() / ".toolchains");
     if (!runtime->available()) return;
-    add(installation_of(runtime->binary));
+    add_program(runtime->binary);
     std::error_code ec;
     fs::path real = fs::canonical(runtime->binary, ec);
-    if (!ec) add(installation_of(real.string()));
+    if (!ec) add_program(real.string());
     for (const auto& pattern : runtime->reads) {
       glob_t found{};
       if (glob(pattern.c_str(), GLOB_TILDE, nullptr, &found) == 0)

@@ -190,6 +190,7 @@ std::string_view YamlNode::kind_text() const {
 }
 
 Error YamlTree::error(const YamlNode& node, std::string what, std::string hint) const {
+  if (node.line == 0) return {ErrorCode::kInvalidManifest, std::move(what), std::move(hint)};
   return at(file, node.line, node.column, what, std::move(hint));
 }
 

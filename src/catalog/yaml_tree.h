@@ -44,7 +44,7 @@ struct YamlMember {
 struct YamlTree {
   std::filesystem::path file;
   YamlNode root;
-  // kInvalidManifest: "file:line:column: what".
+  // kInvalidManifest: "file:line:column: what"; of a node that stands nowhere "what" alone.
   Error error(const YamlNode& at, std::string what, std::string hint = {}) const;
 };
 

@@ -108,7 +108,7 @@ gateway::GatewayConfig Shard::gateway_config() {
 }
 
 void Shard::adopt(catalog::SnapshotPtr snapshot) {
-  launcher.show(catalog::visible_paths(*snapshot));
+  launcher.show(catalog::visible_paths(*snapshot, all_.parts().data_dir));
   dispatcher.adopt(std::move(snapshot));
   gateway.refresh();
 }

@@ -17,6 +17,7 @@
 
 #include "launcher/embedded_guard.h"
 #include "launcher/serving.h"
+#include "launcher/waiter.h"
 #include "os/spawn.h"
 #include "sandbox/guard/guard.h"
 #include "sandbox/join.h"
@@ -29,20 +30,6 @@ using sandbox::Level;
 
 constexpr size_t kQueuedShells = 2;  // sent to a zygote ahead: its next fork and the one after
 constexpr size_t kJoinedMost = 64;   // forks of a zygote that it has not told of
-
-// What the child of os::spawn() does before it execs.
-struct Entry {
-  sandbox::Joining how;
-  int shell;
-  std::vector<os::Fd> groups;
-};
-
-int enter(void* with, const char** step) {
-  const auto& entry = *static_cast<Entry*>(with);
-  for (const auto& group : entry.groups)
-    if (write(group.get(), "0", 1) != 1) return *step = "enter its control group", errno;
-  return sandbox::join(entry.how, entry.shell, step);
-}
 
 // A runtime's zygote is trusted: it needs what its forks will lose.
 int keep_capabilities(void*, const char** step) {
@@ -117,6 +104,8 @@ sandbox::Joining Serving::joining(const sandbox::Policy& policy, uint32_t shell)
   how.files = static_cast<uint64_t>(policy.limits.files);
   if (!groups_.counts_pids()) how.processes = static_cast<uint64_t>(policy.limits.pids);
   how.without = shells_.without;
+  // The host's own is not to be joined: without root it is not ours to join.
+  if (policy.host_network) how.without |= 1u << sandbox::kNoNetwork;
   return how;
 }
 
@@ -129,8 +118,7 @@ Result<os::Child> Serving::spawn_in(Child& child, const Message& message, os::Sp
     plan.own_pid_namespace = !rights_.has_ids && child.level >= Level::kSandbox;
     return os::spawn(plan);
   }
-  int shell = -1;
-  Entry entry{joining(message.policy, child.shell), shell, {}};
+  Entry entry{joining(message.policy, child.shell)};
   if (child.shell == 0) {
     // What is built belongs to the user who serves it.
     if (!message.policy.host_network) entry.how.id = shells_.process_id();
@@ -139,17 +127,14 @@ Result<os::Child> Serving::spawn_in(Child& child, const Message& message, os::Sp
       return std::move(limited).error();
     entry.groups = groups_.entrances(child.group);
   } else if (sandbox::Shell* found = shells_.find(child.shell)) {
-    entry.shell = shell = found->pidfd.get();
+    entry.shell = found->pidfd.get();
+    if (auto waiter = shells_.take_waiter(child.shell)) return waiter->spawn(plan, entry);
     entry.groups = groups_.entrances(shells_.group_of(child.shell));
   } else {
     return Error{ErrorCode::kIo, "the first process of its sandbox ended"};
   }
-  plan.prepare = enter;
-  plan.with = &entry;
-  if (shells_.has_pids()) plan.beside = shell;
-  auto started = os::spawn(plan);
-  prctl(PR_SET_DUMPABLE, 1);  // the child shared our memory when it changed its user
-  return started;
+  if (shells_.has_pids()) plan.beside = entry.shell;
+  return spawn(plan, entry);
 }
 
 // ------------------------------------------------------------------ zygotes
@@ -189,6 +174,7 @@ void Serving::feed_zygotes() {
         number = shells_.take(false, missing_shells());
         if (number == 0) return;  // on_shell() comes back to it
         beside.push_back(shells_.find(number)->pidfd.get());
+        shells_.take_waiter(number);  // nobody needs it there
       }
       sandbox::Joining how = joining(policy, number);
       if (number == 0) how.id = shells_.process_id();

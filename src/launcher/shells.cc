@@ -97,8 +97,10 @@ uint32_t Shells::free_id() {
 
 bool Shells::begin(bool host_network) {
   uint32_t id = free_id();
-  auto begun = sandbox::begin_shell(plan(host_network), id, without);
+  std::string group = groups_.take();
+  auto begun = sandbox::begin_shell(plan(host_network), id, without, groups_.entrances(group));
   if (!begun) {
+    groups_.end(group);
     broken_ = begun.error().message;
     refill_at_ms_ = now_ms() + kRetryMs;
     return false;
@@ -107,17 +109,24 @@ bool Shells::begin(bool host_network) {
   by_init_[begun->init] = number;
   ids_.insert(id);
   watch_(begun->socket.get(), number);
-  Made& made = made_[number];
-  made = Made{std::move(*begun), State::kMaking, host_network, groups_.take()};
-  if (Status added = groups_.add(made.group, made.shell.init); !added) {  // none without limits
-    broken_ = "control groups: " + added.error().message;
-    end(number);
-    refill_at_ms_ = now_ms() + kRetryMs;
-    return false;
-  }
-  char go = sandbox::kReady;
-  send(made.shell.socket.get(), &go, 1, MSG_NOSIGNAL);
+  made_.emplace(number, Made{std::move(*begun), State::kMaking, host_network, std::move(group)});
   return true;
+}
+
+// Somebody may be in need of a shell now, who does not need a waiter: so this comes a moment later.
+void Shells::begin_waiter(Made& made) {
+  auto begun = Waiter::begin(made.shell.pidfd.get(), has_pids(), groups_.entrances(made.group));
+  if (!begun) return;  // it is but quicker with one
+  waiters_.insert(begun->pid());
+  made.waiter.emplace(std::move(*begun));
+}
+
+std::optional<Waiter> Shells::take_waiter(Number number) {
+  auto found = made_.find(number);
+  if (found == made_.end() || !found->second.waiter) return std::nullopt;
+  auto waiter = std::exchange(found->second.waiter, std::nullopt);
+  if (!waiter->is_ready()) return std::nullopt;
+  return waiter;
 }
 
 Shells::News Shells::on_readable(Number number) {
@@ -136,6 +145,7 @@ Shells::News Shells::on_readable(Number number) {
     made.shell.socket.reset();
     broken_.clear();
     ended_early_ = 0;
+    if (refill_at_ms_ == 0) refill_at_ms_ = now_ms() + kSettleMs;
     return News::kReady;
   } else if (n == 0 && ++ended_early_ < kEndedEarlyMost) {  // somebody ended it: that says nothing
     bool host_network = made.host_network;
@@ -164,10 +174,12 @@ void Shells::end(Number number) {
   if (found == made_.end() || found->second.state == State::kEnded) return;
   found->second.state = State::kEnded;
   found->second.shell.socket.reset();
+  found->second.waiter.reset();
   kill(found->second.shell.init, SIGKILL);
 }
 
 bool Shells::bury(pid_t pid) {
+  if (waiters_.erase(pid) > 0) return waitpid(pid, nullptr, WNOHANG) > 0;
   auto known = by_init_.find(pid);
   if (known == by_init_.end()) return false;
   waitpid(pid, nullptr, WNOHANG);
@@ -185,6 +197,8 @@ int Shells::refill(int64_t now) {
   int missing = kAhead - count(State::kReady, false) - count(State::kMaking, false);
   for (; missing > 0; --missing)
     if (!begin(false)) break;
+  for (auto& [number, made] : made_)
+    if (made.state == State::kReady && !made.host_network && !made.waiter) begin_waiter(made);
   return -1;
 }
 

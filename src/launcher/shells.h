@@ -8,10 +8,12 @@
 #include <cstdint>
 #include <functional>
 #include <map>
+#include <optional>
 #include <set>
 #include <string>
 
 #include "launcher/groups.h"
+#include "launcher/waiter.h"
 #include "sandbox/join.h"
 #include "sandbox/shell.h"
 
@@ -39,13 +41,16 @@ class Shells {
   // The control group of all that is inside; empty: there are none.
   std::string group_of(Number number) const;
 
+  // The process that waits inside for a program to start, when it is there.
+  std::optional<Waiter> take_waiter(Number number);
+
   enum class News { kNothing, kReady, kBroken };
   News on_readable(Number number);
   const std::string& broken() const { return broken_; }  // why the last could not be made
   bool is_making(bool host_network) const { return count(State::kMaking, host_network) > 0; }
-  // Is it the init of one? It is a zombie then, and is reaped here.
+  // Is it the init of one, or a waiter? It is a zombie then, and is reaped here.
   bool bury(pid_t pid);
-  bool owns(pid_t pid) const { return by_init_.count(pid) > 0; }
+  bool owns(pid_t pid) const { return by_init_.count(pid) > 0 || waiters_.count(pid) > 0; }
 
   // Makes what is missing, when it is time; the milliseconds until then, -1: nothing to do.
   int refill(int64_t now_ms);
@@ -67,8 +72,10 @@ class Shells {
     State state = State::kMaking;
     bool host_network = false;
     std::string group;
+    std::optional<Waiter> waiter{};
   };
   bool begin(bool host_network);
+  void begin_waiter(Made& made);
   static bool has_ended(const sandbox::Shell& shell);
   uint32_t free_id();
   int count(State state, bool host_network) const;
@@ -78,6 +85,7 @@ class Shells {
   std::vector<std::string> paths_;
   std::map<Number, Made> made_;
   std::map<pid_t, Number> by_init_;
+  std::set<pid_t> waiters_;
   std::set<uint32_t> ids_;  // in use
   uint32_t next_id_;
   Number next_ = 1;

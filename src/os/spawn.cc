@@ -133,7 +133,8 @@ Result<Child> spawn(const SpawnPlan& plan) {
   sigfillset(&all);
   pthread_sigmask(SIG_SETMASK, &all, &before);  // a handler must not run in the child on our memory
   int pidfd = -1;
-  int flags = CLONE_VM | CLONE_VFORK | SIGCHLD | (plan.own_pid_namespace ? CLONE_NEWPID : 0);
+  int flags = CLONE_VM | CLONE_VFORK | SIGCHLD | (plan.own_pid_namespace ? CLONE_NEWPID : 0) |
+              (plan.is_sibling ? CLONE_PARENT : 0);
   pid_t pid = plan.beside < 0
                   ? clone(run_child, stack + kStackSize, flags | CLONE_PIDFD, &child, &pidfd)
                   : clone(run_beside, stack + kStackSize, flags, &child);
@@ -149,7 +150,7 @@ Result<Child> spawn(const SpawnPlan& plan) {
   }
   Child started{pid, Fd{pidfd}};
   if (child.failure != 0) {
-    if (started.pidfd) reap(started);
+    if (started.pidfd && !plan.is_sibling) reap(started);
     return io_error("cannot start " + program + " in " + (plan.cwd.empty() ? "." : plan.cwd) +
                         " (" + child.step + ")",
                     child.failure);

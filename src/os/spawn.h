@@ -28,6 +28,7 @@ struct SpawnPlan {
   // It begins in the pid namespace of this process (a pidfd); -1: in ours.
   int beside = -1;
   bool own_pid_namespace = false;  // it is the first process of a new one
+  bool is_sibling = false;         // its parent is ours: that one reaps it
 };
 
 struct Child {

@@ -80,7 +80,8 @@ int join(const Joining& how, int shell, const char** step) {
   errno = 0;
   if (shell >= 0) {
     int root = has(kNoRoot) ? CLONE_NEWNS : 0;
-    if (setns(shell, root | CLONE_NEWIPC | CLONE_NEWUTS | CLONE_NEWNET | CLONE_NEWCGROUP) != 0)
+    int network = has(kNoNetwork) ? CLONE_NEWNET : 0;
+    if (setns(shell, root | network | CLONE_NEWIPC | CLONE_NEWUTS | CLONE_NEWCGROUP) != 0)
       return failed("join the namespaces");
   }
   // EPERM: in a user namespace that has no other groups either.
@@ -89,9 +90,7 @@ int join(const Joining& how, int shell, const char** step) {
   if (shell >= 0 && has(kNoUserNamespace) && setns(shell, CLONE_NEWUSER) != 0)
     return failed("join the user namespace");
   if (has(kNoRlimits)) {
-    if (!limit(RLIMIT_CORE, 0) || !limit(RLIMIT_NOFILE, how.files) ||
-        !limit(RLIMIT_MEMLOCK, kLocked))
-      return failed("set the limits");
+    if (!limit(RLIMIT_CORE, 0) || !limit(RLIMIT_MEMLOCK, kLocked)) return failed("set the limits");
     if (how.processes != 0 && !limit(RLIMIT_NPROC, how.processes)) return failed("limit processes");
   }
   if (has(kNoCapabilities)) {
@@ -110,6 +109,8 @@ int join(const Joining& how, int shell, const char** step) {
     errno = forbid_signals_outside(&entered);
     if (errno != 0) return failed("forbid signals to others");
   }
+  // Until exec we have all the descriptors of who started us: the last step that needs one is done.
+  if (has(kNoRlimits) && !limit(RLIMIT_NOFILE, how.files)) return failed("limit open files");
   if (has(kNoFilter)) {
     errno = install_filter(static_cast<Level>(how.level));
     if (errno != 0) return failed("install the filter of system calls");

@@ -6,6 +6,7 @@
 #include <linux/rtnetlink.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
+#include <unistd.h>
 
 #include <cerrno>
 #include <cstring>
@@ -16,6 +17,8 @@ namespace trivet::sandbox {
 namespace {
 
 constexpr uint32_t kLoopbackIndex = 1;  // it is the first interface that a namespace gets
+constexpr int kRouteTries = 200;
+constexpr useconds_t kRouteEveryUs = 1000;
 
 // RTM_NEWADDR with the address as IFA_LOCAL and IFA_ADDRESS.
 struct Request {
@@ -46,6 +49,26 @@ int ask_kernel(const Request& request) {
   if (static_cast<size_t>(n) < NLMSG_LENGTH(sizeof(nlmsgerr)) || head->nlmsg_type != NLMSG_ERROR)
     return EPROTO;
   return -static_cast<const nlmsgerr*>(NLMSG_DATA(head))->error;
+}
+
+// The kernel makes the route to an IPv6 address a moment after it has said yes to the address:
+// until something that is sent there arrives, connections fail.
+bool is_reachable(const unsigned char* bytes) {
+  sockaddr_in6 own{};
+  socklen_t size = sizeof own;
+  own.sin6_family = AF_INET6;
+  std::memcpy(&own.sin6_addr, bytes, sizeof own.sin6_addr);
+  auto* address = reinterpret_cast<sockaddr*>(&own);
+  os::Fd fd{socket(AF_INET6, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0)};
+  if (bind(fd.get(), address, size) != 0 || getsockname(fd.get(), address, &size) != 0)
+    return false;
+  for (int i = 0; i < kRouteTries; ++i) {
+    char byte = 0;
+    sendto(fd.get(), &byte, 1, MSG_NOSIGNAL, address, size);
+    if (recv(fd.get(), &byte, 1, 0) == 1) return true;
+    usleep(kRouteEveryUs);
+  }
+  return false;
 }
 
 }  // namespace
@@ -82,6 +105,8 @@ Status add_to_loopback(const std::string& address) {
   int reason = ask_kernel(request);
   if (reason != 0 && reason != EEXIST)
     return io_error("cannot give " + address + " to the loopback", reason);
+  if (is_v6 && !is_reachable(bytes))
+    return io_error("the loopback has no route to " + address, ENETUNREACH);
   return {};
 }
 

@@ -52,8 +52,6 @@ Status write_proc(pid_t pid, const char* file, const std::string& text) {
   sigset_t all;
   sigfillset(&all);
   sigprocmask(SIG_SETMASK, &all, nullptr);
-  char go = 0;
-  if (recv(socket, &go, 1, 0) != 1) _exit(1);  // it has been put into its control groups
   setsid();
   if (unshare(CLONE_NEWCGROUP) != 0)
     give_up(socket, "cgroup-namespace: " + std::string{std::strerror(errno)});
@@ -175,7 +173,8 @@ Rights secure_rights() {
   return rights;
 }
 
-Result<Shell> begin_shell(const RootPlan& plan, uint32_t id, uint32_t without) {
+Result<Shell> begin_shell(const RootPlan& plan, uint32_t id, uint32_t without,
+                          const std::vector<os::Fd>& groups) {
   int pair[2];
   if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) != 0)
     return io_error("cannot make a socket for a sandbox", errno);
@@ -189,6 +188,9 @@ Result<Shell> begin_shell(const RootPlan& plan, uint32_t id, uint32_t without) {
   if (pid < 0) return io_error("cannot make the namespaces of a sandbox", errno);
   if (pid == 0) {
     int socket = 3;
+    for (const auto& group : groups)
+      if (write(group.get(), "0", 1) != 1)
+        give_up(theirs.get(), "control groups: " + std::string{std::strerror(errno)});
     dup2(theirs.get(), socket);
     syscall(SYS_close_range, 4u, ~0u, 0u);
     live_as_init(socket, plan, without, id != geteuid());

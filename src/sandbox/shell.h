@@ -8,8 +8,8 @@
 // the kernel kills all that is inside: there is no other way out.
 //
 // Making one takes about a millisecond, so they are made ahead. It is done in three steps, so that
-// the launcher does not wait: begin() forks, the init says kMapMe, map() lets it go on, and it says
-// kReady or what went wrong.
+// the launcher does not wait: begin() forks, the init enters its control group and says kMapMe,
+// map() lets it go on, and it says kReady or what went wrong.
 
 #include <sys/types.h>
 
@@ -35,8 +35,10 @@ struct Shell {
 
 inline constexpr char kMapMe = 'M', kReady = 'R', kFailed = 'E';  // first byte of what it says
 
-// Forks the init. `id`: the host's user for it; our own: there are no others.
-Result<Shell> begin_shell(const RootPlan& plan, uint32_t id, uint32_t without);
+// Forks the init. `id`: the host's user for it; our own: there are no others. `groups`: the files
+// in which it writes itself to enter its control group.
+Result<Shell> begin_shell(const RootPlan& plan, uint32_t id, uint32_t without,
+                          const std::vector<os::Fd>& groups);
 // Writes the maps of its user namespace, and lets it go on.
 Status map_shell(const Shell& shell);
 // Mounts what the policy names and opens its doors; the shell belongs to one function from now on.

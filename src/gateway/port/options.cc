@@ -1,7 +1,9 @@
 // A pool's options.
 #include <algorithm>
 #include <filesystem>
+#include <map>
 
+#include "catalog/confinement.h"
 #include "catalog/manifest.h"
 #include "gateway/port/request.h"
 #include "wire/text.h"
@@ -92,8 +94,44 @@ Status set_env(FunctionSpec& spec, const Term& value) {
   return {};
 }
 
+// As it would stand in a manifest.
+catalog::YamlNode node_of(const Term& term) {
+  catalog::YamlNode node;
+  const auto* list = term.as<wire::List>();
+  bool is_empty = list && list->items.empty();
+  if (const auto* number = term.as<int64_t>()) {
+    node.kind = catalog::YamlNode::Kind::kScalar;
+    node.text = std::to_string(*number);
+  } else if (auto text = wire::term_text(term); text && !is_empty) {
+    node.kind = catalog::YamlNode::Kind::kScalar;
+    node.text = *text;
+  } else if (auto pairs = pairs_of(term); pairs && !is_empty) {
+    node.kind = catalog::YamlNode::Kind::kMap;
+    for (const auto& [key, value] : *pairs) node.members.push_back({node_of(key), node_of(value)});
+  } else if (list) {
+    node.kind = catalog::YamlNode::Kind::kList;
+    for (const auto& item : list->items) node.items.push_back(node_of(item));
+  }
+  return node;
+}
+
+// `sandbox` and `limits` mean what they mean in a manifest.
+Status set_confinement(FunctionSpec& spec, const std::string& name, const Term& value) {
+  static const std::map<std::string, std::string> kNoEnvironment;
+  catalog::YamlTree tree;
+  tree.root = node_of(wire::Map{{{wire::Atom{name}, value}}});
+  catalog::Reader reader{tree, tree.root, ""};
+  if (name == "sandbox")
+    catalog::read_sandbox(reader, {spec.dir, kNoEnvironment}, spec);
+  else
+    reader.map(name, [&spec](catalog::Reader& r) { catalog::read_worker_limits(r, spec); });
+  auto error = reader.finish();
+  if (!error) return {};
+  return Error{ErrorCode::kInvalidRequest, "the option " + error->message, error->hint};
+}
+
 Error unknown(const std::string& name) {
-  std::vector<std::string> names{"env"};
+  std::vector<std::string> names{"env", "sandbox", "limits"};
   for (const auto& option : kNumbers) names.emplace_back(option.name);
   for (const char* folder : kFolders) names.emplace_back(folder);
   std::string near = wire::nearest(name, names);
@@ -105,6 +143,7 @@ Status set_option(FunctionSpec& spec, const std::string& name, const Term& value
   for (const auto& option : kNumbers)
     if (name == option.name) return set_number(spec, option, value);
   if (name == "env") return set_env(spec, value);
+  if (name == "sandbox" || name == "limits") return set_confinement(spec, name, value);
   if (std::find(std::begin(kFolders), std::end(kFolders), name) == std::end(kFolders) &&
       name != spec.runtime + "_path")
     return unknown(name);

@@ -125,6 +125,24 @@ TEST(PortOptions, a_map_and_a_list_of_pairs_mean_the_same) {
   }
 }
 
+TEST(PortOptions, confinement_is_said_as_in_a_manifest) {
+  Term sandbox = Map{{{atom("level"), atom("strict")},
+                      {atom("net"), list({Binary{"db.example:5432"}})},
+                      {atom("write"), list({string("/tmp")})}}};
+  Term worker = list({tuple({atom("memory"), Binary{"64MiB"}}), tuple({atom("pids"), number(9)})});
+  auto spec = read_pool_options(
+      "python", list({tuple({atom("sandbox"), sandbox}), tuple({atom("limits"), worker})}));
+  ASSERT_TRUE(spec.ok()) << spec.error().message;
+  EXPECT_EQ(spec->policy.level, sandbox::Level::kStrict);
+  EXPECT_TRUE(spec->level_given);
+  ASSERT_EQ(spec->policy.net.size(), 1u);
+  EXPECT_EQ(spec->policy.net[0].port, 5432);
+  ASSERT_EQ(spec->policy.binds.size(), 1u);
+  EXPECT_TRUE(spec->policy.binds[0].writable);
+  EXPECT_EQ(spec->policy.limits.memory_bytes, 64 << 20);
+  EXPECT_EQ(spec->policy.limits.pids, 9);
+}
+
 TEST(PortOptions, a_runtime_may_have_a_version) {
   auto spec =
       read_pool_options("python@>=3.10", list({tuple({atom("python_path"), string("/a")})}));
@@ -150,6 +168,16 @@ TEST(PortOptions, what_is_wrong_is_said) {
   EXPECT_NE(refused(atom("env"), Map{{{Binary{"A=B"}, atom("c")}}}).find("names"),
             std::string::npos);
   EXPECT_NE(refused(atom("env"), number(1)).find("env"), std::string::npos);
+  EXPECT_EQ(refused(atom("sandbox"), Map{{{atom("level"), atom("none")}}})
+                .find("the option sandbox.level must be"),
+            0u);
+  EXPECT_NE(refused(atom("sandbox"), Map{{{atom("lewel"), atom("strict")}}}).find("lewel"),
+            std::string::npos);
+  EXPECT_NE(refused(atom("sandbox"), Map{{{atom("read"), list({string("/proc")})}}}).find("/proc"),
+            std::string::npos);
+  EXPECT_NE(refused(atom("sandbox"), number(1)).find("sandbox"), std::string::npos);
+  EXPECT_NE(refused(atom("limits"), Map{{{atom("memory"), atom("much")}}}).find("limits.memory"),
+            std::string::npos);
   EXPECT_NE(refused(number(1), number(1)).find("atom"), std::string::npos);
   EXPECT_FALSE(read_pool_options("python", number(1)).ok());
   EXPECT_FALSE(read_pool_options("python", list({tuple({atom("a")})})).ok());
