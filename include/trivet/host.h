@@ -154,6 +154,9 @@ class Host {
   virtual Result<FunctionView> get_function(std::string_view name) = 0;
   virtual std::vector<FunctionView> list_functions() = 0;
   virtual std::vector<std::string> list_problems() = 0;
+  // How the machine, or the way the host was started, confines all functions less than by default.
+  // Whole once start() has returned.
+  virtual std::vector<std::string> list_warnings() = 0;
   // Looks at the files again. The names of what changed.
   virtual Result<std::vector<std::string>> reload_functions() = 0;
   virtual StatsView stats() = 0;

@@ -178,8 +178,12 @@ void read_sandbox(Reader& reader, const ManifestContext& context, FunctionSpec& 
 }
 
 void read_memory(Reader& reader, FunctionSpec& spec, size_t bare_unit) {
-  read_size(reader, "memory", spec.policy.limits.memory_bytes, limits::kMemoryLeast,
-            limits::kMemoryMax, bare_unit);
+  sandbox::Limits& of_worker = spec.policy.limits;
+  const YamlNode* given = reader.node().find("memory");
+  read_size(reader, "memory", of_worker.memory_bytes, limits::kMemoryLeast, limits::kMemoryMax,
+            bare_unit);
+  of_worker.memory_is_asked =
+      given && given->kind != YamlNode::Kind::kNull && of_worker.memory_bytes != 0;
 }
 
 void read_worker_limits(Reader& r, FunctionSpec& spec) {
@@ -230,6 +234,24 @@ std::vector<Weakening> weakenings(const FunctionSpec& spec) {
   for (auto [limit, is_lifted] : lifts)
     if (is_lifted) out.push_back({std::string{limit} + " none", kManifest});
   return out;
+}
+
+std::vector<Weakening> weakenings_by_machine(const FunctionSpec& spec,
+                                             const std::vector<sandbox::Layer>& layers) {
+  std::vector<Weakening> out;
+  const auto& limits = spec.policy.limits;
+  for (const auto& layer : layers) {
+    bool is_left_out = layer.name == "memory-limit" && !layer.is_active &&
+                       spec.policy.level >= layer.from && limits.memory_bytes != 0 &&
+                       !limits.memory_is_asked;
+    if (is_left_out) out.push_back({layer.name + ": " + layer.why, "machine"});
+  }
+  return out;
+}
+
+bool needs(const FunctionSpec& spec, const sandbox::Layer& layer) {
+  return spec.policy.level >= layer.from &&
+         (layer.is_needed || sandbox::is_asked(spec.policy.limits, layer.name));
 }
 
 }  // namespace trivet::catalog

@@ -30,9 +30,15 @@ int64_t heap_mib(const sandbox::Policy& policy);
 // One thing that the level sandbox would keep from a function, and who has allowed it.
 struct Weakening {
   std::string what;     // "level process", "net api.example.com:443", "write /data", "memory none"
-  std::string_view by;  // "manifest" or "operator"
+  std::string_view by;  // "manifest", "operator" or "machine"
   bool operator==(const Weakening&) const = default;
 };
 std::vector<Weakening> weakenings(const FunctionSpec& spec);
+// Limits that are left out because this machine cannot enforce them; `layers` are its layers, all
+// or those of limits. A limit that was asked for is not left out: the function does not start.
+std::vector<Weakening> weakenings_by_machine(const FunctionSpec& spec,
+                                             const std::vector<sandbox::Layer>& layers);
+// Does the function start only where there is that layer?
+bool needs(const FunctionSpec& spec, const sandbox::Layer& layer);
 
 }  // namespace trivet::catalog

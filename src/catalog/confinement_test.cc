@@ -71,7 +71,7 @@ TEST_F(ConfinementTest, every_field_is_read) {
   EXPECT_EQ(spec.policy.level, Level::kStrict);
   EXPECT_TRUE(spec.level_given);
   EXPECT_EQ(spec.policy.limits,
-            (sandbox::Limits{int64_t{256} << 20, 150, 64, 99, int64_t{1} << 30}));
+            (sandbox::Limits{int64_t{256} << 20, 150, 64, 99, int64_t{1} << 30, true}));
   EXPECT_EQ(spec.limits.log_bytes_per_second, size_t{2} << 20);
   EXPECT_EQ(spec.policy.binds, (std::vector<Bind>{{path("in/a"), false}, {path("out"), true}}));
   EXPECT_EQ(spec.policy.net,
@@ -81,6 +81,39 @@ TEST_F(ConfinementTest, every_field_is_read) {
             (std::vector<std::string>{
                 "net api.example.com:443 by manifest", "net [2001:db8::1]:80 by manifest",
                 "read " + path("in/a") + " by manifest", "write " + path("out") + " by manifest"}));
+}
+
+TEST_F(ConfinementTest, a_memory_limit_is_asked_for_by_whoever_writes_it) {
+  for (auto [text, is_asked] : {std::pair{"name: f", false},
+                                {"limits: {cpu: 1}", false},
+                                {"limits: {memory: ~}", false},
+                                {"limits: {memory: none}", false},
+                                {"limits: {memory: 512MiB}", true}}) {
+    ASSERT_EQ(said(text), "");
+    EXPECT_EQ(spec.policy.limits.memory_is_asked, is_asked) << text;
+  }
+}
+
+TEST_F(ConfinementTest, what_the_machine_lacks_weakens_those_that_did_not_ask_for_it) {
+  sandbox::Layer lacking{"memory-limit", Level::kProcess, false, false, "no groups", "make some"};
+  sandbox::Layer there{"cpu-limit", Level::kProcess, true, false, "", ""};
+  for (auto [text, is_weakened, is_needed] :
+       {std::tuple{"name: f", true, false},
+        {"limits: {memory: none}", false, false},
+        {"limits: {memory: 512MiB}", false, true},
+        {"limits: {memory: 64MiB}\nsandbox: {level: trusted}", false, false},
+        {"sandbox: {level: process}", true, false}}) {
+    ASSERT_EQ(said(text), "");
+    auto found = weakenings_by_machine(spec, {lacking, there});
+    EXPECT_EQ(found, is_weakened ? (std::vector<Weakening>{{"memory-limit: no groups", "machine"}})
+                                 : std::vector<Weakening>{})
+        << text;
+    EXPECT_EQ(needs(spec, lacking), is_needed) << text;
+  }
+  ASSERT_EQ(said("limits: {cpu: 1}"), "");
+  EXPECT_TRUE(needs(spec, there));
+  EXPECT_FALSE(needs(spec, {"landlock", Level::kSandbox, false, false, "", ""}));
+  EXPECT_TRUE(needs(spec, {"seccomp", Level::kSandbox, false, true, "", ""}));
 }
 
 TEST_F(ConfinementTest, cpu_is_processors_or_percent_of_one) {

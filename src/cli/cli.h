@@ -109,10 +109,13 @@ struct ReplyLine {
 };
 std::string to_json(const ReplyLine& reply);
 
+// Whom root serves as: `trivet` where there is such a user, else empty.
+std::string default_user();
+
 // GET on the server's API. When no server answers, none was asked for and `local_root` is not
-// empty: on a host opened here.
+// empty: on a host opened here, and `was_local` is set.
 Result<json::value> fetch(const Common& common, const std::string& path,
-                          const std::string& local_root);
+                          const std::string& local_root, bool* was_local = nullptr);
 // The same view of the folder `root`, without a server.
 Result<json::value> view_folder(const Common& common, const std::string& path,
                                 const std::string& root);

@@ -271,13 +271,17 @@ Result<json::value> view_folder(const Common& common, const std::string& path,
 }
 
 Result<json::value> fetch(const Common& common, const std::string& path,
-                          const std::string& local_root) {
+                          const std::string& local_root, bool* was_local) {
   constexpr int64_t kTimeoutMs = 30'000;
-  if (common.server == "none" && !local_root.empty()) return view_folder(common, path, local_root);
+  auto view_here = [&] {
+    if (was_local) *was_local = true;
+    return view_folder(common, path, local_root);
+  };
+  if (common.server == "none" && !local_root.empty()) return view_here();
   auto client = Client::connect(common.server, common.token, kTimeoutMs);
   if (!client) {
     if (local_root.empty() || common.server_given) return std::move(client).error();
-    return view_folder(common, path, local_root);
+    return view_here();
   }
   auto reply = (*client)->request("GET", path, {}, {});
   if (!reply) return std::move(reply).error();

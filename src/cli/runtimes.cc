@@ -139,6 +139,7 @@ json::value as_json(const json::array& rows, const std::set<std::string>& harmfu
                                                {"available", host.at("available")},
                                                {"layers", host.at("layers")}}},
                       {"launcher", host.at("launcher")},
+                      {"privileges", host.at("privileges")},
                       {"data", host.at("data")}};
 }
 
@@ -152,43 +153,94 @@ void print_row(const json::object& row, bool is_needed) {
               << cell(version, "version") << " (" << cell(version, "binary") << ")" << mark << "\n";
   }
   if (row.at("available").as_bool()) return;
-  std::cout << "missing  " << cell(row, "name") << ": " << cell(row, "reason")
+  std::cout << "missing  " << cell(row, "name") << ": "
+            << printable(cell(row, "reason"), "         ")
             << (is_needed ? "; functions here need it" : "") << mark
             << "\n         install: " << cell(row, "install") << "\n";
 }
 
-void print_layer(const json::object& layer) {
-  std::cout << cell(layer, "state") << std::string(13 - cell(layer, "state").size(), ' ')
-            << cell(layer, "name");
-  if (cell(layer, "state") == "unavailable")
-    std::cout << ": " << printable(cell(layer, "why"))
-              << (layer.at("needed").as_bool() ? "" : "; levels do without it") << "\n"
-              << std::string(13, ' ') << "fix: " << printable(cell(layer, "fix"));
-  std::cout << "\n";
+constexpr size_t kStateWidth = 13;
+
+void print_state(const std::string& state, const std::string& text) {
+  std::cout << state << std::string(kStateWidth - state.size(), ' ') << text << "\n";
+}
+
+// `fix_above`: what the layer before it said.
+void print_layer(const json::object& layer, std::string& fix_above) {
+  const std::string state = cell(layer, "state"), name = cell(layer, "name");
+  auto more = [](const std::string& text) { print_state("", printable(text)); };
+  if (state == "unavailable") {
+    const std::string fix = cell(layer, "fix"), stops = joined(layer.at("stops"));
+    print_state(state, name + ": " + printable(cell(layer, "why")));
+    more("without it: " + cell(layer, "without"));
+    if (!stops.empty()) more("these here do not start: " + stops);
+    more("fix: " + (fix == fix_above ? "as above" : fix));
+    fix_above = fix;
+  } else {
+    print_state(state, name);
+  }
   for (const auto& item : layer.at("weakened_by").as_array()) {
     const auto& by = item.as_object();
-    std::cout << std::string(13, ' ') << "by the " << cell(by, "by")
-              << (by.at("function").is_null() ? "" : " of " + cell(by, "function")) << ": "
-              << printable(cell(by, "what")) << "\n";
+    more("by the " + cell(by, "by") +
+         (by.at("function").is_null() ? "" : " of " + cell(by, "function")) + ": " +
+         cell(by, "what"));
   }
 }
 
+void print_privileges(const json::object& privileges) {
+  const std::string user = printable(cell(privileges, "user")), fix = cell(privileges, "fix");
+  bool is_kept = privileges.at("kept").as_bool();
+  print_state(is_kept ? "weakened" : "active",
+              "privileges: the server runs as " + user +
+                  (is_kept ? ", and keeps its capabilities" : ", without capabilities"));
+  if (!fix.empty()) print_state("", "fix: " + printable(fix));
+}
+
+// Levels that are lower ask for less.
+void print_conclusion(const json::object& host) {
+  std::string lacking;
+  for (const auto& item : host.at("layers").as_array())
+    if (const auto& layer = item.as_object(); cell(layer, "state") == "unavailable")
+      lacking += (lacking.empty() ? "" : ", ") + cell(layer, "name");
+  const std::string level = cell(host, "level");
+  const std::string less = level == "process" ? "trusted" : "process";
+  if (!host.at("available").as_bool())
+    print_state("sandbox", "level " + level +
+                               ": cannot be had here; functions of that level do not start. The "
+                               "layers above say what to do, and --sandbox " +
+                               less + " asks for less");
+  else
+    print_state("sandbox", "level " + level + ": this machine has what it needs" +
+                               (lacking.empty() ? "" : "; it does without " + lacking));
+}
+
 void print_host(const json::object& host) {
-  for (const auto& layer : host.at("layers").as_array()) print_layer(layer.as_object());
+  std::string fix_above;
+  for (const auto& layer : host.at("layers").as_array()) print_layer(layer.as_object(), fix_above);
+  print_privileges(host.at("privileges").as_object());
   const auto& launcher = host.at("launcher").as_object();
   if (!launcher.at("works").as_bool())
-    std::cout << "missing  launcher: " << printable(cell(launcher, "why")) << "\n";
+    print_state("missing", "launcher: " + printable(cell(launcher, "why")));
   const auto& data = host.at("data").as_object();
   if (!data.at("writable").as_bool())
-    std::cout << "missing  data folder " << printable(cell(data, "path"))
-              << " cannot be written: " << printable(cell(data, "why")) << "\n";
-  const std::string level = cell(host, "level");
-  std::cout
-      << "sandbox  level " << level
-      << (host.at("available").as_bool()
-              ? ": this machine has what it needs\n"
-              : ": cannot be had here; functions of that level do not start. The layers above "
-                "say what to do, and --sandbox process asks for less\n");
+    print_state("missing", "data folder " + printable(cell(data, "path")) +
+                               " cannot be written: " + printable(cell(data, "why")));
+  print_conclusion(host);
+}
+
+// The functions that name no level start, and so does each that is here.
+bool can_confine(const json::object& host) {
+  bool works =
+      host.at("available").as_bool() && host.at("data").as_object().at("writable").as_bool();
+  for (const auto& layer : host.at("layers").as_array())
+    works &= layer.as_object().at("stops").as_array().empty();
+  return works;
+}
+
+// What the host's page says of this process is not what `trivet serve` will do.
+void expect_service(json::object& host) {
+  if (std::string user = default_user(); !user.empty())
+    host["privileges"] = {{"user", user}, {"kept", false}, {"fix", ""}};
 }
 
 void print_report(const json::array& rows, const Needed& wanted, size_t harmful) {
@@ -210,8 +262,8 @@ void print_report(const json::array& rows, const Needed& wanted, size_t harmful)
 }
 
 // What a function here needs, or is asked for by name, and is missing makes it fail; with `fix`
-// also what could not be installed. Without names the host is examined, too: 1 when functions that
-// name no level could not start.
+// also what could not be installed. Without names the host is examined, too: 1 when a function, or
+// one that names no level, could not start.
 int doctor(const Common& common, const std::vector<std::string>& names, bool fix) {
   auto failed = fix ? install_missing(common, names) : Result<int>{0};
   if (!failed) return fail(failed.error());
@@ -221,9 +273,11 @@ int doctor(const Common& common, const std::vector<std::string>& names, bool fix
   if (!rows) return fail(rows.error());
   auto wanted = needed(common);
   if (!wanted) return fail(wanted.error());
-  auto host = fetch(common, "/v1/doctor", ".");
+  bool is_local = false;
+  auto host = fetch(common, "/v1/doctor", ".", &is_local);
   if (!host) return fail(host.error());
-  const auto& found = host->as_object();
+  auto& found = host->as_object();
+  if (is_local) expect_service(found);
   std::set<std::string> harmful;
   for (const auto& row : *rows)
     if (std::string name = cell(row.as_object(), "name");
@@ -235,9 +289,7 @@ int doctor(const Common& common, const std::vector<std::string>& names, bool fix
     print_report(*rows, *wanted, harmful.size()), print_host(found);
   if (!harmful.empty() || !wanted->versions.empty() || *failed > 0)
     return traits(ErrorCode::kRuntimeNotAvailable).exit_code;
-  bool works =
-      found.at("available").as_bool() && found.at("data").as_object().at("writable").as_bool();
-  return works || !names.empty() ? 0 : 1;
+  return can_confine(found) || !names.empty() ? 0 : 1;
 }
 
 }  // namespace

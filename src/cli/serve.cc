@@ -25,12 +25,6 @@ struct Options {
   std::string socket_group, user;
 };
 
-// Root serves as `trivet` where there is such a user.
-std::string default_user() {
-  constexpr const char* kUser = "trivet";
-  return geteuid() == 0 && getpwnam(kUser) ? kUser : "";
-}
-
 // systemd's notify protocol: a datagram to $NOTIFY_SOCKET.
 void notify(const std::string& state) {
   const char* path = std::getenv("NOTIFY_SOCKET");
@@ -72,7 +66,7 @@ std::string default_root() {
 }
 
 // `told`: the log is printed, and has said what is weakened.
-void announce(Host& host, const std::string& level, bool told, bool quiet) {
+void announce(Host& host, bool told, bool quiet) {
   for (const auto& problem : host.list_problems()) std::cerr << "trivet: " << problem << "\n";
   auto functions = host.list_functions();
   for (const auto& function : functions) {
@@ -84,8 +78,8 @@ void announce(Host& host, const std::string& level, bool told, bool quiet) {
       std::cerr << "trivet: " << function.name << " needs runtime " << function.runtime
                 << ", whose toolchain is missing; see `trivet doctor`\n";
   }
-  if (!told && (level == "trusted" || level == "process"))
-    std::cerr << "trivet: functions that name no sandbox level run at level " << level << "\n";
+  for (const auto& warning : host.list_warnings())
+    if (!told) std::cerr << "trivet: " << warning << "\n";
   if (quiet) return;
   std::cerr << "trivet serves " << functions.size()
             << (functions.size() == 1 ? " function" : " functions") << " at";
@@ -150,12 +144,17 @@ int serve(const Common& common, const Options& options) {
   auto host = open_host(std::move(config));
   if (!host) return fail(host.error());
   if (Status started = (*host)->start(); !started) return fail(started.error());
-  announce(**host, common.sandbox, prints_log, common.quiet);
+  announce(**host, prints_log, common.quiet);
   notify("READY=1");
   return until_signal(**host, signals);
 }
 
 }  // namespace
+
+std::string default_user() {
+  constexpr const char* kUser = "trivet";
+  return geteuid() == 0 && getpwnam(kUser) ? kUser : "";
+}
 
 void add_budget(CLI::App& verb, Common& common) {
   verb.add_option("--max-workers", common.max_workers, "of all functions together")

@@ -7,6 +7,7 @@
 #include <cstring>
 
 #include "catalog/confinement.h"
+#include "os/identity.h"
 
 namespace trivet::gateway {
 namespace {
@@ -47,11 +48,54 @@ json::array weakened_by(const Layer& layer, const catalog::Snapshot& snapshot, L
   return out;
 }
 
-json::object layer_row(const Layer& layer, json::array by) {
+// What is otherwise where a layer is not.
+std::string without(const Layer& layer) {
+  constexpr std::pair<std::string_view, std::string_view> kTexts[] = {
+      {"user-ids", "all workers are the user of the server; sandboxes are apart by namespaces"},
+      {"landlock", "workers of one function may send signals to each other"},
+      {"memory-limit",
+       "the usual limit is left out, and functions whose manifest names one do not start"},
+      {"cpu-limit", "functions whose manifest names a limit of processors do not start"},
+      {"pids-limit", "processes are counted for each user of a sandbox instead (RLIMIT_NPROC)"}};
+  if (layer.is_needed)
+    return "functions of level " + std::string{sandbox::name(layer.from)} +
+           " and above do not start";
+  for (auto [name, text] : kTexts)
+    if (name == layer.name) return std::string{text};
+  return {};
+}
+
+// Functions here that do not start for want of it.
+json::array stopped_by(const Layer& layer, const catalog::Snapshot& snapshot) {
+  json::array out;
+  if (layer.is_active) return out;
+  for (const auto& name : snapshot.names())
+    if (catalog::needs(*snapshot.find(name), layer)) out.emplace_back(name);
+  return out;
+}
+
+json::object layer_row(const Layer& layer, json::array by, json::array stops) {
   const char* state = !layer.is_active ? "unavailable" : by.empty() ? "active" : "weakened";
-  return {{"name", layer.name},          {"state", state},   {"from", sandbox::name(layer.from)},
-          {"needed", layer.is_needed},   {"why", layer.why}, {"fix", layer.fix},
+  return {{"name", layer.name},
+          {"state", state},
+          {"from", sandbox::name(layer.from)},
+          {"needed", layer.is_needed},
+          {"why", layer.why},
+          {"without", layer.is_active ? std::string{} : without(layer)},
+          {"fix", layer.fix},
+          {"stops", std::move(stops)},
           {"weakened_by", std::move(by)}};
+}
+
+// As whom the server runs, and whether it has kept rights that only its launchers need.
+json::object privileges_row() {
+  os::Identity us = os::identity();
+  bool is_root = us.has_capabilities && geteuid() == 0;
+  return {{"user", us.user},
+          {"kept", us.has_capabilities},
+          {"fix", is_root ? "make a user for the server: useradd --system trivet; or name one: "
+                            "trivet serve --user NAME"
+                          : ""}};
 }
 
 json::object data_row(const std::filesystem::path& folder) {
@@ -73,7 +117,8 @@ json::value doctor_view(const ViewSources& from, const Result<std::vector<Layer>
   bool available = layers.ok();
   if (layers)
     for (const auto& layer : *layers) {
-      rows.push_back(layer_row(layer, weakened_by(layer, snapshot, from.floor)));
+      rows.push_back(
+          layer_row(layer, weakened_by(layer, snapshot, from.floor), stopped_by(layer, snapshot)));
       if (layer.from <= from.floor && layer.is_needed) available &= layer.is_active;
     }
   return json::object{
@@ -82,6 +127,7 @@ json::value doctor_view(const ViewSources& from, const Result<std::vector<Layer>
       {"layers", std::move(rows)},
       {"launcher",
        {{"works", layers.ok()}, {"why", layers ? std::string{} : layers.error().message}}},
+      {"privileges", privileges_row()},
       {"data", data_row(from.data_dir)}};
 }
 

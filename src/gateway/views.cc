@@ -102,15 +102,18 @@ json::value unless_none(int64_t number, json::value shown) {
 }
 
 // How workers are confined; null: no limit.
-json::object sandbox_row(const catalog::FunctionSpec& spec) {
+json::object sandbox_row(const catalog::FunctionSpec& spec,
+                         const std::vector<sandbox::Layer>& limits) {
   const auto& most = spec.policy.limits;
   auto size = [](auto bytes) {
     return unless_none(static_cast<int64_t>(bytes),
                        wire::format_size(static_cast<size_t>(bytes)).c_str());
   };
   json::array weakened;
-  for (const auto& weakening : catalog::weakenings(spec))
-    weakened.push_back(json::object{{"what", weakening.what}, {"by", weakening.by}});
+  for (const auto& found :
+       {catalog::weakenings(spec), catalog::weakenings_by_machine(spec, limits)})
+    for (const auto& weakening : found)
+      weakened.push_back(json::object{{"what", weakening.what}, {"by", weakening.by}});
   return {{"level", sandbox::name(spec.policy.level)},
           {"weakened", std::move(weakened)},
           {"limits",
@@ -149,7 +152,7 @@ Result<json::value> function_view(const ViewSources& from, const Census& census,
   row["limits"] = {{"timeout", wire::format_duration(spec->limits.timeout)},
                    {"start_timeout", wire::format_duration(spec->limits.start_timeout)},
                    {"payload", wire::format_size(spec->limits.payload_bytes)}};
-  row["sandbox"] = sandbox_row(*spec);
+  row["sandbox"] = sandbox_row(*spec, from.limits());
   json::array env, routes, workers;
   for (const auto& [key, value] : spec->env)
     env.emplace_back(key);  // names only: values may be private

@@ -27,6 +27,8 @@ struct ViewSources {
   std::function<loop::Task<bool>()> logs_here;           // what was written before has come
   // What this machine can confine with, found out when it is asked.
   std::function<loop::Task<Result<std::vector<sandbox::Layer>>>()> layers;
+  // Those of its layers that enforce limits, as far as it is known.
+  std::function<const std::vector<sandbox::Layer>&()> limits;
   sandbox::Level floor = sandbox::Level::kSandbox;  // the operator's
   std::filesystem::path data_dir;
 };

@@ -1,10 +1,14 @@
 #include "host/announcer.h"
 
+#include <unistd.h>
+
 #include <cstdlib>
+#include <utility>
 
 #include "host/public_views.h"
 #include "host/vault.h"
 #include "launcher/messages.h"
+#include "os/identity.h"
 
 namespace trivet::host {
 
@@ -15,17 +19,35 @@ void Announcer::say(LogLevel level, LogStream stream, std::string function, std:
 
 void Announcer::started(const std::string& user, bool is_open) {
   if (!user.empty()) say(LogLevel::kInfo, "runs as " + user + ", without capabilities");
-  if (is_open) say(LogLevel::kWarn, std::string{kNoAuthWarning});
+  os::Identity us = os::identity();
+  if (us.has_capabilities)
+    warn("runs as " + us.user + " and keeps its capabilities" +
+         (geteuid() == 0 ? "; make a user for it (useradd --system trivet), or name one with --user"
+                         : ""));
+  if (is_open) warn(std::string{kNoAuthWarning});
+}
+
+void Announcer::warn(std::string message) {
+  warnings_.push_back(message);
+  say(LogLevel::kWarn, std::move(message));
+}
+
+void Announcer::machine(const std::vector<sandbox::Layer>& limits) {
+  if (std::exchange(machine_is_told_, true)) return;
+  for (const auto& layer : limits)
+    if (layer.name == "memory-limit" && !layer.is_active)
+      warn("memory-limit cannot be enforced on this machine: " + layer.why +
+           "; functions run without the usual limit, and those whose manifest names one do not "
+           "start; " +
+           layer.fix);
 }
 
 void Announcer::operators_level(sandbox::Level level) {
   if (const char* without = std::getenv(launcher::kWithoutLayer))
-    say(LogLevel::kWarn,
-        std::string{launcher::kWithoutLayer} + " leaves layers of the sandbox out: " + without);
+    warn(std::string{launcher::kWithoutLayer} + " leaves layers of the sandbox out: " + without);
   if (level >= sandbox::Level::kSandbox) return;
-  say(LogLevel::kWarn, LogStream::kHost, "",
-      "functions that name no sandbox level run at level " + std::string{sandbox::name(level)} +
-          ": --sandbox, TRIVET_SANDBOX or a settings file says so");
+  warn("functions that name no sandbox level run at level " + std::string{sandbox::name(level)} +
+       ": --sandbox, TRIVET_SANDBOX or a settings file says so");
 }
 
 void Announcer::weakened(const catalog::Snapshot& snapshot) {

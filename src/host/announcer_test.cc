@@ -73,5 +73,23 @@ TEST_F(AnnouncerTest, a_level_that_the_manifest_asks_for_is_told) {
   EXPECT_EQ(said(), (Lines{"warn f: its manifest weakens the sandbox: level process"}));
 }
 
+TEST_F(AnnouncerTest, limits_that_cannot_be_enforced_are_told_once) {
+  using sandbox::Layer, sandbox::Level;
+  std::vector<Layer> limits{{"memory-limit", Level::kProcess, false, false, "no groups", "do it"},
+                            {"cpu-limit", Level::kProcess, false, false, "no groups", "do it"}};
+  announcer.machine(limits);
+  announcer.machine(limits);
+  EXPECT_EQ(said(), (Lines{"warn : memory-limit cannot be enforced on this machine: no groups; "
+                           "functions run without the usual limit, and those whose manifest "
+                           "names one do not start; do it"}));
+  EXPECT_EQ(announcer.warnings().size(), 1u);
+}
+
+TEST_F(AnnouncerTest, a_machine_that_has_all_is_not_worth_a_line) {
+  announcer.machine({{"memory-limit", sandbox::Level::kProcess, true, false, "", ""}});
+  EXPECT_EQ(said(), Lines{});
+  EXPECT_TRUE(announcer.warnings().empty());
+}
+
 }  // namespace
 }  // namespace trivet::host

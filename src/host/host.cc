@@ -111,25 +111,19 @@ class HostOfParts final : public Host {
   }
 
   Result<FunctionView> get_function(std::string_view name) override {
-    auto snapshot = catalog_->current();
-    if (auto spec = snapshot->find(name)) return view_of(*spec, *snapshot);
-    if (const auto* problem = snapshot->problem(name)) return problem->error;
-    return Error{ErrorCode::kFunctionNotFound,
-                 "there is no function \"" + std::string{name} + "\""};
+    return view_of(name, *catalog_->current());
   }
 
-  std::vector<FunctionView> list_functions() override {
-    auto snapshot = catalog_->current();
-    std::vector<FunctionView> views;
-    for (const auto& name : snapshot->names())
-      views.push_back(view_of(*snapshot->find(name), *snapshot));
-    return views;
-  }
+  std::vector<FunctionView> list_functions() override { return views_of(*catalog_->current()); }
 
   std::vector<std::string> list_problems() override {
     auto of_secrets = on_loop<std::vector<catalog::Problem>>(
         [this] { return gateway::secret_problems(main_.dispatcher); });
     return problem_texts(*catalog_->current(), of_secrets);
+  }
+
+  std::vector<std::string> list_warnings() override {
+    return on_loop<std::vector<std::string>>([this] { return announcer_.warnings(); });
   }
 
   Result<std::vector<std::string>> reload_functions() override {
@@ -154,6 +148,7 @@ class HostOfParts final : public Host {
     }
     if (path == "/v1/doctor")
       return run_task<std::string>([this] { return gateway::doctor_page(main_.sources); });
+    run_task<std::vector<sandbox::Layer>>([this] { return main_.launcher.limits(); });
     auto census = run_task<dispatch::Census>([this] { return shards_.census(); });
     return on_loop<Result<std::string>>([&]() -> Result<std::string> {
       auto value = gateway::view_by_path(main_.sources, census, path);
@@ -250,6 +245,7 @@ class HostOfParts final : public Host {
     if (!listening) co_return listening;
     Status changed = user_ ? host::become(*user_, data_dir_) : Status{};
     if (!changed) co_return changed;
+    announcer_.machine(co_await main_.launcher.limits());
     announcer_.started(user_ ? user_->name : "", config_.insecure_no_auth);
     scope_.spawn(vault_.hear(loop_, [this] { adopt(); }));
     keep_warm();
@@ -287,6 +283,7 @@ class HostOfParts final : public Host {
   }
 
   loop::Task<Status> port(PortConfig config) {
+    announcer_.machine(co_await main_.launcher.limits());
     auto add = [this](catalog::FunctionSpec spec) { return add_on_loop(std::move(spec)); };
     auto remove = [this](const std::string& name) {
       bool removed = catalog_->remove(name);

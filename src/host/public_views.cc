@@ -42,7 +42,7 @@ std::vector<std::string> weakened_by_manifest(const catalog::FunctionSpec& spec)
   return out;
 }
 
-FunctionView view_of(const catalog::FunctionSpec& spec, const catalog::Snapshot& snapshot) {
+static FunctionView view_of(const catalog::FunctionSpec& spec, const catalog::Snapshot& snapshot) {
   auto runtime = snapshot.runtime_of(spec);
   return {spec.name,
           spec.runtime,
@@ -58,6 +58,19 @@ FunctionView view_of(const catalog::FunctionSpec& spec, const catalog::Snapshot&
           spec.notes,
           std::string{sandbox::name(spec.policy.level)},
           weakened_by_manifest(spec)};
+}
+
+std::vector<FunctionView> views_of(const catalog::Snapshot& snapshot) {
+  std::vector<FunctionView> views;
+  for (const auto& name : snapshot.names())
+    views.push_back(view_of(*snapshot.find(name), snapshot));
+  return views;
+}
+
+Result<FunctionView> view_of(std::string_view name, const catalog::Snapshot& snapshot) {
+  if (auto spec = snapshot.find(name)) return view_of(*spec, snapshot);
+  if (const auto* problem = snapshot.problem(name)) return problem->error;
+  return Error{ErrorCode::kFunctionNotFound, "there is no function \"" + std::string{name} + "\""};
 }
 
 StatsView stats_of(const catalog::Snapshot& snapshot, const dispatch::Census& census) {

@@ -32,7 +32,9 @@ CallReply reply_of(std::string call_id, worker::Reply reply);
 // What its manifest takes from the level sandbox.
 std::vector<std::string> weakened_by_manifest(const catalog::FunctionSpec& spec);
 
-FunctionView view_of(const catalog::FunctionSpec& spec, const catalog::Snapshot& snapshot);
+std::vector<FunctionView> views_of(const catalog::Snapshot& snapshot);
+// kFunctionNotFound, or the problem of that function.
+Result<FunctionView> view_of(std::string_view name, const catalog::Snapshot& snapshot);
 
 StatsView stats_of(const catalog::Snapshot& snapshot, const dispatch::Census& census);
 

@@ -72,6 +72,7 @@ Shard::Shard(loop::Loop& loop_of_it, size_t number, Shards& all, const ShardPart
               [this] { return all_.census(); },
               [this] { return all_.logs_here(); },
               [this] { return launcher.layers(); },
+              [this]() -> const std::vector<sandbox::Layer>& { return launcher.limits_now(); },
               sandbox::parse_level(parts.config.sandbox).value_or(sandbox::Level::kSandbox),
               parts.data_dir},
       gateway(loop, sources, gateway_config()),

@@ -317,13 +317,34 @@ void Serving::assign_now(Child& child, const sandbox::Policy& policy) {
   tell(reply);
 }
 
+// Unasked, once: it is known without a trial.
+void Serving::tell_limits() {
+  Message message;
+  message.kind = Kind::kLayers;
+  message.layers = groups_.layers();
+  mark_left_out(message.layers);
+  tell(message);
+}
+
 void Serving::answer_probe(uint32_t ticket) {
   Message reply;
   reply.kind = Kind::kLayers;
   reply.ticket = ticket;
-  reply.layers = sandbox::probe_layers();
+  std::string group = groups_.take();
+  auto admit = [&](pid_t init) {
+    Status limited = groups_.limit(group, sandbox::Limits{});
+    return limited ? groups_.add(group, init) : limited;
+  };
+  reply.layers =
+      sandbox::probe_layers({rights_, shells_.plan(false), shells_.without, std::move(admit)});
+  groups_.end(group);
   for (auto& layer : groups_.layers()) reply.layers.push_back(std::move(layer));
-  for (auto& layer : reply.layers)
+  mark_left_out(reply.layers);
+  tell(reply);
+}
+
+void Serving::mark_left_out(std::vector<sandbox::Layer>& layers) const {
+  for (auto& layer : layers)
     for (uint32_t i = 0; i < sandbox::kOmissions; ++i) {
       bool is_left_out = shells_.without >> i & 1;
       if (!is_left_out || layer.name != name(static_cast<sandbox::Omission>(i))) continue;
@@ -331,8 +352,8 @@ void Serving::answer_probe(uint32_t ticket) {
       layer.why = std::string{"it is left out by "} + kWithoutLayer;
       layer.fix = std::string{"start trivet without "} + kWithoutLayer;
     }
-  tell(reply);
 }
+
 // The host carries on what is connected to them.
 void Serving::tell_doors(const Child& child) {
   sandbox::Shell* shell = shells_.find(child.shell);

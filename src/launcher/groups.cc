@@ -3,6 +3,8 @@
 #include <fcntl.h>
 #include <unistd.h>
 
+#include <algorithm>
+
 #include "launcher/shells.h"
 #include "sandbox/join.h"
 
@@ -21,7 +23,10 @@ Groups::Groups() {
     cgroups_.emplace(std::move(*opened));
   else
     broken_ = opened.error().message;
-  for (const auto& layer : layers()) counts_pids_ |= layer.name == "pids-limit" && layer.is_active;
+  for (auto& layer : layers())
+    if (!layer.is_active) lacking_.push_back(std::move(layer));
+  counts_pids_ = std::none_of(lacking_.begin(), lacking_.end(),
+                              [](const auto& layer) { return layer.name == "pids-limit"; });
 }
 
 Groups::~Groups() {
@@ -44,14 +49,8 @@ std::string Groups::take() {
 }
 
 Status Groups::limit(const std::string& group, const sandbox::Limits& limits) {
-  const sandbox::Limits usual;
-  for (const auto& layer : layers()) {
-    if (layer.is_active) continue;
-    bool is_usual = limits.memory_bytes == 0 || limits.memory_bytes == usual.memory_bytes ||
-                    limits.memory_bytes == limits::kBuildMemory;
-    bool is_asked = (layer.name == "memory-limit" && !is_usual) ||
-                    (layer.name == "cpu-limit" && limits.cpu_percent != 0);
-    if (is_asked)
+  for (const auto& layer : lacking_) {
+    if (sandbox::is_asked(limits, layer.name))
       return Error{ErrorCode::kIo, "its " + layer.name + " cannot be enforced here: " + layer.why +
                                        "; " + layer.fix +
                                        ", or take the limit out of its manifest"};
@@ -97,7 +96,10 @@ std::vector<sandbox::Layer> Groups::layers() const {
   for (const char* name : {"memory-limit", "cpu-limit", "pids-limit"}) {
     sandbox::Layer layer;
     layer.name = name;
+    layer.from = sandbox::Level::kProcess;
+    layer.is_needed = false;
     layer.why = broken_;
+    layer.fix = "mount /proc, and let trivet read it";
     layers.push_back(std::move(layer));
   }
   return layers;

@@ -46,6 +46,7 @@ class Groups {
   sandbox::Kernel kernel_;
   std::optional<sandbox::Cgroups> cgroups_;
   std::string broken_;
+  std::vector<sandbox::Layer> lacking_;  // those of layers() that are not active
   bool counts_pids_ = false;
   std::deque<std::string> ready_, ending_;
   int64_t next_ = 1;

@@ -161,6 +161,11 @@ loop::Task<Result<std::vector<sandbox::Layer>>> Launcher::layers() {
   co_return std::move(*probe->layers);
 }
 
+loop::Task<std::vector<sandbox::Layer>> Launcher::limits() {
+  co_await begun_.wait();
+  co_return limits_;
+}
+
 void Launcher::kill(Ticket child) {
   Message message;
   message.kind = Kind::kKill;
@@ -224,6 +229,10 @@ void Launcher::hear() {
 
 void Launcher::tell(Parcel& parcel) {
   Message& message = parcel.message;
+  if (message.kind == Kind::kLayers && message.ticket == 0) {
+    limits_ = std::move(message.layers);
+    return begun_.set();
+  }
   if (message.kind == Kind::kLayers) {
     auto asked = probes_.find(message.ticket);
     if (asked == probes_.end()) return;
@@ -260,6 +269,7 @@ void Launcher::on_gone() {
     ended_.set();
   }
   unsent_.clear();
+  begun_.set();
   for (auto& [ticket, probe] : probes_) probe->done.set();
   Exit exit;
   exit.status = {-1, SIGKILL};

@@ -87,7 +87,7 @@ struct Launch {
 
 class Launcher final : private loop::IoHandler {
  public:
-  explicit Launcher(loop::Loop& loop) : loop_(loop), ended_(loop), scope_(loop) {}
+  explicit Launcher(loop::Loop& loop) : loop_(loop), begun_(loop), ended_(loop), scope_(loop) {}
   ~Launcher();  // ends the launcher and with it all children; returns when they are gone
 
   // Starts the launcher. kIo when it cannot be started.
@@ -108,6 +108,10 @@ class Launcher final : private loop::IoHandler {
   // What this machine can confine with, tried by the launcher, which starts nothing meanwhile (a
   // tenth of a second). kUnavailable: the launcher has ended or did not answer in time.
   loop::Task<Result<std::vector<sandbox::Layer>>> layers();
+  // Which limits of memory, processors and processes can be enforced here. It waits for the
+  // launcher to have begun, some milliseconds after open(); none when it has ended before.
+  loop::Task<std::vector<sandbox::Layer>> limits();
+  const std::vector<sandbox::Layer>& limits_now() const { return limits_; }  // as far as is known
   // SIGKILL to the child and to everything that it started.
   void kill(Ticket child);
   // The same, and nobody listens any more.
@@ -148,6 +152,8 @@ class Launcher final : private loop::IoHandler {
     std::optional<std::vector<sandbox::Layer>> layers;
   };
   std::map<Ticket, std::shared_ptr<Probe>> probes_;
+  std::vector<sandbox::Layer> limits_;
+  loop::Event begun_;
   std::deque<Unsent> unsent_;
   Doorkeeper* doorkeeper_ = nullptr;
   std::vector<std::string> shown_;

@@ -98,6 +98,7 @@ uint32_t get_be32(const char* at) {
 void put_policy(Writer& w, const sandbox::Policy& policy) {
   w.number(static_cast<uint64_t>(policy.level));
   w.number(static_cast<uint64_t>(policy.limits.memory_bytes));
+  w.number(policy.limits.memory_is_asked);
   for (int value : {policy.limits.cpu_percent, policy.limits.pids, policy.limits.files})
     w.number(static_cast<uint64_t>(value));
   w.number(static_cast<uint64_t>(policy.limits.disk_bytes));
@@ -120,6 +121,7 @@ sandbox::Policy get_policy(Reader& r) {
   if (level > static_cast<uint64_t>(sandbox::Level::kStrict)) r.fail();
   policy.level = static_cast<sandbox::Level>(level & 3);
   policy.limits.memory_bytes = static_cast<int64_t>(r.number());
+  policy.limits.memory_is_asked = r.number() != 0;
   for (int* value : {&policy.limits.cpu_percent, &policy.limits.pids, &policy.limits.files})
     *value = static_cast<int>(r.number());
   policy.limits.disk_bytes = static_cast<int64_t>(r.number());

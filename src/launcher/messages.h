@@ -34,8 +34,8 @@ enum class Kind : uint8_t {
   kStarted = 65,
   kExited = 66,    // the last word about a ticket
   kAssigned = 67,  // `not_started`: why it cannot be
-  kLayers = 68,
-  kDoors = 69,  // beside it: sockets that listen in the child's sandbox, for `policy.net`
+  kLayers = 68,    // ticket 0: those of control groups alone, when it begins
+  kDoors = 69,     // beside it: sockets that listen in the child's sandbox, for `policy.net`
 };
 
 struct Message {

@@ -16,6 +16,7 @@ Message full() {
   m.kind = Kind::kStart;
   m.ticket = 0xfffffffe;
   m.is_zygote = m.out_of_memory = m.with_zygote = true;
+  m.policy.limits.memory_is_asked = true;
   m.cookie = "TRIVET_WORKER=1.2";
   m.zygote = 7;
   m.cwd = "/a";
@@ -49,6 +50,7 @@ TEST(Messages, come_back_as_they_were) {
   EXPECT_EQ(encode(*back), bytes);
   EXPECT_EQ(back->argv, full().argv);
   EXPECT_EQ(back->targets, full().targets);
+  EXPECT_EQ(back->policy, full().policy);
   EXPECT_EQ(back->user_us, -2);
   EXPECT_EQ(back->code, -1);
 }

@@ -83,6 +83,7 @@ void Serving::watch(int fd, Source source, uint32_t ticket) {
 }
 
 int Serving::run() {
+  tell_limits();
   while (!host_gone_) {
     std::array<epoll_event, 64> events;
     int wait = sooner(groups_.tend(now_ms()), shells_.refill(now_ms()));

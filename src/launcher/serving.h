@@ -110,6 +110,8 @@ class Serving {
   pid_t number_beside(const Child& zygote, pid_t pid) const;
   sandbox::Joining joining(const sandbox::Policy& policy, uint32_t shell);
   void answer_probe(uint32_t ticket);
+  void tell_limits();
+  void mark_left_out(std::vector<sandbox::Layer>& layers) const;
   void tell_doors(const Child& child);
   // zygotes.cc
   void fork(const Message& message, const std::vector<os::Fd>& fds);

@@ -37,6 +37,7 @@ class Shells {
   // Null when its init has ended.
   sandbox::Shell* find(Number number);
   Status complete(Number number, const sandbox::Policy& policy);
+  sandbox::RootPlan plan(bool host_network) const;
   // The control group of all that is inside; empty: there are none.
   std::string group_of(Number number) const;
 
@@ -78,7 +79,6 @@ class Shells {
   static bool has_ended(const sandbox::Shell& shell);
   uint32_t free_id();
   int count(State state, bool host_network) const;
-  sandbox::RootPlan plan(bool host_network) const;
 
   std::function<void(int, Number)> watch_;
   Groups& groups_;

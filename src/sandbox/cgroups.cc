@@ -183,7 +183,7 @@ void Cgroups::hand_down(const std::string& own, Controller controller,
 std::vector<Layer> Cgroups::layers() const {
   std::vector<Layer> all;
   for (int i = 0; i < kControllers; ++i)
-    all.push_back({kLayers[i], Level::kSandbox, !places_[i].folder.empty(), true, places_[i].why,
+    all.push_back({kLayers[i], Level::kProcess, !places_[i].folder.empty(), false, places_[i].why,
                    places_[i].fix});
   return all;
 }

@@ -17,6 +17,11 @@ std::optional<Level> parse_level(std::string_view text) {
   return std::nullopt;
 }
 
+bool is_asked(const Limits& limits, std::string_view layer) {
+  return (layer == "memory-limit" && limits.memory_is_asked) ||
+         (layer == "cpu-limit" && limits.cpu_percent != 0);
+}
+
 Policy at_level(Level level) {
   Policy policy;
   policy.level = level;

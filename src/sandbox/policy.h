@@ -31,8 +31,12 @@ struct Limits {
   int pids = limits::kPidsDefault;
   int files = limits::kFilesDefault;          // open at once, per process
   int64_t disk_bytes = limits::kDiskDefault;  // of its /tmp, which counts as memory too
+  bool memory_is_asked = false;  // by its manifest, which relies on it; else it may be left out
   bool operator==(const Limits&) const = default;
 };
+
+// Was the limit asked for that this layer enforces? Then nothing starts without the layer.
+bool is_asked(const Limits& limits, std::string_view layer);
 
 // A path of the host's that the worker sees under the same name.
 struct Bind {

@@ -1,306 +1,313 @@
 #include "sandbox/probe.h"
 
 #include <fcntl.h>
-#include <linux/audit.h>
 #include <linux/capability.h>
-#include <linux/filter.h>
-#include <linux/landlock.h>
-#include <linux/seccomp.h>
+#include <poll.h>
 #include <sched.h>
 #include <signal.h>
-#include <stddef.h>
-#include <sys/mount.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <array>
 #include <cerrno>
 #include <cstring>
 #include <string>
 
+#include "sandbox/join.h"
+#include "sandbox/landlock.h"
+
 namespace trivet::sandbox {
 namespace {
 
-// What a child found: 0, or the errno of the step that failed, and which it was.
-struct Found {
-  int error = 0;
-  int step = 0;
+constexpr unsigned kPatience = 2;  // seconds for a child, and for each word of an init
+constexpr uint64_t kFiles = 16;
+constexpr uint32_t kOwnId = kFirstId + kIds - 1;  // of the trials; a running sandbox may have it
+
+constexpr uint32_t bit(Omission layer) { return 1u << layer; }
+
+// How a child that has joined found itself. `step` is a constant of this program, which a fork has
+// at the same address.
+struct Report {
+  int error = 0;  // errno of the step that failed; 0: it has joined
+  const char* step = "start a process";
+  uint32_t holding = 0;  // layers: 1 << Omission
 };
 
-using Trial = Found (*)();
+// Where a process is: its namespaces, and its root.
+struct Place {
+  uint64_t user = 0, pid = 0, mounts = 0, network = 0;
+  struct stat root {};
+};
 
-Found failed(int step) { return {errno == 0 ? EIO : errno, step}; }
+os::Fd own_namespaces() {
+  return os::Fd{open("/proc/self/ns", O_PATH | O_DIRECTORY | O_CLOEXEC)};
+}
 
-// Runs `trial` in a child of ours and waits for it: at most two seconds.
-Found in_a_child(Trial trial) {
-  int ends[2];
-  if (pipe2(ends, O_CLOEXEC) != 0) return failed(-1);
-  pid_t pid = fork();
-  if (pid == 0) {
-    prctl(PR_SET_PDEATHSIG, SIGKILL);
-    alarm(2);
-    Found found = trial();
-    ssize_t written = write(ends[1], &found, sizeof found);
-    _exit(written == sizeof found ? 0 : 1);
-  }
-  Found found = pid < 0 ? failed(-1) : Found{ETIMEDOUT, -1};
-  close(ends[1]);
-  if (pid > 0) {
-    Found told;
-    ssize_t n = 0;
-    while ((n = read(ends[0], &told, sizeof told)) < 0 && errno == EINTR) continue;
-    if (n == sizeof told) found = told;
-    while (waitpid(pid, nullptr, 0) < 0 && errno == EINTR) continue;
-  }
-  close(ends[0]);
+// `namespaces`: of this process; a sandbox need not have a /proc in which it is.
+Place place_of(const os::Fd& namespaces) {
+  auto number = [&](const char* kind) {
+    struct stat facts {};
+    return fstatat(namespaces.get(), kind, &facts, 0) == 0 ? facts.st_ino : 0;
+  };
+  Place place{number("user"), number("pid"), number("mnt"), number("net"), {}};
+  stat("/", &place.root);
+  return place;
+}
+
+bool has_dropped_capabilities() {
+  __user_cap_header_struct header{_LINUX_CAPABILITY_VERSION_3, 0};
+  __user_cap_data_struct sets[2] = {};
+  if (syscall(SYS_capget, &header, sets) != 0) return false;
+  for (const auto& set : sets)
+    if (set.effective != 0 || set.permitted != 0 || set.inheritable != 0) return false;
+  return true;
+}
+
+bool has_limits() {
+  rlimit core{}, files{};
+  return getrlimit(RLIMIT_CORE, &core) == 0 && core.rlim_max == 0 &&
+         getrlimit(RLIMIT_NOFILE, &files) == 0 && files.rlim_max <= kFiles;
+}
+
+// What holds now of that which this process has asked for. `before` is where it came from, with
+// whom it can still be told apart.
+uint32_t look_around(const Joining& how, const Place& before, const Place& now, pid_t outside) {
+  uint32_t found = 0;
+  auto note = [&found](Omission layer, bool holds) { found |= holds ? bit(layer) : 0; };
+  note(kNoUserNamespace, now.user != 0 && now.user != before.user);
+  note(kNoPids, now.pid != 0 && now.pid != before.pid);
+  note(kNoNetwork, now.network != 0 && now.network != before.network);
+  note(kNoRoot,
+       now.mounts != 0 && now.mounts != before.mounts &&
+           (now.root.st_dev != before.root.st_dev || now.root.st_ino != before.root.st_ino));
+  note(kNoIds, how.id != kStay && geteuid() == how.id && getegid() == how.id);
+  note(kNoCapabilities, has_dropped_capabilities());
+  note(kNoRlimits, has_limits());
+  note(kNoNewPrivs, prctl(PR_GET_NO_NEW_PRIVS, 0, 0, 0, 0) == 1);
+  note(kNoLandlock,
+       kill(outside, 0) != 0 && errno == EPERM);  // tells only while the user is the same
+  note(kNoFilter, unshare(0) != 0 && errno == EPERM);
   return found;
 }
 
-bool write_file(const char* path, const std::string& text) {
-  int fd = open(path, O_WRONLY | O_CLOEXEC);
-  if (fd < 0) return false;
-  bool whole = write(fd, text.data(), text.size()) == static_cast<ssize_t>(text.size());
-  int error = errno;
-  close(fd);
-  errno = error;
-  return whole;
+Report look_from_inside(const Joining& how, int shell, const Place& before, pid_t outside) {
+  Report report;
+  os::Fd namespaces = own_namespaces();
+  report.error = join(how, shell, &report.step);
+  if (report.error == 0)
+    report.holding = look_around(how, before, place_of(namespaces), outside);
+  return report;
 }
 
-bool map_self(uid_t user, gid_t group, unsigned inside) {
-  std::string id = std::to_string(inside);
-  return write_file("/proc/self/setgroups", "deny") &&
-         write_file("/proc/self/uid_map", id + " " + std::to_string(user) + " 1\n") &&
-         write_file("/proc/self/gid_map", id + " " + std::to_string(group) + " 1\n");
+// Runs in a child of ours; of its own child in the shell's pid namespace when there is a shell.
+[[noreturn]] void tell(int out, const Joining& how, int shell, const Place& before) {
+  prctl(PR_SET_PDEATHSIG, SIGKILL);
+  alarm(kPatience);
+  Report report;
+  pid_t inside = 0;
+  bool has_pids = shell >= 0 && (how.without & bit(kNoPids)) == 0;
+  if (has_pids && (setns(shell, CLONE_NEWPID) != 0 || (inside = fork()) < 0)) {
+    report = {errno, "enter the pid namespace", 0};
+  } else if (inside > 0) {
+    waitpid(inside, nullptr, 0);
+    _exit(0);
+  } else {
+    if (has_pids) alarm(kPatience);
+    report = look_from_inside(how, shell, before, getppid());
+  }
+  _exit(write(out, &report, sizeof report) == sizeof report ? 0 : 1);
 }
 
-bool has_capability(unsigned capability) {
-  __user_cap_header_struct header{_LINUX_CAPABILITY_VERSION_3, 0};
-  __user_cap_data_struct sets[2] = {};
-  return syscall(SYS_capget, &header, sets) == 0 &&
-         (sets[capability / 32].effective >> (capability % 32) & 1) != 0;
+// A child joins, looks around, and is gone.
+Report try_join(const Joining& how, int shell) {
+  Report report;
+  int ends[2];
+  if (pipe2(ends, O_CLOEXEC) != 0) return {errno, report.step, 0};
+  Place before = place_of(own_namespaces());
+  pid_t pid = fork();
+  if (pid == 0) tell(ends[1], how, shell, before);
+  report.error = pid < 0 ? errno : ETIMEDOUT;
+  close(ends[1]);
+  Report told;
+  ssize_t n = 0;
+  while ((n = read(ends[0], &told, sizeof told)) < 0 && errno == EINTR) continue;
+  if (n == sizeof told) report = told;
+  while (pid > 0 && waitpid(pid, nullptr, 0) < 0 && errno == EINTR) continue;
+  close(ends[0]);
+  return report;
 }
 
-// Without the right to make namespaces it is had in a user namespace of our own.
-bool gain_rights() {
-  if (has_capability(CAP_SYS_ADMIN)) return true;
-  uid_t user = geteuid();
-  gid_t group = getegid();
-  return unshare(CLONE_NEWUSER) == 0 && map_self(user, group, user);
+std::string text_of(const Report& report) {
+  return std::string{"cannot "} + report.step + ": " + std::strerror(report.error);
 }
 
-Found try_user_namespace() {
-  uid_t user = geteuid();
-  gid_t group = getegid();
-  if (unshare(CLONE_NEWUSER) != 0) return failed(0);
-  if (!map_self(user, group, 1000)) return failed(1);
-  return geteuid() == 1000 ? Found{} : Found{EINVAL, 1};
+// ------------------------------------------------------------------ a whole sandbox
+
+// Hears a shell's init until it is ready.
+Status await_ready(const Shell& shell) {
+  for (;;) {
+    pollfd word{shell.socket.get(), POLLIN, 0};
+    std::array<char, 512> packet;
+    if (poll(&word, 1, kPatience * 1000) <= 0) return Error{ErrorCode::kIo, "it takes too long"};
+    ssize_t n = recv(shell.socket.get(), packet.data(), packet.size(), 0);
+    if (n <= 0) return Error{ErrorCode::kIo, "its first process ended while it was made"};
+    if (n > 1) return Error{ErrorCode::kIo, {packet.data() + 1, static_cast<size_t>(n - 1)}};
+    if (packet[0] == kReady) return {};
+    if (Status mapped = map_shell(shell); !mapped)
+      return Error{ErrorCode::kIo, "user-namespace: " + mapped.error().message};
+  }
 }
 
-Found try_namespace(int flag) {
-  if (!gain_rights()) return failed(0);
-  return unshare(flag) == 0 ? Found{} : failed(1);
+// Makes one and joins it. What failed begins with the layer's name, where that is known.
+Status try_sandbox(const Trial& trial, uint32_t& holding) {
+  if (!trial.rights.none.empty()) return Error{ErrorCode::kIo, trial.rights.none};
+  auto shell = begin_shell(trial.root, trial.rights.has_ids ? kOwnId : geteuid(), trial.without);
+  if (!shell) return std::move(shell).error();
+  Status done = trial.admit ? trial.admit(shell->init) : Status{};
+  if (!done) done = Error{ErrorCode::kIo, "control groups: " + done.error().message};
+  send(shell->socket.get(), &kReady, 1, MSG_NOSIGNAL);
+  if (done) done = await_ready(*shell);
+  if (done) {
+    Joining how;
+    how.level = static_cast<uint32_t>(Level::kSandbox);
+    how.id = (trial.without & bit(kNoUserNamespace)) == 0 ? kInsideId : shell->id;
+    how.files = kFiles;
+    how.without = trial.without;
+    Report report = try_join(how, shell->pidfd.get());
+    holding = report.holding;
+    if (report.error != 0) done = Error{ErrorCode::kIo, text_of(report)};
+  }
+  kill(shell->init, SIGKILL);
+  while (waitpid(shell->init, nullptr, 0) < 0 && errno == EINTR) continue;
+  return done;
 }
 
-Found try_network_namespace() { return try_namespace(CLONE_NEWNET); }
+// ------------------------------------------------------------------ words
 
-Found try_pid_namespace() {
-  if (Found found = try_namespace(CLONE_NEWPID); found.error != 0) return found;
-  pid_t init = fork();
-  if (init == 0) _exit(getpid() == 1 ? 0 : 1);
-  int status = 1;
-  if (init < 0 || waitpid(init, &status, 0) != init) return failed(2);
-  return status == 0 ? Found{} : Found{EINVAL, 2};
-}
-
-// A root of one's own: a tmpfs, a read-only copy of a folder in it, and the old root gone.
-Found try_mount_root() {
-  if (Found found = try_namespace(CLONE_NEWNS); found.error != 0) return found;
-  if (mount(nullptr, "/", nullptr, MS_REC | MS_PRIVATE, nullptr) != 0) return failed(2);
-  if (mount("tmpfs", "/tmp", "tmpfs", MS_NOSUID | MS_NODEV, "size=64k") != 0) return failed(2);
-  if (mkdirat(AT_FDCWD, "/tmp/usr", 0755) != 0) return failed(2);
-  long tree =
-      syscall(SYS_open_tree, AT_FDCWD, "/usr", 1 /* OPEN_TREE_CLONE */ | AT_RECURSIVE | O_CLOEXEC);
-  if (tree < 0) return failed(3);
-  struct {
-    uint64_t set, clear, propagation, user_namespace;
-  } change{1 /* MOUNT_ATTR_RDONLY */, 0, 0, 0};
-  if (syscall(SYS_mount_setattr, tree, "", AT_EMPTY_PATH | AT_RECURSIVE, &change, sizeof change) !=
-      0)
-    return failed(3);
-  if (syscall(SYS_move_mount, tree, "", AT_FDCWD, "/tmp/usr", 4 /* MOVE_MOUNT_F_EMPTY_PATH */) != 0)
-    return failed(3);
-  if (chdir("/tmp") != 0 || syscall(SYS_pivot_root, ".", ".") != 0) return failed(4);
-  if (umount2(".", MNT_DETACH) != 0) return failed(4);
-  bool is_private = access("/etc", F_OK) != 0 && access("/usr", F_OK) == 0;
-  bool is_read_only = access("/usr", W_OK) != 0;
-  return is_private && is_read_only ? Found{} : Found{EINVAL, 5};
-}
-
-Found try_capabilities() {
-  for (unsigned long c = 0; c <= 63 && prctl(PR_CAPBSET_READ, c, 0, 0, 0) >= 0; ++c)
-    if (prctl(PR_CAPBSET_READ, c, 0, 0, 0) == 1 && has_capability(CAP_SETPCAP) &&
-        prctl(PR_CAPBSET_DROP, c, 0, 0, 0) != 0)
-      return failed(0);
-  __user_cap_header_struct header{_LINUX_CAPABILITY_VERSION_3, 0};
-  __user_cap_data_struct none[2] = {};
-  if (syscall(SYS_capset, &header, none) != 0) return failed(0);
-  return has_capability(CAP_SYS_ADMIN) ? Found{EINVAL, 0} : Found{};
-}
-
-Found try_user_ids() {
-  constexpr unsigned kOther = 0x70000000;  // of nobody on this machine
-  if (syscall(SYS_setresgid, kOther, kOther, kOther) != 0) return failed(0);
-  if (syscall(SYS_setresuid, kOther, kOther, kOther) != 0) return failed(0);
-  return geteuid() == kOther ? Found{} : Found{EINVAL, 0};
-}
-
-Found try_no_new_privs() {
-  if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0) return failed(0);
-  return prctl(PR_GET_NO_NEW_PRIVS, 0, 0, 0, 0) == 1 ? Found{} : Found{EINVAL, 0};
-}
-
-Found try_rlimits() {
-  rlimit none{0, 0};
-  if (setrlimit(RLIMIT_CORE, &none) != 0) return failed(0);
-  rlimit few{16, 16};
-  if (setrlimit(RLIMIT_NOFILE, &few) != 0) return failed(0);
-  return fcntl(0, F_DUPFD, 16) < 0 ? Found{} : Found{EINVAL, 0};
-}
-
-// A filter that refuses one call with an errno that the call itself never has.
-Found try_seccomp() {
-  constexpr int kMark = EXDEV;
-  if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0) return failed(0);
-  sock_filter steps[] = {
-      BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(seccomp_data, nr)),
-      BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_getppid, 0, 1),
-      BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | kMark),
-      BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
-  };
-  sock_fprog program{4, steps};
-  if (syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, 0, &program) != 0) return failed(0);
-  errno = 0;
-  return syscall(SYS_getppid) == -1 && errno == kMark ? Found{} : Found{EINVAL, 0};
-}
-
-// A domain in which nothing may be opened to be read.
-Found try_landlock() {
-  if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0) return failed(0);
-  uint64_t handled = LANDLOCK_ACCESS_FS_READ_FILE | LANDLOCK_ACCESS_FS_READ_DIR;
-  long rules = syscall(SYS_landlock_create_ruleset, &handled, sizeof handled, 0);
-  if (rules < 0) return failed(0);
-  if (syscall(SYS_landlock_restrict_self, rules, 0) != 0) return failed(0);
-  int fd = open("/", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-  return fd < 0 && errno == EACCES ? Found{} : Found{EINVAL, 0};
-}
-
-std::string text_of(const std::string& path) {
-  char buffer[64];
-  int fd = open(path.c_str(), O_RDONLY | O_CLOEXEC);
-  if (fd < 0) return {};
-  ssize_t n = read(fd, buffer, sizeof buffer);
-  close(fd);
-  std::string text{buffer, n > 0 ? static_cast<size_t>(n) : 0};
-  while (!text.empty() && (text.back() == '\n' || text.back() == '\0')) text.pop_back();
+std::string setting(const std::string& path) {
+  std::array<char, 64> buffer;
+  os::Fd file{open(("/proc/sys/" + path).c_str(), O_RDONLY | O_CLOEXEC)};
+  ssize_t n = file ? read(file.get(), buffer.data(), buffer.size()) : 0;
+  std::string text{buffer.data(), n > 0 ? static_cast<size_t>(n) : 0};
+  while (!text.empty() && text.back() == '\n') text.pop_back();
   return text;
 }
 
-// The switch of this kernel that keeps ordinary users from making namespaces, and how it is set.
-std::string fix_for_namespaces() {
-  if (text_of("/proc/sys/kernel/apparmor_restrict_unprivileged_userns") == "1")
-    return "sysctl kernel.apparmor_restrict_unprivileged_userns=0, or start trivet as root";
-  if (text_of("/proc/sys/kernel/unprivileged_userns_clone") == "0")
+// The switch of this kernel that forbids it, as it is set; else what there is to know.
+std::string fix_for_sandbox() {
+  for (std::string kind : {"user", "pid", "mnt", "net", "ipc", "uts", "cgroup"})
+    if (std::string name = "max_" + kind + "_namespaces"; setting("user/" + name) == "0")
+      return "sysctl user." + name + "=10000";
+  if (setting("kernel/unprivileged_userns_clone") == "0" && geteuid() != 0)
     return "sysctl kernel.unprivileged_userns_clone=1, or start trivet as root";
-  if (text_of("/proc/sys/user/max_user_namespaces") == "0")
-    return "sysctl user.max_user_namespaces=10000, or start trivet as root";
-  return "start trivet as root, or where ordinary users may make user namespaces; in a container: "
-         "one "
-         "that is given CAP_SYS_ADMIN, or whose filter of system calls allows unshare and mount";
+  if (setting("kernel/apparmor_restrict_unprivileged_userns") == "1" && geteuid() != 0)
+    return "sysctl kernel.apparmor_restrict_unprivileged_userns=0, or start trivet as root";
+  return "start trivet as root with all capabilities, or as a user who may make user namespaces; "
+         "in a container: docker run --security-opt seccomp=unconfined "
+         "--security-opt systempaths=unconfined, or --privileged";
 }
 
-struct Row {
-  const char* name;
-  Level from;
-  bool is_needed;
-  Trial trial;
-  const char* steps[6];  // what it could not do, by Found::step
-  const char* fix;       // nullptr: fix_for_namespaces()
-};
+Layer layer_of(Omission which, Level from, bool is_needed) {
+  Layer layer;
+  layer.name = name(which);
+  layer.from = from;
+  layer.is_needed = is_needed;
+  layer.is_active = true;
+  return layer;
+}
 
-constexpr const char* kOwn = "a user namespace cannot be made";
-constexpr const char* kKernel = "use a kernel from 5.13 on, with what it needs switched on";
+void miss(Layer& layer, std::string why, std::string fix) {
+  layer.is_active = false;
+  layer.why = std::move(why);
+  layer.fix = std::move(fix);
+}
 
-const Row kRows[] = {
-    {"rlimits", Level::kProcess, true, try_rlimits, {"limits cannot be set"}, kKernel},
-    {"no-new-privs", Level::kProcess, true, try_no_new_privs, {"it cannot be set"}, kKernel},
-    {"user-ids",
-     Level::kProcess,
-     false,
-     try_user_ids,
-     {"it cannot become another user"},
-     "start trivet as root: then each function has a user of its own"},
-    {"user-namespace",
-     Level::kSandbox,
-     true,
-     try_user_namespace,
-     {kOwn, "its users cannot be mapped"},
-     nullptr},
-    {"pid-namespace",
-     Level::kSandbox,
-     true,
-     try_pid_namespace,
-     {kOwn, "it cannot be made", "nothing can be started in it"},
-     nullptr},
-    {"mount-root",
-     Level::kSandbox,
-     true,
-     try_mount_root,
-     {kOwn, "a mount namespace cannot be made", "a file system cannot be mounted",
-      "a folder cannot be shown read-only", "the root cannot be changed",
-      "the old root stays visible"},
-     nullptr},
-    {"network-namespace",
-     Level::kSandbox,
-     true,
-     try_network_namespace,
-     {kOwn, "it cannot be made"},
-     nullptr},
-    {"capabilities", Level::kSandbox, true, try_capabilities, {"they cannot be dropped"}, kKernel},
-    {"landlock",
-     Level::kSandbox,
-     false,
-     try_landlock,
-     {"the kernel has none, or it is switched off"},
-     "use a kernel from 5.13 on, with landlock in the boot parameter lsm="},
-    {"seccomp",
-     Level::kSandbox,
-     true,
-     try_seccomp,
-     {"a filter cannot be set"},
-     "use a kernel with CONFIG_SECCOMP_FILTER"},
-};
+constexpr const char* kKernel = "use Linux 5.13 or later, with CONFIG_SECCOMP_FILTER";
+constexpr const char* kNoEffect = "it was set, and has no effect";
+
+// Alone, without a shell; with no_new_privs, which others need.
+Layer try_alone(Omission which, Level from, uint32_t id) {
+  Layer layer = layer_of(which, from, true);
+  Joining how;
+  how.level = static_cast<uint32_t>(Level::kSandbox);
+  how.id = id;
+  how.files = kFiles;
+  how.without = ~(bit(which) | bit(kNoNewPrivs));
+  Report report = try_join(how, -1);
+  if (report.error != 0)
+    miss(layer, text_of(report), kKernel);
+  else if ((report.holding & bit(which)) == 0)
+    miss(layer, kNoEffect, kKernel);
+  return layer;
+}
+
+Layer try_ids(const Rights& rights) {
+  Layer layer = layer_of(kNoIds, Level::kProcess, false);
+  if (rights.has_ids) layer = try_alone(kNoIds, Level::kProcess, kOwnId);
+  layer.is_needed = rights.has_ids;
+  if (!rights.has_ids)
+    miss(layer, "trivet has no users to give: it was not started as root of this machine",
+         "start trivet as root: then each sandbox has a user of its own");
+  return layer;
+}
+
+Layer try_landlock() {
+  Layer layer = try_alone(kNoLandlock, Level::kSandbox, kStay);
+  layer.is_needed = false;
+  int version = landlock_abi();
+  if (layer.is_active) return layer;
+  constexpr const char* kFix = "use Linux 6.12 or later, with landlock in the boot parameter lsm=";
+  if (version == 0) miss(layer, "the kernel has none, or it is switched off", kFix);
+  if (version > 0 && layer.why == kNoEffect)
+    miss(layer, "the kernel's is version " + std::to_string(version) + ", and signals need 6",
+         kFix);
+  return layer;
+}
+
+// What a shell is made of, in the order in which it is made.
+std::vector<Layer> try_namespaces(const Trial& trial) {
+  constexpr Omission kMade[] = {kNoPids, kNoNetwork, kNoRoot, kNoUserNamespace};
+  uint32_t holding = 0;
+  Status done = try_sandbox(trial, holding);
+  std::string why = done ? "" : done.error().message, fix = done ? "" : fix_for_sandbox(), culprit;
+  std::vector<Layer> layers;
+  for (Omission which : kMade) {
+    layers.push_back(layer_of(which, Level::kSandbox, true));
+    if (why.starts_with(layers.back().name + ": ")) culprit = layers.back().name;
+  }
+  bool is_reached = trial.rights.none.empty();
+  for (size_t i = 0; i < layers.size(); ++i) {
+    Layer& layer = layers[i];
+    if (done) {
+      if ((holding & bit(kMade[i])) == 0) miss(layer, kNoEffect, fix_for_sandbox());
+    } else if (culprit.empty()) {
+      miss(layer, why, fix);
+    } else if (layer.name == culprit) {
+      miss(layer, why.substr(culprit.size() + 2), fix);
+      is_reached = false;
+    } else if (!is_reached) {
+      miss(layer, "not tried: there is no sandbox without " + culprit, fix);
+    }
+  }
+  return layers;
+}
 
 }  // namespace
 
-std::vector<Layer> probe_layers() {
+std::vector<Layer> probe_layers(const Trial& trial) {
   std::vector<Layer> layers;
-  for (const Row& row : kRows) {
-    Found found = in_a_child(row.trial);
-    Layer layer;
-    layer.name = row.name;
-    layer.from = row.from;
-    layer.is_needed = row.is_needed;
-    layer.is_active = found.error == 0;
-    if (!layer.is_active) {
-      layer.why = found.step < 0 ? "a child that tries it cannot be had" : row.steps[found.step];
-      layer.why += std::string{": "} + std::strerror(found.error);
-      layer.fix = row.fix ? row.fix : fix_for_namespaces();
-    }
-    layers.push_back(std::move(layer));
-  }
+  layers.push_back(try_alone(kNoRlimits, Level::kProcess, kStay));
+  layers.push_back(try_alone(kNoNewPrivs, Level::kProcess, kStay));
+  layers.push_back(try_ids(trial.rights));
+  layers.push_back(try_alone(kNoCapabilities, Level::kProcess, kStay));
+  for (auto& layer : try_namespaces(trial)) layers.push_back(std::move(layer));
+  layers.push_back(try_landlock());
+  layers.push_back(try_alone(kNoFilter, Level::kSandbox, kStay));
   return layers;
 }
 

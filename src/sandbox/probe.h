@@ -1,19 +1,31 @@
 #pragma once
-// What this machine can confine with, found out by doing it: each layer is tried in a child that
-// does nothing else, with the rights that this process has. Nothing is taken from version numbers
-// or from settings; those only explain a failure.
+// What this machine confines with, found out by doing what a start does: a shell is made (shell.h)
+// and joined (join.h), and what joined it looks which layers hold. What can be tried without a
+// shell is tried alone too, so that one layer that is missing does not hide the others. Nothing is
+// taken from version numbers or from settings; those only explain a failure.
 //
-// Takes some ten milliseconds; the caller must have one thread, or be prepared for its locks to be
-// held in the children, which call nothing but the kernel.
+// Takes some five milliseconds; the caller must have one thread, and have nobody else wait for its
+// children meanwhile.
 
+#include <sys/types.h>
+
+#include <functional>
 #include <vector>
 
 #include "sandbox/policy.h"
+#include "sandbox/shell.h"
 
 namespace trivet::sandbox {
 
+struct Trial {
+  Rights rights;                            // of secure_rights()
+  RootPlan root;                            // what every sandbox sees
+  uint32_t without = 0;                     // layers left out for a test: Omission
+  std::function<Status(pid_t init)> admit;  // puts a shell's init into its control groups
+};
+
 // In the order in which a worker goes through them. Limits of control groups are not among them.
-// Children that cannot be started make every layer that needs them unavailable, with the reason.
-std::vector<Layer> probe_layers();
+// Each that is not active says why and what helps, also when no child could be had to try it.
+std::vector<Layer> probe_layers(const Trial& trial);
 
 }  // namespace trivet::sandbox

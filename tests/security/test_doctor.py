@@ -2,8 +2,10 @@
 import json
 import os
 import pathlib
+import pwd
 import subprocess
 import sys
+import time
 
 import pytest
 
@@ -12,17 +14,30 @@ from server import Server, binary  # noqa: E402
 
 ALWAYS = {"rlimits", "no-new-privs", "capabilities", "seccomp"}  # what needs no rights
 NAMESPACES = {"user-namespace", "pid-namespace", "mount-root", "network-namespace"}
+USER = ["setpriv", "--reuid=65533", "--regid=65533", "--clear-groups"]
 AS = {
     "root": [],
-    "user": ["setpriv", "--reuid=65533", "--regid=65533", "--clear-groups"],
+    "user": USER,
     "contained": ["setpriv", "--bounding-set=-all", "--inh-caps=-all", "--no-new-privs"],
+    "root of a user namespace": [*USER, "unshare", "--map-root-user", "--net"],
+    "without user namespaces": [*USER, "unshare", "--map-root-user", "sh", "-c", "echo 0 >/proc/sys/user/max_user_namespaces && exec \"$@\"", "sh"],
 }
 root_only = pytest.mark.skipif(os.geteuid() != 0, reason="needs root, to be made less than root")
+RUNTIMES = {"absent": "title: Absent\nextensions: [.absent]\ntoolchain: {binary: [no-such-binary], version: {args: [--version], pattern: \"(.*)\"}, install: \"echo\"}\n",
+            "bash": "title: Bash\nextensions: [.sh]\ntoolchain: {binary: [bash], version: {args: [--version], pattern: \"version ([0-9.]+)\"}, install: \"echo\"}\n"}
+WHO_AM_I = "read -r request\necho \"{\\\"success\\\": true, \\\"output\\\": \\\"${MADE:-$(cat made 2>/dev/null)}$(id -u)\\\"}\"\n"
 
 
 def write(path, text):
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(text)
+
+
+def possible(who):
+    """Skips, and says so, where this machine does not let itself be made like that."""
+    made = subprocess.run([*AS[who], "true"], capture_output=True, text=True, timeout=30)
+    if made.returncode != 0:
+        pytest.skip(f"cannot be {who} here: {made.stderr.strip()}")
 
 
 @pytest.fixture
@@ -35,18 +50,33 @@ def place(tmp_path):
     here = tmp_path / "here"
     here.mkdir()
     here.chmod(0o777)
-    write(tmp_path / "runtimes/absent/runtime.yaml", "name: absent\ntitle: Absent\nextensions: [.absent]\ntoolchain: {binary: [no-such-binary], version: {args: [--version], pattern: \"(.*)\"}, install: \"echo\"}\n"
-          "interfaces: [stdio]\noneshot: {command: [\"${binary}\", \"${entrypoint}\"]}\n")
+    for name, text in RUNTIMES.items():
+        write(tmp_path / "runtimes" / name / "runtime.yaml", f"name: {name}\n" + text + "interfaces: [stdio]\noneshot: {command: [\"${binary}\", \"${entrypoint}\"]}\n")
     program = tmp_path / "trivet"
     program.write_bytes(pathlib.Path(binary()).read_bytes())
     program.chmod(0o755)
     return tmp_path
 
 
+def function(place, name, manifest=""):
+    write(place / "here" / name / "main.sh", WHO_AM_I)
+    write(place / "here" / name / "trivet.yaml", "runtime: bash\nentrypoint: main.sh\ninterface: stdio\n" + manifest)
+
+
+def command(place, who, *args):
+    return [*AS[who], str(place / "trivet"), *args, "--runtimes", str(place / "runtimes"), "--data", str(place / "here" / ("data of " + who))]
+
+
+def environment(place):
+    return {"PATH": os.environ["PATH"], "HOME": str(place / "here")}
+
+
+def trivet(place, who, *args):
+    return subprocess.run(command(place, who, *args), cwd=place / "here", env=environment(place), capture_output=True, text=True, timeout=60)
+
+
 def doctor(place, who, *flags):
-    done = subprocess.run([*AS[who], str(place / "trivet"), "doctor", "--server", "none", "--runtimes", str(place / "runtimes"), "--data", str(place / "here" / who), *flags],
-                          cwd=place / "here", env={"PATH": os.environ["PATH"], "HOME": str(place / "here")}, capture_output=True, text=True, timeout=60)
-    return done
+    return trivet(place, who, "doctor", "--server", "none", *flags)
 
 
 def told(place, who, *flags):
@@ -56,14 +86,19 @@ def told(place, who, *flags):
     return done.returncode, value, {layer["name"]: layer for layer in value["sandbox"]["layers"]}
 
 
+def lacks(layers, name):
+    return layers[name]["state"] == "unavailable"
+
+
 @root_only
 @pytest.mark.parametrize("who", AS)
 def test_each_layer_is_told_and_the_exit_code_says_whether_it_is_enough(place, who):
+    possible(who)
     code, value, layers = told(place, who)
     assert ALWAYS | NAMESPACES <= set(layers)
     for name, layer in layers.items():
-        assert (layer["state"] == "unavailable") == bool(layer["why"]) == bool(layer["fix"]), layer
-        assert layer["weakened_by"] == []
+        assert lacks(layers, name) == bool(layer["why"]) == bool(layer["fix"]) == bool(layer["without"]), layer
+        assert layer["weakened_by"] == [] and layer["stops"] == []
     assert all(layers[name]["state"] == "active" for name in ALWAYS), layers
     lacking = {name for name, layer in layers.items() if layer["state"] == "unavailable" and layer["needed"]}
     assert value["sandbox"]["level"] == "sandbox" and value["sandbox"]["available"] == (not lacking)
@@ -72,22 +107,134 @@ def test_each_layer_is_told_and_the_exit_code_says_whether_it_is_enough(place, w
     table = doctor(place, who).stdout
     for name, layer in layers.items():
         assert any(line.startswith(layer["state"]) and name in line for line in table.splitlines()), (name, table)
+    assert ("this machine has what it needs" in table) == (not lacking), table
+
+
+@root_only
+@pytest.mark.parametrize("who", AS)
+def test_what_it_says_is_what_happens(place, who):
+    possible(who)
+    function(place, "plain")
+    function(place, "frugal", "limits: {memory: 512MiB}\n")
+    function(place, "slow", "limits: {cpu: 0.5}\n")
+    code, value, layers = told(place, who)
+    available = value["sandbox"]["available"]
+    ran = trivet(place, who, "run", str(place / "here/plain"), "-d", "{}")
+    assert (ran.returncode == 0) == available, (ran, layers)
+    if available:
+        assert json.loads(ran.stdout) == "1000"
+    else:
+        culprit = next(name for name in ("user-namespace", "mount-root", "network-namespace", "pid-namespace") if name + ": " in ran.stderr or layers[name]["why"] in ran.stderr)
+        assert lacks(layers, culprit) and layers[culprit]["why"] in ran.stderr, (ran, layers)
+    for name, layer in (("frugal", "memory-limit"), ("slow", "cpu-limit")):
+        ran = trivet(place, who, "run", str(place / "here" / name), "-d", "{}")
+        stopped = any(name in one["stops"] for one in layers.values())
+        assert (ran.returncode != 0) == stopped == (lacks(layers, layer) or not available), (ran, layers)
+        if available and stopped:
+            assert layers[layer]["stops"] == [name] and layers[layer]["why"] in ran.stderr
+    assert (code == 0) == all(layer["stops"] == [] for layer in layers.values())
+
+
+@root_only
+@pytest.mark.parametrize("who", ["root", "user"])
+def test_a_limit_that_is_left_out_is_shown_and_logged_once(place, who):
+    possible(who)
+    function(place, "plain")
+    function(place, "endless", "limits: {memory: none}\n")
+    _, _, layers = told(place, who)
+    left_out = lacks(layers, "memory-limit")
+    if who == "user" and not left_out:
+        pytest.skip("an ordinary user can limit memory here")
+    by_machine = {"what": "memory-limit: " + layers["memory-limit"]["why"], "by": "machine"}
+    alone = json.loads(trivet(place, who, "describe", "plain", "--server", "none", "--output", "json").stdout)
+    assert alone["sandbox"]["weakened"] == ([by_machine] if left_out else [])
+    socket = "unix:" + str(place / "here/socket")
+    with open(place / "stderr", "w") as errors:
+        server = subprocess.Popen(command(place, who, "serve", str(place / "here"), "--listen", socket), cwd=place / "here", env=environment(place), stdin=subprocess.DEVNULL, stdout=errors, stderr=errors)
+    try:
+        deadline = time.monotonic() + 30
+        while "trivet serves" not in (place / "stderr").read_text() and time.monotonic() < deadline and server.poll() is None:
+            time.sleep(0.05)
+        said = (place / "stderr").read_text()
+        assert said.count("memory-limit cannot be enforced on this machine") == left_out, said
+        shown = {name: json.loads(trivet(place, who, "describe", name, "--server", socket, "--output", "json").stdout)["sandbox"]["weakened"] for name in ("plain", "endless")}
+        assert shown == {"plain": [by_machine] if left_out else [], "endless": [{"what": "memory none", "by": "manifest"}]}
+        assert (", by the machine" in trivet(place, who, "describe", "plain", "--server", socket).stdout) == left_out
+    finally:
+        server.terminate()
+        server.wait(30)
+
+
+@root_only
+def test_a_build_is_confined_for_an_ordinary_user_too(place):
+    possible("user")
+    if not told(place, "user")[1]["sandbox"]["available"]:
+        pytest.skip("an ordinary user can make no sandbox here")
+    function(place, "made", "build: {command: sh, args: [-c, \"cat /etc/shadow >&2; printf built >made\"], output: made}\n")
+    os.chown(place / "here/made", 65533, 65533)
+    ran = trivet(place, "user", "run", str(place / "here/made"), "-d", "{}")
+    assert ran.returncode == 0 and json.loads(ran.stdout) == "built1000", ran
+    assert "No such file" in trivet(place, "user", "build", str(place / "here/made"), "-v").stderr or "shadow" not in ran.stderr, ran
+
+
+@root_only
+@pytest.mark.parametrize("who", AS)
+def test_it_says_as_whom_the_server_runs(place, who):
+    possible(who)
+    _, value, _ = told(place, who)
+    is_root = who == "root" or "namespace" in who
+    kept = is_root and not has_user("trivet")
+    assert value["privileges"]["kept"] == kept and bool(value["privileges"]["fix"]) == kept
+    if not kept and is_root:
+        assert value["privileges"]["user"] == "trivet"
+    line = next(line for line in doctor(place, who).stdout.splitlines() if "privileges" in line)
+    assert line.startswith("weakened" if kept else "active")
+
+
+def has_user(name):
+    return any(entry.pw_name == name for entry in pwd.getpwall())
+
+
+@root_only
+def test_root_that_stays_root_is_told_when_it_starts(place):
+    function(place, "plain")
+    with Server(place / "here", "--runtimes", str(place / "runtimes")) as server:
+        kept = not has_user("trivet")
+        assert ("runs as root and keeps its capabilities" in server.stderr()) == kept
+        assert any("keeps its capabilities" in line["message"] for line in server.log_lines()) == kept
+        assert server.get("/v1/doctor").json["privileges"]["kept"] == kept
 
 
 @root_only
 def test_without_privileges_no_sandbox_is_claimed(place):
     code, value, layers = told(place, "contained")
     # What is left is a user namespace without users, in which nothing can be mounted.
-    assert all(layers[name]["state"] == "unavailable" and layers[name]["fix"] for name in ("user-namespace", "mount-root")), layers
+    assert all(lacks(layers, name) and layers[name]["fix"] for name in NAMESPACES), layers
     assert code == 1 and value["sandbox"]["available"] is False
     code, value, _ = told(place, "contained", "--sandbox", "process")
     assert code == 0 and value["sandbox"]["available"] is True
 
 
 @root_only
+def test_what_forbids_a_sandbox_is_named(place):
+    possible("without user namespaces")
+    _, _, layers = told(place, "without user namespaces")
+    assert lacks(layers, "user-namespace") and layers["user-namespace"]["fix"] == "sysctl user.max_user_namespaces=10000"
+    assert not lacks(layers, "pid-namespace") and not lacks(layers, "network-namespace")
+
+
+@root_only
 def test_an_ordinary_user_has_one_user_only(place):
     _, _, layers = told(place, "user")
-    assert layers["user-ids"]["state"] == "unavailable" and "root" in layers["user-ids"]["fix"] and layers["user-ids"]["needed"] is False
+    assert lacks(layers, "user-ids") and "root" in layers["user-ids"]["fix"] and layers["user-ids"]["needed"] is False
+
+
+@root_only
+@pytest.mark.parametrize("layer", ["pid-namespace", "seccomp", "memory-limit"])
+def test_a_layer_that_was_left_out_is_told(place, layer):
+    done = subprocess.run(command(place, "root", "doctor", "--server", "none", "--output", "json"), cwd=place / "here", env={**environment(place), "TRIVET_WITHOUT_LAYER": layer}, capture_output=True, text=True, timeout=60)
+    layers = {one["name"]: one for one in json.loads(done.stdout)["sandbox"]["layers"]}
+    assert lacks(layers, layer) and "TRIVET_WITHOUT_LAYER" in layers[layer]["why"]
 
 
 def test_weakenings_name_who_made_them(place):
@@ -109,7 +256,7 @@ def test_weakenings_name_who_made_them(place):
 def test_a_server_tells_its_own_layers(place):
     with Server(place / "here", "--runtimes", str(place / "runtimes")) as server:
         value = server.get("/v1/doctor").json
-        assert {"level", "available", "layers", "launcher", "data"} == set(value) and ALWAYS <= {layer["name"] for layer in value["layers"]}
+        assert {"level", "available", "layers", "launcher", "privileges", "data"} == set(value) and ALWAYS <= {layer["name"] for layer in value["layers"]}
         assert server.post("/v1/doctor", {}).status == 405
 
 
