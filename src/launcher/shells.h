@@ -17,6 +17,8 @@
 
 namespace trivet::launcher {
 
+int64_t now_ms();  // monotonic
+
 class Shells {
  public:
   // Names one; 0 is none.
@@ -66,8 +68,11 @@ class Shells {
     State state = State::kMaking;
     bool host_network = false;
     std::string group;
+    int64_t begun_ms = now_ms();
   };
   bool begin(bool host_network);
+  News begin_again(Number number);
+  int end_stopped(int64_t now_ms);
   static bool has_ended(const sandbox::Shell& shell);
   uint32_t free_id();
   int count(State state, bool host_network) const;
@@ -86,7 +91,5 @@ class Shells {
   std::string broken_;
   int ended_early_ = 0;  // in a row
 };
-
-int64_t now_ms();  // monotonic
 
 }  // namespace trivet::launcher
