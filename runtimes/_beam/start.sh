@@ -1,8 +1,8 @@
 #!/bin/sh
 # Starts the Erlang VM with the shim: a worker, a program of the user's own, or a build.
 #   start.sh LANGUAGE BINARY MODULE [ARGUMENT...]       LANGUAGE is erlang or elixir, BINARY its `erl` or `elixir`
-# The shim is compiled once for each version of itself and of the VM: below .toolchains of the tree, where sandboxes see it, when that can be written, else
-# into a cache below HOME or TMPDIR, which in a sandbox ends with it. MODULE is `prepare` for that alone.
+# The shim is compiled once for each version of itself and of the VM: below .toolchains of the tree when tools/setup has done so, else where the host has
+# runtimes prepare themselves. MODULE is `prepare` for that alone.
 set -eu
 here=${0%/*} language=$1 binary=$2 main=$3
 shift 3
@@ -23,19 +23,11 @@ fi
 
 sum=$(cat "$here"/*.erl | cksum)
 name=beam-${sum%% *}-${sum##* }-$version
-tree=$(cd "$here/../.." && pwd)/.toolchains/beam
-ebin=${HOME:+$HOME/.cache/trivet/$name}
-if [ -d "$tree/$name" ] || { mkdir -p "$tree" 2>/dev/null && [ -w "$tree" ]; }; then ebin=$tree/$name; fi
-if [ -z "$ebin" ] || { [ ! -d "$ebin" ] && ! mkdir -p "${ebin%/*}" 2>/dev/null; } || { [ ! -d "$ebin" ] && [ ! -w "${ebin%/*}" ]; }; then
-  # Users from 1879048192 up are given to one worker after another: what one finds may be another function's.
-  place=${TMPDIR:-/tmp}/trivet-$(id -u)
-  [ "$(id -u)" -lt 1879048192 ] || place=$(mktemp -d "$place-XXXXXX")
-  mkdir -m 700 "$place" 2>/dev/null || { [ -O "$place" ] && [ ! -L "$place" ]; } || { echo "$place belongs to somebody else: set HOME" >&2; exit 1; }
-  ebin=$place/$name
-fi
+ebin=$(cd "$here/../.." && pwd)/.toolchains/beam/$name
+[ -d "$ebin" ] || [ -z "${TRIVET_PREPARED:-}" ] || ebin=$TRIVET_PREPARED/$name
 if [ ! -d "$ebin" ]; then
   making=$ebin.$$
-  mkdir "$making"
+  mkdir -p "$making"
   if ! "$erl" -noinput -boot no_dot_erlang +S 1:1 -eval '
     [Into | Files] = init:get_plain_arguments(),
     [case compile:file(File, [report, deterministic, {outdir, Into}]) of {ok, _} -> ok; _ -> halt(1) end || File <- Files], halt(0).

@@ -2,8 +2,8 @@
 # A real SDK has its own csc; install.sh puts Roslyn's DLLs beside a bare runtime. Both take the same command line.
 #   root       where dotnet lives       framework  the newest Microsoft.NETCore.App
 #   sdk        of a real SDK, or empty  csc        the compiler: a DLL for `dotnet exec`
-#   worker     folder of Trivet.dll, made once for this dotnet and these sources: below .toolchains of the tree, where sandboxes see it, when that can be
-#              written, else in the cache of whoever asks, which in a sandbox ends with it
+#   worker     folder of Trivet.dll, made once for this dotnet and these sources: below .toolchains of the tree when tools/setup has made it there, else
+#              where the host has runtimes prepare themselves
 export DOTNET_NOLOGO=1 DOTNET_CLI_TELEMETRY_OPTOUT=1 DOTNET_EnableDiagnostics=0 DOTNET_TieredPGO=0 DOTNET_SYSTEM_GLOBALIZATION_INVARIANT=1
 newest() { ls -d "$@" 2>/dev/null | sort -V | tail -n 1; }
 
@@ -53,16 +53,8 @@ write_config() { # of a program FILE.dll
 find_worker() {
   find_framework
   key=$(cat "$runtime"/trivet/*.cs "$runtime/build/Usings.cs" "$runtime/toolchain.sh" | cksum | tr -d ' ')
-  tree=${runtime%/*/*}/.toolchains/dotnet-worker worker=
-  if [ -f "$tree/$version-$key/Trivet.dll" ] || { mkdir -p "$tree" 2>/dev/null && [ -w "$tree" ]; }; then worker=$tree/$version-$key; fi
-  cache=${XDG_CACHE_HOME:-${HOME:+$HOME/.cache}}
-  if [ -z "$worker" ] && [ -z "$cache" ]; then
-    # Users from 1879048192 up are given to one worker after another: what one finds may be another function's.
-    cache=${TMPDIR:-/tmp}/trivet-$(id -u)
-    [ "$(id -u)" -lt 1879048192 ] || cache=$(mktemp -d "$cache-XXXXXX")
-    mkdir -m 700 "$cache" 2>/dev/null || { [ -O "$cache" ] && [ ! -L "$cache" ]; } || { echo "$cache belongs to somebody else: set HOME" >&2; exit 1; }
-  fi
-  worker=${worker:-$cache/trivet/dotnet/$version-$key}
+  worker=${runtime%/*/*}/.toolchains/dotnet-worker/$version-$key
+  [ -f "$worker/Trivet.dll" ] || [ -z "${TRIVET_PREPARED:-}" ] || worker=$TRIVET_PREPARED/$version-$key
   if [ -f "$worker/Trivet.dll" ]; then
     { true >"$worker/used"; } 2>/dev/null || true
     return

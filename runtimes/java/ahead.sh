@@ -1,5 +1,5 @@
 #!/bin/sh
-# Compiles the shim ahead: sandboxes see it and cannot keep it.   ahead.sh COMPILER
+# Compiles the shim ahead, for sandboxes that see it and cannot keep one (tools/setup; `prepare` in runtime.yaml).   ahead.sh COMPILER
 set -eu
 here=$(cd "$(dirname "$0")/../_jvm" && pwd)
 . "$here/common.sh"

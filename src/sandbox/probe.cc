@@ -44,9 +44,7 @@ struct Place {
   struct stat root {};
 };
 
-os::Fd own_namespaces() {
-  return os::Fd{open("/proc/self/ns", O_PATH | O_DIRECTORY | O_CLOEXEC)};
-}
+os::Fd own_namespaces() { return os::Fd{open("/proc/self/ns", O_PATH | O_DIRECTORY | O_CLOEXEC)}; }
 
 // `namespaces`: of this process; a sandbox need not have a /proc in which it is.
 Place place_of(const os::Fd& namespaces) {
@@ -99,8 +97,7 @@ Report look_from_inside(const Joining& how, int shell, const Place& before, pid_
   Report report;
   os::Fd namespaces = own_namespaces();
   report.error = join(how, shell, &report.step);
-  if (report.error == 0)
-    report.holding = look_around(how, before, place_of(namespaces), outside);
+  if (report.error == 0) report.holding = look_around(how, before, place_of(namespaces), outside);
   return report;
 }
 
@@ -166,12 +163,10 @@ Status await_ready(const Shell& shell) {
 // Makes one and joins it. What failed begins with the layer's name, where that is known.
 Status try_sandbox(const Trial& trial, uint32_t& holding) {
   if (!trial.rights.none.empty()) return Error{ErrorCode::kIo, trial.rights.none};
-  auto shell = begin_shell(trial.root, trial.rights.has_ids ? kOwnId : geteuid(), trial.without);
+  auto shell = begin_shell(trial.root, trial.rights.has_ids ? kOwnId : geteuid(), trial.without,
+                           trial.groups);
   if (!shell) return std::move(shell).error();
-  Status done = trial.admit ? trial.admit(shell->init) : Status{};
-  if (!done) done = Error{ErrorCode::kIo, "control groups: " + done.error().message};
-  send(shell->socket.get(), &kReady, 1, MSG_NOSIGNAL);
-  if (done) done = await_ready(*shell);
+  Status done = await_ready(*shell);
   if (done) {
     Joining how;
     how.level = static_cast<uint32_t>(Level::kSandbox);

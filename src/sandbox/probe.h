@@ -9,7 +9,6 @@
 
 #include <sys/types.h>
 
-#include <functional>
 #include <vector>
 
 #include "sandbox/policy.h"
@@ -18,10 +17,10 @@
 namespace trivet::sandbox {
 
 struct Trial {
-  Rights rights;                            // of secure_rights()
-  RootPlan root;                            // what every sandbox sees
-  uint32_t without = 0;                     // layers left out for a test: Omission
-  std::function<Status(pid_t init)> admit;  // puts a shell's init into its control groups
+  Rights rights;                 // of secure_rights()
+  RootPlan root;                 // what every sandbox sees
+  uint32_t without = 0;          // layers left out for a test: Omission
+  std::vector<os::Fd> groups{};  // where a shell's init enters its control group
 };
 
 // In the order in which a worker goes through them. Limits of control groups are not among them.

@@ -24,15 +24,16 @@ using Names = std::set<std::string>;
 using First = std::function<bool()>;
 
 // What a launcher that did `first` before finds: for each layer that is not there its name, why,
-// and what helps, a line each.
-std::string lines_after(const First& first, uint32_t without = 0,
-                        const std::function<Status(pid_t)>& admit = {}) {
+// and what helps, a line each. `group`: where a sandbox would enter its control group.
+std::string lines_after(const First& first, uint32_t without = 0, const char* group = nullptr) {
   int ends[2];
   EXPECT_EQ(pipe2(ends, O_CLOEXEC), 0);
   pid_t pid = fork();
   if (pid == 0) {
     std::string out = first() ? "" : "unprepared\n\n\n";
-    for (const auto& layer : probe_layers({secure_rights(), {}, without, admit})) {
+    Trial trial{secure_rights(), {}, without};
+    if (group) trial.groups.emplace_back(open(group, O_WRONLY | O_CLOEXEC));
+    for (const auto& layer : probe_layers(trial)) {
       if (layer.is_active != layer.why.empty() || layer.is_active != layer.fix.empty())
         out += "unexplained " + layer.name + "\n\n\n";
       if (!layer.is_active) out += layer.name + "\n" + layer.why + "\n" + layer.fix + "\n";
@@ -149,12 +150,10 @@ TEST_F(ProbeTest, what_was_left_out_is_found_to_be_missing) {
 }
 
 TEST_F(ProbeTest, a_sandbox_that_gets_no_control_groups_is_none) {
-  std::string lines = lines_after(nothing, 0, [](pid_t) {
-    return Status{Error{ErrorCode::kIo, "they are full"}};
-  });
+  std::string lines = lines_after(nothing, 0, "/dev/full");  // nobody can write there
   Names missing = names_of(lines);
   for (const auto& name : kNamespaces) EXPECT_TRUE(missing.contains(name)) << name;
-  EXPECT_NE(lines.find("control groups: they are full"), std::string::npos) << lines;
+  EXPECT_NE(lines.find("control groups: No space left on device"), std::string::npos) << lines;
 }
 
 TEST_F(ProbeTest, no_child_is_left_behind) {
