@@ -156,8 +156,9 @@ class Neighbour:
 
     def __init__(self, server, pause=0.02):
         self.server, self.pause, self.wrong, self.seconds, self.is_open, self.n = server, pause, [], [], True, 0
-        assert self.call(), self.wrong
-        self.seconds.clear()  # the first one's start
+        wait_until(self.call, 180)  # it is started beside the spares of every runtime
+        self.seconds.clear()
+        self.wrong.clear()
         self.thread = threading.Thread(target=self.run)
         self.thread.start()
 
