@@ -188,7 +188,8 @@ void print_layer(const json::object& layer, std::string& fix_above) {
 }
 
 void print_privileges(const json::object& privileges) {
-  const std::string user = printable(cell(privileges, "user")), fix = cell(privileges, "fix");
+  const std::string user = printable(cell(privileges, "user")),
+                    fix{privileges.at("fix").as_string()};
   bool is_kept = privileges.at("kept").as_bool();
   print_state(is_kept ? "weakened" : "active",
               "privileges: the server runs as " + user +

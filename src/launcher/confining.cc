@@ -331,12 +331,8 @@ void Serving::answer_probe(uint32_t ticket) {
   reply.kind = Kind::kLayers;
   reply.ticket = ticket;
   std::string group = groups_.take();
-  auto admit = [&](pid_t init) {
-    Status limited = groups_.limit(group, sandbox::Limits{});
-    return limited ? groups_.add(group, init) : limited;
-  };
-  reply.layers =
-      sandbox::probe_layers({rights_, shells_.plan(false), shells_.without, std::move(admit)});
+  reply.layers = sandbox::probe_layers(
+      {rights_, shells_.plan(false), shells_.without, groups_.entrances(group)});
   groups_.end(group);
   for (auto& layer : groups_.layers()) reply.layers.push_back(std::move(layer));
   mark_left_out(reply.layers);

@@ -44,9 +44,7 @@ struct Place {
   struct stat root {};
 };
 
-os::Fd own_namespaces() {
-  return os::Fd{open("/proc/self/ns", O_PATH | O_DIRECTORY | O_CLOEXEC)};
-}
+os::Fd own_namespaces() { return os::Fd{open("/proc/self/ns", O_PATH | O_DIRECTORY | O_CLOEXEC)}; }
 
 // `namespaces`: of this process; a sandbox need not have a /proc in which it is.
 Place place_of(const os::Fd& namespaces) {
@@ -99,8 +97,7 @@ Report look_from_inside(const Joining& how, int shell, const Place& before, pid_
   Report report;
   os::Fd namespaces = own_namespaces();
   report.error = join(how, shell, &report.step);
-  if (report.error == 0)
-    report.holding = look_around(how, before, place_of(namespaces), outside);
+  if (report.error == 0) report.holding = look_around(how, before, place_of(namespaces), outside);
   return report;
 }
 
@@ -166,12 +163,10 @@ Status await_ready(const Shell& shell) {
 // Makes one and joins it. What failed begins with the layer's name, where that is known.
 Status try_sandbox(const Trial& trial, uint32_t& holding) {
   if (!trial.rights.none.empty()) return Error{ErrorCode::kIo, trial.rights.none};
-  auto shell = begin_shell(trial.root, trial.rights.has_ids ? kOwnId : geteuid(), trial.without);
+  auto shell = begin_shell(trial.root, trial.rights.has_ids ? kOwnId : geteuid(), trial.without,
+                           trial.groups);
   if (!shell) return std::move(shell).error();
-  Status done = trial.admit ? trial.admit(shell->init) : Status{};
-  if (!done) done = Error{ErrorCode::kIo, "control groups: " + done.error().message};
-  send(shell->socket.get(), &kReady, 1, MSG_NOSIGNAL);
-  if (done) done = await_ready(*shell);
+  Status done = await_ready(*shell);
   if (done) {
     Joining how;
     how.level = static_cast<uint32_t>(Level::kSandbox);
@@ -199,7 +194,9 @@ std::string setting(const std::string& path) {
 }
 
 // The switch of this kernel that forbids it, as it is set; else what there is to know.
-std::string fix_for_sandbox() {
+std::string fix_for_sandbox(const std::string& why) {
+  if (why.starts_with("control groups: "))
+    return "start the server in a group of its own: systemd-run --scope -p Delegate=yes trivet ...";
   for (std::string kind : {"user", "pid", "mnt", "net", "ipc", "uts", "cgroup"})
     if (std::string name = "max_" + kind + "_namespaces"; setting("user/" + name) == "0")
       return "sysctl user." + name + "=10000";
@@ -269,31 +266,36 @@ Layer try_landlock() {
   return layer;
 }
 
+// No sandbox could be made. `why` begins with the layer that failed, where that is known: those
+// before it are there, unless nothing was begun.
+void blame(std::vector<Layer>& layers, const std::string& why, bool is_begun) {
+  const std::string fix = fix_for_sandbox(why);
+  std::string culprit;
+  for (const auto& layer : layers)
+    if (why.starts_with(layer.name + ": ")) culprit = layer.name;
+  bool is_there = is_begun;
+  for (auto& layer : layers) {
+    is_there &= layer.name != culprit;
+    if (culprit.empty())
+      miss(layer, why, fix);
+    else if (layer.name == culprit)
+      miss(layer, why.substr(culprit.size() + 2), fix);
+    else if (!is_there)
+      miss(layer, "not tried: there is no sandbox without " + culprit, fix);
+  }
+}
+
 // What a shell is made of, in the order in which it is made.
 std::vector<Layer> try_namespaces(const Trial& trial) {
-  constexpr Omission kMade[] = {kNoPids, kNoNetwork, kNoRoot, kNoUserNamespace};
+  std::vector<Layer> layers;
   uint32_t holding = 0;
   Status done = try_sandbox(trial, holding);
-  std::string why = done ? "" : done.error().message, fix = done ? "" : fix_for_sandbox(), culprit;
-  std::vector<Layer> layers;
-  for (Omission which : kMade) {
+  for (Omission which : {kNoPids, kNoNetwork, kNoRoot, kNoUserNamespace}) {
     layers.push_back(layer_of(which, Level::kSandbox, true));
-    if (why.starts_with(layers.back().name + ": ")) culprit = layers.back().name;
+    if (done && (holding & bit(which)) == 0)
+      miss(layers.back(), kNoEffect, fix_for_sandbox(kNoEffect));
   }
-  bool is_reached = trial.rights.none.empty();
-  for (size_t i = 0; i < layers.size(); ++i) {
-    Layer& layer = layers[i];
-    if (done) {
-      if ((holding & bit(kMade[i])) == 0) miss(layer, kNoEffect, fix_for_sandbox());
-    } else if (culprit.empty()) {
-      miss(layer, why, fix);
-    } else if (layer.name == culprit) {
-      miss(layer, why.substr(culprit.size() + 2), fix);
-      is_reached = false;
-    } else if (!is_reached) {
-      miss(layer, "not tried: there is no sandbox without " + culprit, fix);
-    }
-  }
+  if (!done) blame(layers, done.error().message, trial.rights.none.empty());
   return layers;
 }
 

@@ -4,12 +4,9 @@
 // shell is tried alone too, so that one layer that is missing does not hide the others. Nothing is
 // taken from version numbers or from settings; those only explain a failure.
 //
-// Takes some five milliseconds; the caller must have one thread, and have nobody else wait for its
+// Takes some ten milliseconds; the caller must have one thread, and have nobody else wait for its
 // children meanwhile.
 
-#include <sys/types.h>
-
-#include <functional>
 #include <vector>
 
 #include "sandbox/policy.h"
@@ -18,10 +15,10 @@
 namespace trivet::sandbox {
 
 struct Trial {
-  Rights rights;                            // of secure_rights()
-  RootPlan root;                            // what every sandbox sees
-  uint32_t without = 0;                     // layers left out for a test: Omission
-  std::function<Status(pid_t init)> admit;  // puts a shell's init into its control groups
+  Rights rights;               // of secure_rights()
+  RootPlan root;               // what every sandbox sees
+  uint32_t without = 0;        // layers left out for a test: 1 << Omission
+  std::vector<os::Fd> groups;  // the entrances of its control group
 };
 
 // In the order in which a worker goes through them. Limits of control groups are not among them.

@@ -25,14 +25,15 @@ using First = std::function<bool()>;
 
 // What a launcher that did `first` before finds: for each layer that is not there its name, why,
 // and what helps, a line each.
-std::string lines_after(const First& first, uint32_t without = 0,
-                        const std::function<Status(pid_t)>& admit = {}) {
+std::string lines_after(const First& first, uint32_t without = 0, const char* group = nullptr) {
   int ends[2];
   EXPECT_EQ(pipe2(ends, O_CLOEXEC), 0);
   pid_t pid = fork();
   if (pid == 0) {
     std::string out = first() ? "" : "unprepared\n\n\n";
-    for (const auto& layer : probe_layers({secure_rights(), {}, without, admit})) {
+    Trial trial{secure_rights(), {}, without, {}};
+    if (group) trial.groups.emplace_back(open(group, O_WRONLY));
+    for (const auto& layer : probe_layers(trial)) {
       if (layer.is_active != layer.why.empty() || layer.is_active != layer.fix.empty())
         out += "unexplained " + layer.name + "\n\n\n";
       if (!layer.is_active) out += layer.name + "\n" + layer.why + "\n" + layer.fix + "\n";
@@ -101,7 +102,7 @@ class ProbeTest : public ::testing::Test {
 
 TEST_F(ProbeTest, every_layer_has_a_name_and_a_level) {
   Names names;
-  for (const auto& layer : probe_layers({{}, {}, 0, {}})) {
+  for (const auto& layer : probe_layers(Trial{})) {
     EXPECT_TRUE(names.insert(layer.name).second) << layer.name;
     EXPECT_GT(layer.from, Level::kTrusted);
   }
@@ -140,7 +141,7 @@ TEST_F(ProbeTest, what_a_sandbox_fails_at_is_named_with_the_switch_that_forbids_
 
 TEST_F(ProbeTest, what_was_left_out_is_found_to_be_missing) {
   Names whole = missing_after(nothing);
-  for (auto layer : {kNoPids, kNoRoot, kNoUserNamespace}) {
+  for (auto layer : {kNoPids, kNoRoot, kNoNetwork, kNoUserNamespace}) {
     if (whole.contains(name(layer))) GTEST_SKIP() << "this machine has no " << name(layer);
     Names expected = whole;
     expected.insert(name(layer));
@@ -149,16 +150,14 @@ TEST_F(ProbeTest, what_was_left_out_is_found_to_be_missing) {
 }
 
 TEST_F(ProbeTest, a_sandbox_that_gets_no_control_groups_is_none) {
-  std::string lines = lines_after(nothing, 0, [](pid_t) {
-    return Status{Error{ErrorCode::kIo, "they are full"}};
-  });
+  std::string lines = lines_after(nothing, 0, "/dev/full");
   Names missing = names_of(lines);
   for (const auto& name : kNamespaces) EXPECT_TRUE(missing.contains(name)) << name;
-  EXPECT_NE(lines.find("control groups: they are full"), std::string::npos) << lines;
+  EXPECT_NE(lines.find("control groups: No space left"), std::string::npos) << lines;
 }
 
 TEST_F(ProbeTest, no_child_is_left_behind) {
-  probe_layers({{}, {}, 0, {}});
+  probe_layers(Trial{});
   EXPECT_EQ(waitpid(-1, nullptr, WNOHANG), -1);
   EXPECT_EQ(errno, ECHILD);
 }
