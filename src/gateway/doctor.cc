@@ -56,7 +56,7 @@ std::string without(const Layer& layer) {
       {"memory-limit",
        "the usual limit is left out, and functions whose manifest names one do not start"},
       {"cpu-limit", "functions whose manifest names a limit of processors do not start"},
-      {"pids-limit", "processes are counted for each user of a sandbox instead (RLIMIT_NPROC)"}};
+      {"pids-limit", "the processes of each sandbox are limited by RLIMIT_NPROC instead"}};
   if (layer.is_needed)
     return "functions of level " + std::string{sandbox::name(layer.from)} +
            " and above do not start";

@@ -248,7 +248,7 @@ Layer try_ids(const Rights& rights) {
   if (rights.has_ids) layer = try_alone(kNoIds, Level::kProcess, kOwnId);
   layer.is_needed = rights.has_ids;
   if (!rights.has_ids)
-    miss(layer, "trivet has no users to give: it was not started as root of this machine",
+    miss(layer, "trivet has no users to give: it is not root of this machine with its capabilities",
          "start trivet as root: then each sandbox has a user of its own");
   return layer;
 }

@@ -107,6 +107,14 @@ def told(place, who, *flags):
     return done.returncode, value, {layer["name"]: layer for layer in value["sandbox"]["layers"]}
 
 
+def greeting(read):
+    """What a server says until it serves."""
+    deadline = time.monotonic() + 30
+    while "trivet serves" not in read() and time.monotonic() < deadline:
+        time.sleep(0.05)
+    return read()
+
+
 def lacks(layers, name):
     return layers[name]["state"] == "unavailable"
 
@@ -128,6 +136,7 @@ def test_each_layer_is_told_and_the_exit_code_says_whether_it_is_enough(findings
     assert code == (1 if any(layer["stops"] for layer in layers.values()) else 0)
     assert value["launcher"] == {"works": True, "why": ""} and value["data"]["writable"] is True
     assert ("this machine has what it needs" in table) == (not lacking), table
+    assert ("not all functions here start" in table) == (code == 1 and not lacking), table
 
 
 @root_only
@@ -164,10 +173,7 @@ def test_a_limit_that_is_left_out_is_shown_and_logged_once(place, who):
     with open(place / "stderr", "w") as errors:
         server = subprocess.Popen(command(place, who, "serve", str(place / "here"), "--listen", socket), cwd=place / "here", env=environment(place), stdin=subprocess.DEVNULL, stdout=errors, stderr=errors)
     try:
-        deadline = time.monotonic() + 30
-        while "trivet serves" not in (place / "stderr").read_text() and time.monotonic() < deadline and server.poll() is None:
-            time.sleep(0.05)
-        said = (place / "stderr").read_text()
+        said = greeting((place / "stderr").read_text)
         assert said.count("memory-limit cannot be enforced on this machine") == left_out, said
         shown = {name: json.loads(trivet(place, who, "describe", name, "--server", socket, "--output", "json").stdout)["sandbox"]["weakened"] for name in ("plain", "endless")}
         assert shown == {"plain": [by_machine] if left_out else [], "endless": [{"what": "memory none", "by": "manifest"}]}
@@ -211,7 +217,7 @@ def test_root_that_stays_root_is_told_when_it_starts(place):
     function(place, "plain")
     with Server(place / "here", "--runtimes", str(place / "runtimes")) as server:
         kept = not has_user("trivet")
-        assert ("runs as root and keeps its capabilities" in server.stderr()) == kept
+        assert ("runs as root and keeps its capabilities" in greeting(server.stderr)) == kept
         assert any("keeps its capabilities" in line["message"] for line in server.log_lines()) == kept
         assert server.get("/v1/doctor").json["privileges"]["kept"] == kept
 
