@@ -57,8 +57,10 @@ find_worker() {
   if [ -f "$tree/$version-$key/Trivet.dll" ] || { mkdir -p "$tree" 2>/dev/null && [ -w "$tree" ]; }; then worker=$tree/$version-$key; fi
   cache=${XDG_CACHE_HOME:-${HOME:+$HOME/.cache}}
   if [ -z "$worker" ] && [ -z "$cache" ]; then
+    # Users from 1879048192 up are given to one worker after another: what one finds may be another function's.
     cache=${TMPDIR:-/tmp}/trivet-$(id -u)
-    mkdir -m 700 "$cache" 2>/dev/null || [ -O "$cache" ] || { echo "$cache belongs to somebody else: set HOME" >&2; exit 1; }
+    [ "$(id -u)" -lt 1879048192 ] || cache=$(mktemp -d "$cache-XXXXXX")
+    mkdir -m 700 "$cache" 2>/dev/null || { [ -O "$cache" ] && [ ! -L "$cache" ]; } || { echo "$cache belongs to somebody else: set HOME" >&2; exit 1; }
   fi
   worker=${worker:-$cache/trivet/dotnet/$version-$key}
   if [ -f "$worker/Trivet.dll" ]; then

@@ -23,21 +23,6 @@ struct Builder::Interest {
   RunningPtr running;
 };
 
-// That a key is being made, for others who want the same.
-struct Builder::MakingOf {
-  MakingOf(Builder& b, std::string k) : builder(b), key(std::move(k)) {
-    builder.making_[key] = std::make_shared<loop::Event>(builder.around_.loop);
-  }
-  ~MakingOf() {
-    auto over = builder.making_.extract(key);
-    over.mapped()->set();
-  }
-  MakingOf(const MakingOf&) = delete;
-  MakingOf& operator=(const MakingOf&) = delete;
-  Builder& builder;
-  std::string key;
-};
-
 // A folder that an artifact is made in: gone at the end, unless it was renamed.
 struct Builder::Making {
   Making(Builder& b, fs::path d) : builder(b), dir(std::move(d)) {}
@@ -72,7 +57,7 @@ Builder::~Builder() {
 }
 
 bool Builder::is_trivial(const catalog::FunctionSpec& spec, const catalog::RuntimeSpec& runtime) {
-  return !spec.build && steps_for(spec, runtime).empty();
+  return !spec.build && runtime.prepare_command.empty() && steps_for(spec, runtime).empty();
 }
 
 loop::Task<Result<Artifact>> Builder::build(catalog::FunctionPtr spec,
@@ -119,6 +104,9 @@ loop::Task<Result<Artifact>> Builder::build_now(RunningPtr running) {
   const auto& spec = running->spec;
   const auto& runtime = running->runtime;
   Artifact artifact{{}, spec->entrypoint};
+  auto prepared = co_await prepare(runtime, spec->policy.level);
+  if (!prepared) co_return std::move(prepared).error();
+  running->prepared = artifact.prepared = *prepared;
   if (spec->build && !runs_in_step(*spec, *runtime)) {
     Status built = co_await run_user_command(running);
     if (!built) co_return std::move(built).error();
@@ -217,6 +205,7 @@ loop::Task<Status> Builder::make(RunningPtr running, std::vector<Step> steps, si
     argv.insert(argv.end(), spec.build->args.begin(), spec.build->args.end());
   }
   running->before.clear();
+  if (!running->prepared.empty()) running->before.push_back(running->prepared);
   for (size_t i = 0; i < index; ++i) running->before.push_back(store_->files_of(steps[i].key));
   Status ran = co_await run_step(running, step.name, std::move(argv), making.dir);
   if (!ran) {

@@ -31,8 +31,12 @@ struct Artifact {
   std::string
       entrypoint;  // relative to the function's folder: the manifest's build.output when it has one
   std::vector<std::filesystem::path>
-      needs{};  // outputs of earlier steps that links of it lead into
+      needs{};                       // outputs of earlier steps that links of it lead into
+  std::filesystem::path prepared{};  // what its runtime has made of itself; empty when nothing
 };
+
+// Tells workers and builds where that is.
+inline constexpr const char* kPreparedVariable = "TRIVET_PREPARED";
 
 // Where artifacts come from, as those see it who need one.
 class Artifacts {
@@ -41,6 +45,10 @@ class Artifacts {
   // the cache cannot be written.
   virtual loop::Task<Result<Artifact>> build(catalog::FunctionPtr spec,
                                              catalog::RuntimePtr runtime) = 0;
+  // What the runtime makes of itself once (runtime.yaml, `prepare`): the folder, which its workers
+  // and builds see; empty when there is nothing to make. Errors as above.
+  virtual loop::Task<Result<std::filesystem::path>> prepare(catalog::RuntimePtr runtime,
+                                                            sandbox::Level level) = 0;
 
  protected:
   ~Artifacts() = default;
@@ -71,6 +79,9 @@ class Builder final : public Artifacts {
   // is in line.
   loop::Task<Result<Artifact>> build(catalog::FunctionPtr spec,
                                      catalog::RuntimePtr runtime) override;
+  // Who drops the task ends what is being made.
+  loop::Task<Result<std::filesystem::path>> prepare(catalog::RuntimePtr runtime,
+                                                    sandbox::Level level) override;
   // What was built is in the shared store, or has failed to get there; false: not by the deadline.
   loop::Task<bool> settled(Instant deadline) { return sharing_.settled(deadline); }
 
@@ -84,6 +95,8 @@ class Builder final : public Artifacts {
   loop::Task<> supervise(RunningPtr running, std::string key);
   loop::Task<> run(RunningPtr running);
   loop::Task<Result<Artifact>> build_now(RunningPtr running);
+  loop::Task<Status> make_prepared(catalog::RuntimePtr runtime, sandbox::Level level,
+                                   std::filesystem::path place);
   loop::Task<Status> run_user_command(RunningPtr running);
   loop::Task<Status> provide(RunningPtr running, std::vector<Step> steps, size_t index);
   loop::Task<Status> make(RunningPtr running, std::vector<Step> steps, size_t index);

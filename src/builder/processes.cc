@@ -118,6 +118,9 @@ loop::Task<Status> Builder::run_step(RunningPtr running, std::string name,
                        build_environment(running->runtime->build_passes, spec.policy.level),
                        spec.dir.string(),
                        {}};
+  if (!running->prepared.empty())
+    plan.launch.spawn.env.push_back(std::string{kPreparedVariable} + "=" +
+                                    running->prepared.string());
   plan.launch.policy = build_policy(spec, running->before, output, cache_ / "packages");
   worker::Process::Surroundings around{around_.loop, around_.clock, around_.logs, around_.launcher};
   auto process =

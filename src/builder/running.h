@@ -24,8 +24,24 @@ struct Builder::Running {
   bool has_begun = false;  // had a slot
   size_t step = 0, steps = 0;
   std::vector<std::filesystem::path> before;  // what the steps before this one have made
+  std::filesystem::path prepared{};           // by the runtime
   std::optional<Result<Artifact>> outcome;
   loop::Scope scope;  // of the build itself: to drop it is to cancel it
+};
+
+// That a key is being made, for others who want the same.
+struct Builder::MakingOf {
+  MakingOf(Builder& b, std::string k) : builder(b), key(std::move(k)) {
+    builder.making_[key] = std::make_shared<loop::Event>(builder.around_.loop);
+  }
+  ~MakingOf() {
+    auto over = builder.making_.extract(key);
+    over.mapped()->set();
+  }
+  MakingOf(const MakingOf&) = delete;
+  MakingOf& operator=(const MakingOf&) = delete;
+  Builder& builder;
+  std::string key;
 };
 
 // What a command of a build may do.

@@ -162,6 +162,16 @@ Result<std::vector<Step>> plan_steps(const FunctionSpec& spec, const RuntimeSpec
   return out;
 }
 
+Result<std::string> prepare_key(const RuntimeSpec& runtime) {
+  auto common = runtime_key(runtime);
+  if (!common) return std::move(common).error();
+  ContentHash hash;
+  hash.add("common", *common);
+  hash.add("binary", runtime.binary);
+  for (const auto& word : runtime.prepare_command) hash.add("word", word);
+  return hash.hex();
+}
+
 Result<std::string> command_key(const FunctionSpec& spec, const RuntimeSpec& runtime) {
   auto common = runtime_key(runtime);
   if (!common) return std::move(common).error();

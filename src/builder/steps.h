@@ -31,6 +31,8 @@ bool runs_in_step(const catalog::FunctionSpec& spec, const catalog::RuntimeSpec&
 Result<std::vector<Step>> plan_steps(const catalog::FunctionSpec& spec,
                                      const catalog::RuntimeSpec& runtime,
                                      const std::string& entrypoint);
+// What a runtime's own preparation goes by. Likewise.
+Result<std::string> prepare_key(const catalog::RuntimeSpec& runtime);
 // What the manifest's own command goes by. Likewise.
 Result<std::string> command_key(const catalog::FunctionSpec& spec,
                                 const catalog::RuntimeSpec& runtime);

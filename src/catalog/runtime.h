@@ -53,6 +53,8 @@ struct RuntimeSpec {
   bool warm_oneshot = false;               // the shim can run such a program too
   std::vector<std::string> not_warm_with;  // beginnings of variables that matter at the start only
   std::map<std::string, std::string> env;
+  std::vector<std::string>
+      prepare_command;             // run once, before anything else; empty = nothing to do
   std::vector<std::string> reads;  // globs of host paths that its workers must see in a sandbox
   std::vector<std::string> build_inputs;  // globs
   std::vector<BuildStep> build_steps;     // none that applies = the source runs as it is

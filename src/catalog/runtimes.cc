@@ -232,6 +232,7 @@ Result<RuntimeSpec> read_runtime(const fs::path& dir) {
     r.boolean("warm", spec.warm_oneshot);
     r.texts("not_warm_with", spec.not_warm_with);
   });
+  reader.map("prepare", [&spec](Reader& r) { read_command(r, spec.prepare_command); });
   reader.text_map("env", spec.env);
   for (const auto& variable : spec.env) check_words(reader, variable.second);
   reader.map("build", [&spec](Reader& r) { read_build(r, spec); });

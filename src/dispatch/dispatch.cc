@@ -232,7 +232,10 @@ ServedPtr Dispatcher::make_served(catalog::FunctionPtr spec, catalog::RuntimePtr
                               around_.artifacts,
                               *this,
                               around_.launcher,
-                              nurseries_.of(*spec, *runtime),
+                              [this](const auto& function, const auto& of, const auto& prepared) {
+                                learn_prepared(of, prepared);
+                                return nurseries_.of(function, *of);
+                              },
                               around_.budget,
                               part(spec->name).value_or(Part{}),
                               around_.factories,
@@ -287,7 +290,7 @@ void Dispatcher::settle(telemetry::FunctionStats& stats, const Result<worker::Re
 
 void Dispatcher::keep_warm(int64_t spare_bytes) {
   nurseries_.open(spare_bytes);
-  nurseries_.adopt(*snapshot_, lives_here());
+  keep_nurseries();
 }
 
 loop::Task<Status> Dispatcher::prepare(std::string function) {

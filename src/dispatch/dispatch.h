@@ -8,6 +8,7 @@
 
 #include <map>
 #include <memory>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -110,6 +111,9 @@ class Dispatcher final : public worker::HostServices {
   Error not_found(const std::string& function) const;
   void settle(telemetry::FunctionStats& stats, const Result<worker::Reply>& outcome,
               const worker::Timing& timing);
+  void keep_nurseries();
+  loop::Task<> prepare_runtime(catalog::RuntimePtr runtime, sandbox::Level level);
+  void learn_prepared(const catalog::RuntimePtr& runtime, const std::filesystem::path& place);
   ServedPtr make_served(catalog::FunctionPtr spec, catalog::RuntimePtr runtime);
   Status admit(worker::Call& call);
   void log_failure(const worker::Call& call, const Error& error);
@@ -129,6 +133,7 @@ class Dispatcher final : public worker::HostServices {
       coming_;  // will take the place of those in serving_
   std::vector<ServedPtr> retiring_;
   Nurseries nurseries_;
+  std::set<catalog::RuntimePtr> preparing_;
   std::array<int64_t, worker::kEndReasonCount> past_ends_{};
   int64_t in_flight_ = 0;
   bool draining_ = false;

@@ -15,8 +15,13 @@ std::string default_heap(sandbox::Level level) {
 
 }  // namespace
 
-void Nurseries::adopt(const catalog::Snapshot& snapshot, const Wanted& wanted) {
-  if (!spare_bytes_) return;
+std::vector<std::pair<catalog::RuntimePtr, sandbox::Level>> Nurseries::adopt(
+    const catalog::Snapshot& snapshot, const Wanted& wanted) {
+  std::vector<std::pair<catalog::RuntimePtr, sandbox::Level>> unprepared;
+  if (!spare_bytes_) return unprepared;
+  std::erase_if(prepared_, [&snapshot](const auto& one) {
+    return snapshot.runtime(one.first->name) != one.first;
+  });
   std::map<Key, std::shared_ptr<pool::Nursery>> next;
   for (const auto& [name, spec] : snapshot.functions) {
     if (!wanted(name)) continue;
@@ -24,6 +29,11 @@ void Nurseries::adopt(const catalog::Snapshot& snapshot, const Wanted& wanted) {
     if (!runtime || !runtime->available() || runtime->start == catalog::Start::kExec) continue;
     Key key{runtime->name, spec->policy.level};
     if (next.count(key)) continue;
+    auto prepared = prepared_.find(runtime);
+    if (prepared == prepared_.end() && !runtime->prepare_command.empty()) {
+      unprepared.emplace_back(runtime, spec->policy.level);
+      continue;
+    }
     catalog::Words words;
     words.binary = runtime->binary;
     words.runtime = runtime->dir.string();
@@ -37,6 +47,8 @@ void Nurseries::adopt(const catalog::Snapshot& snapshot, const Wanted& wanted) {
         runtime->warm_oneshot,
         *spare_bytes_,
         spec->policy.level};
+    if (prepared != prepared_.end())
+      plan.env.push_back(std::string{builder::kPreparedVariable} + "=" + prepared->second);
     auto kept = kept_.find(key);
     if (kept != kept_.end() && kept->second->plan() == plan) {
       next.insert(*kept);
@@ -47,6 +59,7 @@ void Nurseries::adopt(const catalog::Snapshot& snapshot, const Wanted& wanted) {
     next.emplace(std::move(key), std::move(nursery));
   }
   kept_ = std::move(next);
+  return unprepared;
 }
 
 std::shared_ptr<pool::Nursery> Nurseries::of(const catalog::FunctionSpec& spec,

@@ -26,8 +26,14 @@ class Nurseries {
   // Does a function matter here?
   using Wanted = std::function<bool(std::string_view function)>;
   // What exists from now on. A nursery whose runtime has changed lives on with the workers that
-  // came of it.
-  void adopt(const catalog::Snapshot& snapshot, const Wanted& wanted);
+  // came of it. Returns those runtimes that are wanted, each with the level of a function of it,
+  // and of which nothing can be kept before they are prepared.
+  std::vector<std::pair<catalog::RuntimePtr, sandbox::Level>> adopt(
+      const catalog::Snapshot& snapshot, const Wanted& wanted);
+  // Where a runtime has what it has made of itself; false: that is known.
+  bool know(catalog::RuntimePtr runtime, const std::string& prepared) {
+    return prepared_.emplace(std::move(runtime), prepared).second;
+  }
   // For the workers of one function; null when they must be programs that are started.
   std::shared_ptr<pool::Nursery> of(const catalog::FunctionSpec& spec,
                                     const catalog::RuntimeSpec& runtime) const;
@@ -43,6 +49,7 @@ class Nurseries {
   // By runtime and level: who comes of a nursery is confined as it was.
   using Key = std::pair<std::string, sandbox::Level>;
   std::map<Key, std::shared_ptr<pool::Nursery>> kept_;
+  std::map<catalog::RuntimePtr, std::string> prepared_;
   std::optional<int64_t> spare_bytes_;
 };
 

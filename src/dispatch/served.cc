@@ -32,6 +32,7 @@ void confine(worker::LaunchPlan& plan, const catalog::FunctionSpec& spec,
   else
     show(spec.dir.string());
   show(plan.output);
+  show(artifact.prepared.string());
   for (const auto& needed : artifact.needs) show(needed.string());
   if (!plan.output.empty() && !runtime.run_in.empty()) show(plan.dir);
 }
@@ -60,6 +61,8 @@ worker::LaunchPlan plan_launch(const catalog::FunctionSpec& spec,
     plan.env =
         builder::worker_environment(catalog::expand(std::move(env), words), spec.policy.level);
   }
+  if (!artifact.prepared.empty())
+    plan.env.push_back(std::string{builder::kPreparedVariable} + "=" + artifact.prepared.string());
   plan.entrypoint = artifact.entrypoint;
   plan.handler = spec.handler;
   plan.interface = spec.interface;
@@ -146,7 +149,8 @@ loop::Task<Status> Served::prepare() {
     bool runs_warm = runtime_->runs_warm(how.function_env);
     auto starter = std::make_unique<Starter>(
         worker::Process::Surroundings{around_.loop, around_.clock, logs(), around_.launcher},
-        std::move(how), &around_.services, around_.nursery, runs_warm);
+        std::move(how), &around_.services, around_.nursery(*spec_, runtime_, artifact->prepared),
+        runs_warm);
     starter_ = starter.get();
     factory = std::move(starter);
   }

@@ -1,6 +1,7 @@
 #pragma once
 // Served: one version of one function, from its description to its pool of workers.
 
+#include <functional>
 #include <memory>
 #include <optional>
 
@@ -18,6 +19,11 @@ namespace trivet::dispatch {
 
 class Served {
  public:
+  // Whose workers its own come of, once its runtime is prepared; null: every worker is a program
+  // that is started.
+  using NurseryOf = std::function<std::shared_ptr<pool::Nursery>(
+      const catalog::FunctionSpec&, const catalog::RuntimePtr&,
+      const std::filesystem::path& prepared)>;
   struct Surroundings {
     loop::Loop& loop;
     const Clock& clock;
@@ -25,7 +31,7 @@ class Served {
     builder::Artifacts& artifacts;
     worker::HostServices& services;
     launcher::Launcher& launcher;
-    std::shared_ptr<pool::Nursery> nursery;  // null: every worker is a program that is started
+    NurseryOf nursery;
     pool::Budget& budget;
     Part part;                             // of its workers and calls
     pool::Factories* factories = nullptr;  // nullptr: real workers

@@ -19,7 +19,7 @@ bool in_use(const Served& served) {
 void Dispatcher::adopt(catalog::SnapshotPtr snapshot) {
   snapshot_ = std::move(snapshot);
   if (around_.secrets) secrets_ = around_.secrets->current();
-  nurseries_.adopt(*snapshot_, lives_here());
+  keep_nurseries();
   std::vector<std::string> replaced;
   for (auto it = serving_.begin(); it != serving_.end();) {
     const auto& [name, served] = *it;
@@ -37,6 +37,26 @@ void Dispatcher::adopt(catalog::SnapshotPtr snapshot) {
     if ((!eager && !was_used) || !part(name)) continue;
     if (auto served = resolve(name)) scope_.spawn(warm(*served));
   }
+}
+
+// Of a runtime that makes something of itself first, nothing is kept before that is there. When it
+// fails, whoever calls is told.
+void Dispatcher::keep_nurseries() {
+  for (const auto& [runtime, level] : nurseries_.adopt(*snapshot_, lives_here()))
+    if (preparing_.insert(runtime).second) scope_.spawn(prepare_runtime(runtime, level));
+}
+
+loop::Task<> Dispatcher::prepare_runtime(catalog::RuntimePtr runtime, sandbox::Level level) {
+  auto prepared = co_await around_.artifacts.prepare(runtime, level);
+  preparing_.erase(runtime);
+  if (prepared) learn_prepared(runtime, *prepared);
+}
+
+void Dispatcher::learn_prepared(const catalog::RuntimePtr& runtime,
+                                const std::filesystem::path& place) {
+  if (place.empty() || !nurseries_.know(runtime, place.string())) return;
+  around_.launcher.show_also(place.string());
+  keep_nurseries();
 }
 
 // Begins what has to happen to a version that is being served; false: it ends now.

@@ -149,6 +149,15 @@ loop::Task<Result<builder::Artifact>> Shard::build(catalog::FunctionPtr spec,
                                                              std::move(make));
 }
 
+loop::Task<Result<std::filesystem::path>> Shard::prepare(catalog::RuntimePtr runtime,
+                                                         sandbox::Level level) {
+  Shard& main = all_.main();
+  if (number_ == 0) co_return co_await builder->prepare(std::move(runtime), level);
+  auto make = [&main, runtime, level] { return main.builder->prepare(runtime, level); };
+  co_return co_await loop::run_on<Result<std::filesystem::path>>(loop, main.loop, main.scope,
+                                                                 std::move(make));
+}
+
 Shards::Shards(loop::Loop& main, size_t count, ShardParts parts)
     : parts_(std::move(parts)), homes_(count), loops_(count - 1) {
   shards_.push_back(std::make_unique<Shard>(main, 0, *this, parts_));

@@ -85,6 +85,8 @@ class Shard final : dispatch::Neighbours, builder::Artifacts {
   std::optional<dispatch::Part> part(std::string_view function) const override;
   loop::Task<Result<worker::Reply>> invoke(worker::Call call) override;
   loop::Task<Status> prepare(std::string function) override;
+  loop::Task<Result<std::filesystem::path>> prepare(catalog::RuntimePtr runtime,
+                                                    sandbox::Level level) override;
   loop::Task<Result<builder::Artifact>> build(catalog::FunctionPtr spec,
                                               catalog::RuntimePtr runtime) override;
 };

@@ -215,15 +215,7 @@ void Serving::on_joined(Child& zygote, pid_t pid, const std::string& body) {
   if (std::sscanf(body.c_str(), "%d %u %n", &number, &shell, &used) < 2) return;
   joined.trouble = body.substr(static_cast<size_t>(used));
   joined.number = zygote.shells ? number_beside(zygote, pid) : number;
-  if (zygote.shells) {  // a runtime's zygote: its fork has taken one that was sent
-    auto sent = std::find(zygote.queued.begin(), zygote.queued.end(), shell);
-    if (sent == zygote.queued.end()) return;
-    zygote.queued.erase(sent);
-    joined.shell = shell;
-    if (Status added = groups_.add(shells_.group_of(shell), pid); !added && joined.trouble.empty())
-      joined.trouble = added.error().message;
-    if (!joined.trouble.empty()) shells_.end(shell);
-  }
+  if (zygote.shells) confine_joined(zygote, joined, shell);
   uint32_t of = zygote.ticket;
   auto waits = std::find_if(children_.begin(), children_.end(), [&](const auto& one) {
     return one.second.zygote == of && one.second.pid <= 1 && one.second.number == joined.number;
@@ -237,10 +229,37 @@ void Serving::on_joined(Child& zygote, pid_t pid, const std::string& body) {
   feed_zygotes();
 }
 
+// The fork of a runtime's zygote has taken a shell that was sent, which may have ended since.
+void Serving::confine_joined(Child& zygote, Joined& joined, uint32_t shell) {
+  auto sent = std::find(zygote.queued.begin(), zygote.queued.end(), shell);
+  if (sent != zygote.queued.end()) {
+    zygote.queued.erase(sent);
+    joined.shell = shell;
+    Status added = groups_.add(shells_.group_of(shell), joined.pid);
+    if (!added && joined.trouble.empty()) joined.trouble = added.error().message;
+  } else if (joined.trouble.empty()) {
+    joined.trouble = "go on: the first process of its sandbox ended";
+  }
+  if (!joined.trouble.empty()) shells_.end(joined.shell);
+}
+
 // What a zygote calls a fork of its own.
 pid_t Serving::number_beside(const Child& zygote, pid_t pid) const {
   bool is_ours = rights_.has_ids || zygote.level < Level::kSandbox;
   return is_ours ? pid : number_below(pid);
+}
+
+// The other way round, among its children; 0: it has none of that number.
+pid_t Serving::pid_of(const Child& zygote, pid_t number) const {
+  if (rights_.has_ids || zygote.level < Level::kSandbox)
+    if (zygote.shells) return number;
+  std::string self = std::to_string(zygote.pid);
+  std::string path = "/proc/" + self + "/task/" + self + "/children";
+  std::unique_ptr<FILE, int (*)(FILE*)> file{std::fopen(path.c_str(), "re"), std::fclose};
+  int pid = 0;
+  while (file && std::fscanf(file.get(), "%d", &pid) == 1)
+    if (number_below(pid) == number) return pid;
+  return 0;
 }
 
 // What a zygote leaves that nobody was told of.
@@ -258,18 +277,17 @@ void Serving::on_shell(uint32_t number) {
     case Shells::News::kNothing:
       return;
     case Shells::News::kReady:
-      if (!waiting_.empty()) {
-        Waiting next = std::move(waiting_.front());
-        waiting_.pop_front();
-        start(next.message, next.fds);
-      } else {
-        feed_zygotes();
-      }
-      return;
+      return serve_waiting();
     case Shells::News::kBroken:
       for (auto& one : std::exchange(waiting_, {}))
         refuse(one.message.ticket, cannot_sandbox(shells_.broken()));
   }
+}
+
+// Who finds none waits again: what is ready may have another network than the first needs.
+void Serving::serve_waiting() {
+  for (auto& next : std::exchange(waiting_, {})) start(next.message, next.fds);
+  feed_zygotes();
 }
 
 // Pipes that the host has made are the host's user's. Their new owner may open them by name, too

@@ -130,9 +130,19 @@ void Launcher::assign(Ticket child, sandbox::Policy policy) {
 }
 
 void Launcher::show(std::vector<std::string> paths) {
+  shown_ = std::move(paths);
+  post_shown();
+}
+
+void Launcher::show_also(const std::string& path) {
+  if (also_shown_.insert(path).second) post_shown();
+}
+
+void Launcher::post_shown() {
   Message message;
   message.kind = Kind::kRoot;
-  message.argv = std::move(paths);
+  message.argv = shown_;
+  message.argv.insert(message.argv.end(), also_shown_.begin(), also_shown_.end());
   post(std::move(message), {});
 }
 

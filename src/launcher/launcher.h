@@ -13,6 +13,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -102,6 +103,8 @@ class Launcher final : private loop::IoHandler {
   // What every sandbox sees besides the system's programs: absolute paths. From now on some
   // sandboxes are made ahead.
   void show(std::vector<std::string> paths);
+  // And this one, from now on.
+  void show_also(const std::string& path);
   // What this machine can confine with, tried by the launcher, which starts nothing meanwhile (a
   // tenth of a second). kUnavailable: the launcher has ended or did not answer in time.
   loop::Task<Result<std::vector<sandbox::Layer>>> layers();
@@ -134,6 +137,7 @@ class Launcher final : private loop::IoHandler {
   void flush();
   void tell(Parcel& parcel);
   void on_gone();
+  void post_shown();
   loop::Task<> refuse_soon();
   std::string cookie_prefix() const;
 
@@ -152,6 +156,8 @@ class Launcher final : private loop::IoHandler {
   loop::Event begun_;
   std::deque<Unsent> unsent_;
   Doorkeeper* doorkeeper_ = nullptr;
+  std::vector<std::string> shown_;
+  std::set<std::string> also_shown_;
   Ticket next_ = 1;
   loop::Event ended_;
   loop::Scope scope_;

@@ -100,14 +100,17 @@ class Serving {
   static void let_open_again(const std::vector<os::Fd>& fds);
   void limit_alone(Child& child);
   void on_shell(uint32_t number);
+  void serve_waiting();
   size_t missing_shells() const;
   void forget_waiting(uint32_t ticket);
   static std::string cannot_sandbox(const std::string& why);
   void assign(Message& message);
   void assign_now(Child& child, const sandbox::Policy& policy);
   void on_joined(Child& zygote, pid_t pid, const std::string& body);
+  void confine_joined(Child& zygote, Joined& joined, uint32_t shell);
   void end_unclaimed(Child& zygote);
   pid_t number_beside(const Child& zygote, pid_t pid) const;
+  pid_t pid_of(const Child& zygote, pid_t number) const;
   sandbox::Joining joining(const sandbox::Policy& policy, uint32_t shell);
   void answer_probe(uint32_t ticket);
   void tell_limits();
@@ -118,6 +121,7 @@ class Serving {
   void on_control(uint32_t ticket);
   void on_forked(Child& child, const std::string& body);
   void claim(Child& child, const Joined& joined);
+  static void drop_fork(const Child& zygote, pid_t pid, pid_t number);
   void take_in(Child& child, pid_t pid, pid_t number, uint32_t shell);
   void on_fork_ended(Child& child);
   void orphan_forks(uint32_t zygote);

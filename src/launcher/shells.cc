@@ -17,6 +17,7 @@ constexpr size_t kMakingMost = 8;   // at once
 constexpr int kEndedEarlyMost = 5;  // in a row
 constexpr int64_t kSettleMs = 10;   // between a shell that was taken and the making of the next
 constexpr int64_t kRetryMs = 5000;  // after one that could not be made
+constexpr int64_t kMakeWithinMs = 5000;
 using sandbox::kFirstId, sandbox::kIds;
 constexpr uint32_t kIdStride = 251;  // launchers begin at different users
 
@@ -139,6 +140,7 @@ Shells::News Shells::on_readable(Number number) {
   if (n == 1 && packet[0] == sandbox::kMapMe) {
     Status mapped = sandbox::map_shell(made.shell);
     if (mapped) return News::kNothing;
+    if (has_ended(made.shell)) return begin_again(number);
     broken_ = "user-namespace: " + mapped.error().message;
   } else if (n == 1 && packet[0] == sandbox::kReady) {
     made.state = State::kReady;
@@ -147,16 +149,23 @@ Shells::News Shells::on_readable(Number number) {
     ended_early_ = 0;
     if (refill_at_ms_ == 0) refill_at_ms_ = now_ms() + kSettleMs;
     return News::kReady;
-  } else if (n == 0 && ++ended_early_ < kEndedEarlyMost) {  // somebody ended it: that says nothing
-    bool host_network = made.host_network;
-    end(number);
-    begin(host_network);
-    return News::kNothing;
+  } else if (n <= 1) {
+    return begin_again(number);
   } else {
-    broken_ = n > 1 ? std::string{packet.data() + 1, static_cast<size_t>(n - 1)}
-                    : "the first process of a sandbox ended while it was made";
+    broken_ = std::string{packet.data() + 1, static_cast<size_t>(n - 1)};
   }
   end(number);
+  refill_at_ms_ = now_ms() + kRetryMs;
+  return News::kBroken;
+}
+
+// Somebody ended it while it was made: that says nothing, unless it happens each time.
+Shells::News Shells::begin_again(Number number) {
+  bool host_network = made_.at(number).host_network;
+  end(number);
+  if (++ended_early_ < kEndedEarlyMost && begin(host_network)) return News::kNothing;
+  if (ended_early_ >= kEndedEarlyMost)
+    broken_ = "the first process of a sandbox ended while it was made";
   refill_at_ms_ = now_ms() + kRetryMs;
   return News::kBroken;
 }
@@ -191,15 +200,33 @@ bool Shells::bury(pid_t pid) {
 }
 
 int Shells::refill(int64_t now) {
-  if (!is_open_ || refill_at_ms_ == 0) return -1;
-  if (now < refill_at_ms_) return static_cast<int>(refill_at_ms_ - now);
+  int wait = end_stopped(now);
+  if (!is_open_ || refill_at_ms_ == 0) return wait;
+  if (now < refill_at_ms_) {
+    int missing_in = static_cast<int>(refill_at_ms_ - now);
+    return wait < 0 ? missing_in : std::min(wait, missing_in);
+  }
   refill_at_ms_ = 0;
   int missing = kAhead - count(State::kReady, false) - count(State::kMaking, false);
   for (; missing > 0; --missing)
     if (!begin(false)) break;
   for (auto& [number, made] : made_)
     if (made.state == State::kReady && !made.host_network && !made.waiter) begin_waiter(made);
-  return -1;
+  return end_stopped(now);
+}
+
+// One that takes as long was stopped: on_readable() hears of its end. The milliseconds until the
+// next may be one, -1: none is being made.
+int Shells::end_stopped(int64_t now) {
+  int wait = -1;
+  for (auto& [number, made] : made_) {
+    if (made.state != State::kMaking) continue;
+    int left = static_cast<int>(made.begun_ms + kMakeWithinMs - now);
+    if (left <= 0) kill(made.shell.init, SIGKILL);
+    left = std::max(left, 1);
+    wait = wait < 0 ? left : std::min(wait, left);
+  }
+  return wait;
 }
 
 void Shells::end_all() {

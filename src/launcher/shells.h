@@ -19,6 +19,8 @@
 
 namespace trivet::launcher {
 
+int64_t now_ms();  // monotonic
+
 class Shells {
  public:
   // Names one; 0 is none.
@@ -72,9 +74,12 @@ class Shells {
     State state = State::kMaking;
     bool host_network = false;
     std::string group;
+    int64_t begun_ms = now_ms();
     std::optional<Waiter> waiter{};
   };
   bool begin(bool host_network);
+  News begin_again(Number number);
+  int end_stopped(int64_t now_ms);
   void begin_waiter(Made& made);
   static bool has_ended(const sandbox::Shell& shell);
   uint32_t free_id();
@@ -94,7 +99,5 @@ class Shells {
   std::string broken_;
   int ended_early_ = 0;  // in a row
 };
-
-int64_t now_ms();  // monotonic
 
 }  // namespace trivet::launcher

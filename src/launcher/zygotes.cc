@@ -145,9 +145,18 @@ void Serving::on_forked(Child& child, const std::string& body) {
 // What a zygote has told of, and what has told us that it is confined, are one.
 void Serving::claim(Child& child, const Joined& joined) {
   child.asked_ms = 0;
-  if (!joined.trouble.empty())
+  if (!joined.trouble.empty()) {
+    drop_fork(children_.at(child.zygote), joined.pid, joined.number);
     return refuse(child.ticket, "its fork could not be confined: cannot " + joined.trouble);
+  }
   take_in(child, joined.pid, joined.number, joined.shell);
+}
+
+// One that is never told of: its zygote reaps it, and answers nobody.
+void Serving::drop_fork(const Child& zygote, pid_t pid, pid_t number) {
+  if (pid <= 1 || !zygote.control) return;
+  ::kill(pid, SIGKILL);
+  send_packet(zygote.control.get(), encode_control({kFrameReap, 0, std::to_string(number)}), {});
 }
 
 void Serving::take_in(Child& child, pid_t pid, pid_t number, uint32_t shell) {
@@ -214,7 +223,13 @@ void Serving::end_silent_zygotes() {
     bool heard = zygote != children_.end() && zygote->second.heard_ms >= since;
     if (child.asked_ms < since && !heard) silent.push_back(child.zygote);
   }
-  for (uint32_t ticket : lost) refuse(ticket, "its fork ended before it was confined");
+  for (uint32_t ticket : lost) {
+    const Child& child = children_.at(ticket);
+    auto zygote = children_.find(child.zygote);
+    if (zygote != children_.end())
+      drop_fork(zygote->second, pid_of(zygote->second, child.number), child.number);
+    refuse(ticket, "its fork ended before it was confined");
+  }
   for (uint32_t zygote : silent) kill(zygote);
 }
 

@@ -37,7 +37,7 @@ struct ChildPlan {
   void* with;
   int beside;
   char* second_stack;
-  pid_t second = -1;
+  pid_t second = -1;          // written by the kernel before that runs
   int failure = 0;            // errno
   const char* step = "exec";  // which call failed
 };
@@ -70,6 +70,7 @@ TRIVET_IN_CHILD int run_child(void* arg) {
     _exit(127);
   };
   setsid();
+  if (!plan.outlives_us) prctl(PR_SET_PDEATHSIG, SIGKILL);
   struct sigaction ignored {};
   for (int sig : {SIGPIPE, SIGCHLD, SIGHUP, SIGINT, SIGTERM}) {
     if (sigaction(sig, nullptr, &ignored) == 0 && ignored.sa_handler == SIG_IGN) {
@@ -94,14 +95,49 @@ TRIVET_IN_CHILD int run_child(void* arg) {
 // it, which is the child of our parent, and ends.
 TRIVET_IN_CHILD int run_beside(void* arg) {
   auto& plan = *static_cast<ChildPlan*>(arg);
-  if (syscall(SYS_setns, plan.beside, CLONE_NEWPID) == 0)
-    plan.second = clone(run_child, plan.second_stack + kStackSize,
-                        CLONE_VM | CLONE_VFORK | CLONE_PARENT | SIGCHLD, arg);
-  if (plan.second < 0) {
+  if (syscall(SYS_setns, plan.beside, CLONE_NEWPID) != 0 ||
+      clone(run_child, plan.second_stack + kStackSize,
+            CLONE_VM | CLONE_VFORK | CLONE_PARENT | CLONE_PARENT_SETTID | SIGCHLD, arg,
+            &plan.second) < 0) {
     plan.failure = errno;
     plan.step = "enter the pid namespace";
   }
   _exit(0);
+}
+
+// Both ends are closed by exec, and above what is put in place in a child.
+bool make_high_pipe(Fd& read_end, Fd& write_end) {
+  int pair[2];
+  if (pipe2(pair, O_CLOEXEC) != 0) return false;
+  Fd low_read{pair[0]}, low_write{pair[1]};
+  read_end = Fd{fcntl(pair[0], F_DUPFD_CLOEXEC, kFirstSpareFd)};
+  write_end = Fd{fcntl(pair[1], F_DUPFD_CLOEXEC, kFirstSpareFd)};
+  return read_end && write_end;
+}
+
+pid_t clone_one(ChildPlan& plan, char* stack, int flags, Fd& pidfd) {
+  int made = -1;
+  pid_t pid = clone(run_child, stack + kStackSize, flags | CLONE_PIDFD, &plan, &made);
+  if (pid > 0) pidfd = Fd{made};
+  return pid;
+}
+
+// Somebody may kill the first at any moment, also while the second runs on our memory: only the
+// end of the pipe that both hold open says that neither does any more.
+pid_t clone_beside(ChildPlan& plan, char* stack, int flags, Fd& pidfd) {
+  Fd end, held;
+  if (!make_high_pipe(end, held)) return -1;
+  pid_t first = clone(run_beside, stack + kStackSize, flags, &plan);
+  if (first < 0) return -1;
+  held.reset();
+  char none = 0;
+  while (read(end.get(), &none, 1) < 0 && errno == EINTR) continue;
+  while (waitpid(first, nullptr, 0) < 0 && errno == EINTR) continue;
+  if (plan.second > 0)
+    pidfd = Fd{static_cast<int>(syscall(SYS_pidfd_open, plan.second, 0))};
+  else if (plan.failure == 0)
+    plan.failure = ESRCH, plan.step = "enter the pid namespace";  // it was killed
+  return plan.second > 0 ? plan.second : first;
 }
 
 std::vector<char*> pointers(const std::vector<std::string>& strings) {
@@ -132,23 +168,17 @@ Result<Child> spawn(const SpawnPlan& plan) {
   sigset_t all, before;
   sigfillset(&all);
   pthread_sigmask(SIG_SETMASK, &all, &before);  // a handler must not run in the child on our memory
-  int pidfd = -1;
+  Fd pidfd;
   int flags = CLONE_VM | CLONE_VFORK | SIGCHLD | (plan.own_pid_namespace ? CLONE_NEWPID : 0) |
               (plan.is_sibling ? CLONE_PARENT : 0);
-  pid_t pid = plan.beside < 0
-                  ? clone(run_child, stack + kStackSize, flags | CLONE_PIDFD, &child, &pidfd)
-                  : clone(run_beside, stack + kStackSize, flags, &child);
+  pid_t pid = plan.beside < 0 ? clone_one(child, stack, flags, pidfd)
+                              : clone_beside(child, stack, flags, pidfd);
   int clone_errno = errno;
   ASAN_UNPOISON_MEMORY_REGION(stack, sizeof stack);  // the child left its frames' marks there
   ASAN_UNPOISON_MEMORY_REGION(second_stack, sizeof second_stack);
   pthread_sigmask(SIG_SETMASK, &before, nullptr);
   if (pid < 0) return io_error("cannot start " + program, clone_errno);
-  if (plan.beside >= 0) {
-    while (waitpid(pid, nullptr, 0) < 0 && errno == EINTR) continue;
-    pid = child.second;
-    if (pid > 0) pidfd = static_cast<int>(syscall(SYS_pidfd_open, pid, 0));
-  }
-  Child started{pid, Fd{pidfd}};
+  Child started{pid, std::move(pidfd)};
   if (child.failure != 0) {
     if (started.pidfd && !plan.is_sibling) reap(started);
     return io_error("cannot start " + program + " in " + (plan.cwd.empty() ? "." : plan.cwd) +

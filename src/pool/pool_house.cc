@@ -216,8 +216,10 @@ void Pool::kill(EndReason reason) {
   for (auto& member : members_) member->worker->kill(reason);
 }
 
+// A host that ends does not wait for workers that nobody waits for: what is starting ends with us.
 bool Pool::drained() const {
-  return draining_ && members_.empty() && starting_ == 0 && queue_.empty();
+  bool is_starting = starting_ > 0 && drain_reason_ != EndReason::kShutdown;
+  return draining_ && members_.empty() && !is_starting && queue_.empty();
 }
 
 Instant Pool::idle_since() const {

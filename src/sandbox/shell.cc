@@ -27,6 +27,7 @@
 namespace trivet::sandbox {
 namespace {
 
+constexpr int kMapTries = 3;
 constexpr int kNamespaces = CLONE_NEWPID | CLONE_NEWNS | CLONE_NEWIPC | CLONE_NEWUTS;
 
 Status write_proc(pid_t pid, const char* file, const std::string& text) {
@@ -85,9 +86,7 @@ Status write_proc(pid_t pid, const char* file, const std::string& text) {
   for (;;) pause();
 }
 
-// A user namespace that nobody is in, for mounts: the files of `user` and `group` are there those
-// of `id`. None: with errno.
-os::Fd map_owners(uid_t user, gid_t group, uint32_t id) {
+os::Fd map_owners_once(uid_t user, gid_t group, uint32_t id) {
   pid_t parent = getpid();
   long pid = syscall(SYS_clone, CLONE_NEWUSER | SIGCHLD, nullptr, nullptr, nullptr, 0);
   if (pid < 0) return {};
@@ -105,6 +104,14 @@ os::Fd map_owners(uid_t user, gid_t group, uint32_t id) {
         os::Fd{open(("/proc/" + std::to_string(pid) + "/ns/user").c_str(), O_RDONLY | O_CLOEXEC)};
   kill(static_cast<pid_t>(pid), SIGKILL);
   waitpid(static_cast<pid_t>(pid), nullptr, 0);
+  return made;
+}
+
+// A user namespace that nobody is in, for mounts: the files of `user` and `group` are there those
+// of `id`. None: with errno. Who makes it may be killed by somebody.
+os::Fd map_owners(uid_t user, gid_t group, uint32_t id) {
+  os::Fd made;
+  for (int tries = 0; !made && tries < kMapTries; ++tries) made = map_owners_once(user, group, id);
   return made;
 }
 

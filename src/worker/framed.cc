@@ -53,7 +53,7 @@ loop::Task<Result<std::unique_ptr<Framed>>> Framed::start(Surroundings around, L
   bool is_loaded = blank.is_loaded, is_blank = blank.is_blank;
   worker->adopt(std::move(blank));
   if (is_blank) {
-    Status assigned = co_await worker->process_->assign(worker->plan_.policy);
+    Status assigned = co_await worker->process_->assign(worker->plan_.policy, deadline);
     if (!assigned) {
       worker->kill(EndReason::kStartFailed);
       co_return std::move(assigned).error();
@@ -92,6 +92,10 @@ Error Framed::start_failure() {
               "the worker of " + plan_.function + " was not ready after " +
                   std::to_string(static_cast<int64_t>(to_ms(plan_.start_timeout))) + " ms",
               "raise limits.start_timeout, or do less while the module is loaded"};
+    if (process_->alive())
+      return {ErrorCode::kLoadFailed, "the worker of " + plan_.function +
+                                          " ended its side of the frames while it loaded " +
+                                          plan_.entrypoint};
     Error error = crash_error(process_->obituary());
     if (error.code == ErrorCode::kIo) return error;  // there never was a process
     error.code = ErrorCode::kLoadFailed;

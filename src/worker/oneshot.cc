@@ -103,7 +103,8 @@ loop::Task<Result<Oneshot::Input>> Oneshot::begin(Call& call, loop::Event& ended
     input.frames = std::move(blank->from);
     if (!process_->alive()) ended.set();
     if (blank->is_blank) {
-      Status assigned = co_await process_->assign(plan_.policy);
+      Instant ready_by = std::min(call.deadline, after(around_.loop.now(), plan_.start_timeout));
+      Status assigned = co_await process_->assign(plan_.policy, ready_by);
       if (!assigned) co_return std::move(assigned).error();
     }
     input.load = std::make_unique<InputFeed>(around_.loop, std::move(blank->to), load_frame(plan_));

@@ -91,10 +91,11 @@ Result<std::unique_ptr<Process>> Process::start(Surroundings around, Plan plan,
   return p;
 }
 
-loop::Task<Status> Process::assign(const sandbox::Policy& policy) {
+loop::Task<Status> Process::assign(const sandbox::Policy& policy, Instant deadline) {
   if (policy.level == sandbox::Level::kTrusted) co_return Status{};
   if (alive()) around_.launcher.assign(ticket_, policy);
-  co_await assigned_.wait();
+  bool in_time = co_await assigned_.wait(deadline);
+  if (!in_time) co_return Error{ErrorCode::kIo, "its sandbox was not ready in time"};
   if (!not_assigned_.empty()) co_return Error{ErrorCode::kIo, not_assigned_};
   co_return Status{};
 }

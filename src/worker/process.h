@@ -63,8 +63,8 @@ class Process final : private launcher::ChildObserver {
   ~Process();  // kills what is still alive
 
   // It was started blank, and belongs to a function from now on. kIo when it cannot be shown what
-  // the policy names, or has ended.
-  loop::Task<Status> assign(const sandbox::Policy& policy);
+  // the policy names, has ended, or was not told so in time.
+  loop::Task<Status> assign(const sandbox::Policy& policy, Instant deadline);
   // Somebody else is told of the end from now on.
   void when_ended(std::function<void(Process&)> ended) { ended_ = std::move(ended); }
   // From now on stdout is kept whole, or not.

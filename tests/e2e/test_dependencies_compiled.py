@@ -1,4 +1,5 @@
 """Packages of compiled languages: each brought by its language's own manager, in a step of its own, before what uses them is compiled."""
+import functools
 import hashlib
 import http.server
 import io
@@ -8,6 +9,7 @@ import pathlib
 import shutil
 import subprocess
 import sys
+import tempfile
 import threading
 import zipfile
 
@@ -26,11 +28,33 @@ def tool(name, *wanted):
             pytest.skip("toolchain missing: %s (%s)" % (program, name))
 
 
-def commit(folder):
-    """What the manager fetches by git; the tag is v1."""
+class Forge(http.server.SimpleHTTPRequestHandler):
+    """Serves repositories as files, which is enough for git."""
+    place = url = None  # while the tests run
+
+    def log_message(self, *args):
+        pass
+
+
+@pytest.fixture(scope="module", autouse=True)
+def forge(tmp_path_factory):
+    Forge.place = tmp_path_factory.mktemp("git")
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), functools.partial(Forge, directory=str(Forge.place)))
+    Forge.url = "http://127.0.0.1:%d/" % server.server_port
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    yield
+    server.shutdown()
+    server.server_close()
+
+
+def published(fill):
+    """The address of a repository with what `fill` writes; the tag is v1."""
     tool("dependencies by git", "git")
-    for words in (["init", "-q"], ["add", "-A"], ["-c", "user.name=t", "-c", "user.email=t@t", "commit", "-qm", "1"], ["tag", "-f", "v1"]):
+    folder = pathlib.Path(tempfile.mkdtemp(dir=Forge.place))
+    fill(folder)
+    for words in (["init", "-q"], ["add", "-A"], ["-c", "user.name=t", "-c", "user.email=t@t", "commit", "-qm", "1"], ["tag", "v1"], ["update-server-info"]):
         subprocess.run(["git", *words], cwd=folder, check=True, capture_output=True, timeout=60)
+    return Forge.url + folder.name + "/.git"
 
 
 # ------------------------------------------------------------------ Java and Kotlin: Maven
@@ -103,9 +127,7 @@ def rebar(folder, deps):
 
 
 def rebar_git(folder):
-    rebar_library(folder / "vendor/library")
-    commit(folder / "vendor/library")
-    rebar(folder, '{shouting, {git, "file://%s", {tag, "v1"}}}' % (folder / "vendor/library"))
+    rebar(folder, '{shouting, {git, "%s", {tag, "v1"}}}' % published(rebar_library))
 
 
 def rebar_checkouts(folder):
@@ -134,9 +156,7 @@ def mix_path(folder):
 
 
 def mix_git(folder):
-    mix_library(folder / "vendor/library")
-    commit(folder / "vendor/library")
-    mix(folder, '{:shouting, git: "file://%s", tag: "v1"}' % (folder / "vendor/library"))
+    mix(folder, '{:shouting, git: "%s", tag: "v1"}' % published(mix_library))
 
 
 # ------------------------------------------------------------------ C#: packages of NuGet

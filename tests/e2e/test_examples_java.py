@@ -68,7 +68,7 @@ def test_a_worker_that_was_started_ahead_is_where_the_function_is(tmp_path):
     folder = tmp_path.resolve() / "places"
     folder.mkdir()
     (folder / "places.java").write_text(PLACES)
-    (folder / "trivet.yaml").write_text("runtime: java\nentrypoint: places.java\nenv: {GREETING: moin}\nscale: {max: 1}\n")
+    (folder / "trivet.yaml").write_text(f"runtime: java\nentrypoint: places.java\nenv: {{GREETING: moin}}\nscale: {{max: 1}}\nsandbox: {{write: ['{folder}']}}\n")
     with Server(tmp_path) as server:
         for _ in range(2):  # the second worker has had time to be a spare
             reply = server.post("/function/places", None, timeout=120)

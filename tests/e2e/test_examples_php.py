@@ -1,5 +1,6 @@
 """PHP: examples/php-invoice with its packages from Composer, forks of zygotes, and programs that are forks."""
 import json
+import os
 import pathlib
 import re
 import shutil
@@ -51,7 +52,7 @@ mt_rand();
 return function () {
     $shown = preg_match('/TRIVET_WORKER=([^\\0]*)/', file_get_contents('/proc/self/environ'), $found) ? $found[1] : '';
     $held = array_filter(explode("\\n", shell_exec('readlink /proc/self/fd/*')), fn ($place) => str_starts_with($place, 'pipe') || str_contains($place, '.php'));
-    return ['pid' => getmypid(), 'self' => (int) readlink('/proc/self'), 'parent' => posix_getppid(), 'random' => mt_rand(),
+    return ['pid' => getmypid(), 'self' => (int) readlink('/proc/self'), 'parent' => posix_getppid(), 'space' => readlink('/proc/self/ns/pid'), 'random' => mt_rand(),
         'mark' => $shown === getenv('TRIVET_WORKER'), 'held' => count($held)];
 };
 """
@@ -66,8 +67,10 @@ def test_forks_of_a_zygote_are_processes_of_their_own(tmp_path):
         server.post("/function/f", {})
         wait_for_zygotes(server, 2)
         seen = [server.post("/function/f", {}).json for _ in range(4)]
-        zygote = [row["pid"] for row in server.get("/v1/workers").json if row["kind"] == "zygote" and row["function"] == "f"]
-    assert [each["parent"] for each in seen] == zygote * 4
+        zygote, = [row["pid"] for row in server.get("/v1/workers").json if row["kind"] == "zygote" and row["function"] == "f"]
+        within = int(re.search(r"^NSpid:.*\t(\d+)$", pathlib.Path(f"/proc/{zygote}/status").read_text(), re.M)[1])  # its number in the sandbox
+        space = os.readlink(f"/proc/{zygote}/ns/pid")
+    assert [(each["space"], each["parent"]) for each in seen] == [(space, within)] * 4
     assert all(each["self"] == each["pid"] and each["mark"] for each in seen)
     assert len({each["random"] for each in seen}) == 4
     assert {each["held"] for each in seen} == {2}  # of a program that user code starts: its stdout and stderr

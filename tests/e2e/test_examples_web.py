@@ -72,6 +72,8 @@ def chi(tmp_path_factory):
     place = tmp_path_factory.mktemp("chi")
     folder_of(place, "go-chi", "go", "mod", "download")
     with Server(place) as server:
+        first = server.get("/function/go-chi/notes/1", timeout=300)  # waits for a build with all that it needs of Go's own library
+        assert first.status == 404, first.text
         yield server
 
 

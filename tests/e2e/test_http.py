@@ -93,7 +93,7 @@ MANIFESTS = [
     ("runtime: python\nentrypoint: f.py\nsandbox: {read: [/]}\n", "and no more", "is all of this machine"),
     ("runtime: python\nentrypoint: f.py\nsandbox: {net: ['*:443']}\n", "level: process", "is a pattern"),
     ("runtime: python\nentrypoint: f.py\nlimits: {memory: 1}\n", "", "limits.memory must be from 16MiB"),
-    ("runtime: python\nentrypoint: f.py\nsecrets: [KEY]\n", "take it out", "not supported yet"),
+    ("runtime: python\nentrypoint: f.py\nsecrets: [KEY]\n", "run: trivet secret set KEY", "needs the secret KEY, which is not set"),
     ("runtime: python\nentrypoint: ../f.py\n", "", "must lie in the function's folder"),
     ("runtime: python\nentrypoint: f.py\nname: ../etc\n", "names are a-z", "is not a name for a function"),
     ("runtime: python\nentrypoint: f.py\nenv: {A: '${NO_SUCH_VARIABLE}'}\n", "set it before", "NO_SUCH_VARIABLE is not set"),

@@ -47,6 +47,20 @@ def test_the_heap_has_three_quarters_of_the_limit(tmp_path, language):
                 assert mib * 0.93 <= heap <= mib + more, (name, heap)
 
 
+LEAK = "const all = [];\nexport const handler = () => { for (let i = 0; ; i++) all.push({ i, text: ['a' + i] }); };\n"
+
+
+@pytest.mark.parametrize("language", [pytest.param(name, marks=pytest.mark.skipif(not has(name), reason=name + " is not installed")) for name in ("node", "deno")])
+def test_its_own_out_of_memory_comes_before_the_kernels(tmp_path, language):
+    """The heap's limit counts more than what the option says: the young generation, too."""
+    write(tmp_path / "f" / "index.js", LEAK)
+    write(tmp_path / "f" / "trivet.yaml", f"runtime: {language}\nlimits: {{memory: 256MiB}}\n")
+    with Server(tmp_path) as server:
+        reply = server.post("/function/f", None)
+        assert (reply.status, reply.json["code"]) == (502, "FUNCTION_CRASHED"), reply.text
+        assert "SIGKILL" not in reply.json["detail"] and "out of memory" in reply.json["stderr"], reply.text
+
+
 def test_where_nothing_limits_it_the_heap_is_not_cut(tmp_path):
     if not has("node"):
         pytest.skip("node is not installed")

@@ -101,6 +101,19 @@ def family(server):
     return found
 
 
+def program(pid):
+    try:
+        return os.readlink(f"/proc/{pid}/exe")
+    except OSError:
+        return ""  # it has just ended
+
+
+def sandboxes(server):
+    """The first processes of sandboxes: forks of the launchers that are no programs of their own."""
+    own = {program(pid) for pid in launchers(server)}
+    return [pid for pid in family(server) if program(pid) in own]
+
+
 def wait_until(what, seconds=10):
     deadline = time.monotonic() + seconds
     while not what():
@@ -172,14 +185,16 @@ def test_a_storm_of_kills_leaves_nothing_behind(mixed, signals):
     for name in mixed.names:
         assert mixed.post(f"/function/{name}", {}).status == 200
     before = descriptors(mixed.process.pid)
-    stop, outcomes, wrong = threading.Event(), {200: 0, 502: 0}, []
+    stop, outcomes, wrong, took = threading.Event(), {200: 0, 502: 0}, [], []
 
     def call(n):
         i = 0
         while not stop.is_set():
             i += 1
             body = {"caller": n, "i": i, "long": "x" * 400_000 if i % 50 == 0 else ""}
+            begun = time.monotonic()
             reply = mixed.post(f"/function/{mixed.names[i % len(mixed.names)]}", body)
+            took.append(time.monotonic() - begun)
             if reply.status == 200 and reply.json != body:
                 wrong.append(reply.text)
             elif reply.status != 200 and reply.json["code"] not in ("FUNCTION_CRASHED", "LOAD_FAILED", "CIRCUIT_OPEN"):
@@ -206,15 +221,23 @@ def test_a_storm_of_kills_leaves_nothing_behind(mixed, signals):
     [c.join() for c in callers]
     print(f"{kills} kills, {outcomes}")
     assert kills >= wanted and wrong == [] and outcomes[200] > 0 and outcomes[502] > 0
+    assert max(took) < 20  # after 30 s a start is given up whose end nobody was told
     for name in mixed.names:
         wait_until(lambda: mixed.post(f"/function/{name}", {"after": 1}).json == {"after": 1})
-    zygotes_and_spares = 12 * mixed.shards
-    wait_until(lambda: len(family(mixed)) <= len(mixed.names) + zygotes_and_spares and descriptors(mixed.process.pid) <= before + 40)
+    wait_until(lambda: is_calm(mixed) and descriptors(mixed.process.pid) <= before + 40)
     assert list(mixed.temporary.iterdir()) == []
     everything = family(mixed)
     mixed.process.terminate()
     mixed.process.wait(20)
     assert [pid for pid in everything if alive(pid)] == []
+
+
+def is_calm(server):
+    """There are no more programs than workers, zygotes and spares, and no more sandboxes than theirs and those that are made ahead."""
+    made = sandboxes(server)
+    programs = [pid for pid in family(server) if pid not in made]
+    zygotes_and_spares, ahead = 12 * server.shards, 4 * server.shards  # ready: two, and two for the next forks of a zygote
+    return len(programs) <= len(server.names) + zygotes_and_spares and len(made) <= len(programs) + ahead
 
 
 def hit(pid, number):
@@ -413,6 +436,16 @@ def test_a_drain_lets_calls_finish(server):
     caller.join()
     assert replies[0].status == 200 and json.loads(replies[0].text) == "rested"
     assert server.process.wait(10) == 0
+
+
+def test_a_start_that_nobody_waits_for_does_not_hold_up_the_end(tmp_path):
+    (tmp_path / "slow").mkdir()
+    (tmp_path / "slow/slow.py").write_text("import sys, time\nprint('loading', file=sys.stderr, flush=True)\ntime.sleep(1000)\n")
+    (tmp_path / "slow/trivet.yaml").write_text("runtime: python\nentrypoint: slow.py\nscale: {start: eager}\n")
+    with Server(tmp_path) as server:
+        wait_until(lambda: server.log_lines(function="slow"))
+        server.process.terminate()
+        assert server.process.wait(10) == 0
 
 
 @pytest.mark.parametrize("mend", ["closed", "deaf"])

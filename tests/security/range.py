@@ -1,10 +1,13 @@
 """Where the hostile suite shoots: a server with a hostile function of every runtime at every level, a neighbour that must not notice,
 and things on this machine that a function must not reach."""
+import contextlib
+import itertools
 import json
 import os
 import pathlib
 import select
 import shutil
+import signal
 import socket
 import statistics
 import subprocess
@@ -17,7 +20,8 @@ import uuid
 import yaml
 
 HERE = pathlib.Path(__file__).resolve().parent
-sys.path.insert(0, str(HERE.parent))
+sys.path[:0] = [str(HERE), str(HERE.parent)]
+import leftovers  # noqa: E402
 from server import ROOT, Server, binary  # noqa: E402
 
 LEVELS = ["trusted", "process", "sandbox", "strict"]
@@ -203,7 +207,7 @@ def descendants(pid):
     return found
 
 
-def wait_until(what, seconds=10):
+def wait_until(what, seconds=60):
     deadline = time.monotonic() + seconds
     while not (found := what()):
         assert time.monotonic() < deadline, f"not within {seconds} s: {what}"
@@ -211,12 +215,38 @@ def wait_until(what, seconds=10):
     return found
 
 
-def until_none(what, seconds=10):
+def until_none(what, seconds=60):
     """As long as it answers with something that is left."""
     deadline = time.monotonic() + seconds
     while found := what():
         assert time.monotonic() < deadline, f"left after {seconds} s: {found}"
         time.sleep(0.02)
+
+
+class Held:
+    """A call that stays open while the body of `with at.held(name, [attack...])` looks; `heard` is by_probe()'s answer afterwards."""
+
+    def __init__(self, at, function, asked):
+        self.comm, self.heard = f"hw{at.token}{next(at.numbers):03}", None
+        self.thread = threading.Thread(target=self.run, args=(at, function, [*asked, f"wait:{self.comm}"]))
+
+    def run(self, at, function, asked):
+        try:
+            self.heard = at.by_probe(function, asked)
+        except OSError as error:
+            self.heard = repr(error)
+
+    def __enter__(self):
+        self.thread.start()
+        wait_until(lambda: leftovers.called(self.comm) or not self.thread.is_alive(), 90)
+        assert self.thread.is_alive(), f"it was not held: {getattr(self.heard, 'text', self.heard)}"
+        return self
+
+    def __exit__(self, *_):
+        for pid in leftovers.called(self.comm):
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGTERM)
+        self.thread.join()
 
 
 NEIGHBOUR = """import os
@@ -230,7 +260,7 @@ class Range:
 
     def __init__(self, names, levels, known, env=None, more=None):
         """`known`: the doctor's layers. `more`: functions besides the hostile ones, name -> (files, manifest)."""
-        self.token, self.is_closed = uuid.uuid4().hex[:8], False
+        self.token, self.numbers, self.is_closed = uuid.uuid4().hex[:8], itertools.count(), False
         self.root = pathlib.Path(tempfile.mkdtemp(prefix="trivet-range-"))
         self.root.chmod(0o755)  # a function's own user must be able to come to its folder
         self.confines, self.levels = bool(known), levels
@@ -322,6 +352,9 @@ class Range:
         if reply.json["outcome"] != "allowed":
             return {each: {"outcome": reply.json["outcome"], "detail": "the probe was not started"} for each in asked}
         return told(reply.json["detail"])
+
+    def held(self, function, asked=()):
+        return Held(self, function, asked)
 
     def from_here(self, asked):
         """The same, by this process: what they do where nothing confines."""

@@ -94,13 +94,14 @@ close(Pool) ->
     wait(fun() -> trivet:call(Pool, math, add, [5, 3]) =:= {ok, 8} end),
     ?assertEqual([], flushed()).
 
-cast(Pool) ->
-    File = filename:join(os:getenv("TRIVET_TEST_DATA", "/tmp"), atom_to_list(Pool) ++ ".cast"),
-    file:delete(File),
-    ok = filelib:ensure_dir(File),
-    [ok = trivet:cast(Pool, work, mark, [unicode:characters_to_binary(File), <<"x">>]) || _ <- lists:seq(1, 5)],
-    wait(fun() -> file:read_file(File) =:= {ok, <<"xxxxx">>} end),
-    file:delete(File),
+%% What a worker writes stays in its sandbox: the one worker of a pool of its own tells what its casts left there.
+cast(Runtime) ->
+    {Runtime, Folder} = lists:keyfind(Runtime, 1, runtimes()),
+    ok = trivet:start_pool(casting, Runtime, #{pool_size => 1, path => Folder}),
+    File = <<"/tmp/", (atom_to_binary(Runtime))/binary, ".cast">>,
+    [ok = trivet:cast(casting, work, mark, [File, <<"x">>]) || _ <- lists:seq(1, 5)],
+    wait(fun() -> trivet:call(casting, work, marks, [File]) =:= {ok, <<"xxxxx">>} end),
+    ok = trivet:stop_pool(casting),
     ?assertEqual([], flushed()).
 
 side_by_side_test_() ->
@@ -117,7 +118,7 @@ side(Runtime) -> list_to_atom("Side " ++ atom_to_list(Runtime)).
 
 %% One runtime, the first, is enough for the rest.
 pools_test_() ->
-    Tests = [fun nobody/0, fun wrong_options/0, fun started_twice/0, fun worker_timeout/0, fun recycling/0, fun aging/0, fun environment/0, fun overflow/0,
+    Tests = [fun nobody/0, fun wrong_options/0, fun started_twice/0, fun worker_timeout/0, fun recycling/0, fun aging/0, fun environment/0, fun sandboxed/0, fun overflow/0,
              fun overload/0, fun counts/0, fun many_in_flight/0, fun as_a_behaviour/0, fun a_caller_that_dies/0, fun a_program_that_dies/0,
              fun wrong_requests/0],
     {setup, fun start/0, fun stop/1, [{atom_to_list(element(2, erlang:fun_info(Test, name))), {timeout, 60, Test}} || Test <- Tests]}.
@@ -152,7 +153,8 @@ started_twice() ->
 %% The pool's limit ends a call that its caller would wait for, and its worker with it.
 worker_timeout() ->
     ok = pool(short, #{pool_size => 1, worker_timeout_ms => 300}),
-    {ok, Pid} = trivet:call(short, work, pid, []),
+    {ok, 8} = trivet:call(short, math, add, [5, 3]),
+    Pid = process(short),
     ?assertEqual({error, worker_timeout}, trivet:call(short, work, sleep, [20000], 10000)),
     ?assertEqual({ok, 8}, trivet:call(short, math, add, [5, 3])),
     wait(fun() -> not alive(Pid) end),
@@ -175,6 +177,23 @@ environment() ->
     ok = pool(environment, #{env => #{'GREETING' => "moin"}}),
     ?assertEqual({ok, <<"moin">>}, trivet:call(environment, work, variable, [<<"GREETING">>])),
     ok = trivet:stop_pool(environment).
+
+%% What a pool's functions may write is named; nothing else of the machine is written.
+sandboxed() ->
+    Folder = os:getenv("TRIVET_TEST_DATA", "/tmp/trivet-erlang-test") ++ ".written",
+    File = filename:join(Folder, "mark"),
+    ok = filelib:ensure_dir(File),
+    Mark = fun(Pool) -> trivet:call(Pool, work, mark, [unicode:characters_to_binary(File), <<"x">>]) end,
+    ok = pool(closed, #{pool_size => 1}),
+    {error, {function_error, _}} = Mark(closed),
+    ok = pool(opened, #{pool_size => 1, sandbox => #{write => [Folder]}, limits => #{memory => <<"256MiB">>}}),
+    {ok, _} = Mark(opened),
+    ?assertEqual({ok, <<"x">>}, file:read_file(File)),
+    ok = file:del_dir_r(Folder),
+    {error, {_, #{message := Lower}}} = pool(trusting, #{sandbox => #{level => trusted}}),
+    ?assertMatch({_, _}, binary:match(Lower, <<"none below sandbox">>)),
+    {error, {bad_request, _}} = pool(trusting, #{sandbox => #{wirte => [Folder]}}),
+    [ok = trivet:stop_pool(Pool) || Pool <- [closed, opened]].
 
 %% Two calls at once although the pool has one worker.
 overflow() ->
@@ -230,7 +249,8 @@ a_caller_that_dies() ->
 %% Who waits is told; the supervisor starts the program again, and its pools with it.
 a_program_that_dies() ->
     ok = pool(lasting, #{pool_size => 1}),
-    {ok, Old} = trivet:call(lasting, work, pid, []),
+    {ok, 8} = trivet:call(lasting, math, add, [5, 3]),
+    Old = process(lasting),
     {ok, Worker} = trivet:call_async(lasting, work, sleep, [20000], 30000),
     Server = whereis(trivet_port),
     [Port] = [P || P <- erlang:ports(), erlang:port_info(P, connected) =:= {connected, Server}],
@@ -238,8 +258,8 @@ a_program_that_dies() ->
     os:cmd("kill -9 " ++ integer_to_list(Program)),
     receive {runtime_result, Worker, Result} -> ?assertMatch({error, {port_down, _}}, Result) after 10000 -> error(no_reply) end,
     wait(fun() -> case whereis(trivet_port) of undefined -> false; Server -> false; _ -> true end end),
-    {ok, New} = trivet:call(lasting, work, pid, [], 20000),
-    ?assertNotEqual(Old, New),
+    ?assertEqual({ok, 8}, trivet:call(lasting, math, add, [5, 3], 20000)),
+    ?assertNotEqual(Old, process(lasting)),
     wait(fun() -> not alive(Old) end),
     ?assertEqual([], flushed()),
     ok = trivet:stop_pool(lasting).
@@ -260,7 +280,13 @@ wrong_requests() ->
 
 workers(Pool) ->
     {ok, #{<<"workers">> := Workers}} = trivet:stats(),
-    [W || #{<<"function">> := F} = W <- Workers, F =:= atom_to_binary(Pool)].
+    [W || #{<<"function">> := F, <<"kind">> := <<"worker">>} = W <- Workers, F =:= atom_to_binary(Pool)].
+
+%% The worker of a pool of one, as this machine numbers it: inside a sandbox it has another number.
+process(Pool) ->
+    [#{<<"pid">> := Pid}] = workers(Pool),
+    true = alive(Pid),
+    Pid.
 
 alive(Pid) -> filelib:is_dir("/proc/" ++ integer_to_list(Pid)).
 

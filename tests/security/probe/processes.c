@@ -61,6 +61,17 @@ static int do_daemon(char* name) {
   _exit(1);
 }
 
+// Stays, under this name, until it hears SIGTERM: holds a call open for as long as a test looks.
+static int do_wait(char* name) {
+  sigset_t term;
+  sigemptyset(&term);
+  sigaddset(&term, SIGTERM);
+  sigprocmask(SIG_BLOCK, &term, NULL);
+  prctl(PR_SET_NAME, name);
+  int heard = 0;
+  return sigwait(&term, &heard);
+}
+
 const Row kProcesses[] = {{"kill", do_kill},     {"ptrace", do_ptrace}, {"traceme", do_traceme},
                           {"vmread", do_vmread}, {"pidfd", do_pidfd},   {"scan", do_scan},
-                          {"daemon", do_daemon}, {NULL, NULL}};
+                          {"daemon", do_daemon}, {"wait", do_wait},     {NULL, NULL}};

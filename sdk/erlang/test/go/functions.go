@@ -61,6 +61,11 @@ func mark(path, text string) error {
 	return err
 }
 
+func marks(path string) (string, error) {
+	text, err := os.ReadFile(path)
+	return string(text), err
+}
+
 func init() {
 	trivet.Register("math", "add", func(a, b int) int { return a + b })
 	trivet.Register("math", "fibonacci", fibonacci)
@@ -72,6 +77,7 @@ func init() {
 	trivet.Register("work", "pid", os.Getpid)
 	trivet.Register("work", "variable", os.Getenv)
 	trivet.Register("work", "mark", mark)
+	trivet.Register("work", "marks", marks)
 	trivet.Register("work", "crash", func() { os.Exit(3) })
 	trivet.Register("work", "fail", func(message string) error { return errors.New(message) })
 	trivet.Register("work", "numbers", func(n int) []int {

@@ -1,4 +1,4 @@
-import { appendFileSync } from 'node:fs';
+import { appendFileSync, readFileSync } from 'node:fs';
 
 export const echo = (value) => value;
 export const process_user = (user) => ({ ...user, name: user.name.toUpperCase(), email: user.email.toLowerCase(), processed: true });
@@ -6,6 +6,7 @@ export const sleep = (ms, value = null) => new Promise((done) => setTimeout(done
 export const pid = () => process.pid;
 export const variable = (name) => process.env[name] ?? null;
 export const mark = (path, text) => appendFileSync(path, text);
+export const marks = (path) => readFileSync(path, 'utf8');
 export const crash = () => process.exit(3);
 
 export function fail(message) {

@@ -38,6 +38,11 @@ def mark(path, text):
         file.write(text)
 
 
+def marks(path):
+    with open(path) as file:
+        return file.read()
+
+
 def say(text):
     print(text)
 

@@ -30,20 +30,18 @@ defmodule Main do
 
   defp attack("environment", _), do: Enum.map_join(System.get_env(), "\n", fn {name, value} -> "#{name}=#{value}" end)
 
-  # Processes of the VM cost the machine nothing: programs.
+  # Processes of the VM cost the machine nothing: programs, which end when their input does (where no more can be started, no `kill` can).
   defp attack("tasks", count) do
-    ports =
-      for _ <- 1..String.to_integer(count), do: Port.open({:spawn_executable, "/bin/sleep"}, [:exit_status, args: ["20"]])
+    ports = for _ <- 1..String.to_integer(count), do: Port.open({:spawn_executable, "/bin/cat"}, [:exit_status])
 
     early =
       receive do
         {_, {:exit_status, status}} -> status
       after
-        500 -> :none
+        5000 -> :none
       end
 
-    for port <- ports, {:os_pid, pid} <- [Port.info(port, :os_pid)] do
-      System.cmd("kill", ["-9", "#{pid}"])
+    for port <- ports do
       try do
         Port.close(port)
       rescue
