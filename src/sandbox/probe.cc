@@ -24,7 +24,7 @@
 namespace trivet::sandbox {
 namespace {
 
-constexpr unsigned kPatience = 2;  // seconds for a child, and for each word of an init
+constexpr unsigned kPatience = 5;  // seconds for a child, and for each word of an init
 constexpr uint64_t kFiles = 16;
 constexpr uint32_t kOwnId = kFirstId + kIds - 1;  // of the trials; a running sandbox may have it
 
