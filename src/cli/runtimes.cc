@@ -188,20 +188,26 @@ void print_layer(const json::object& layer, std::string& fix_above) {
 }
 
 void print_privileges(const json::object& privileges) {
-  const std::string user = printable(cell(privileges, "user")), fix = cell(privileges, "fix");
+  const std::string user = printable(cell(privileges, "user")),
+                    fix{privileges.at("fix").as_string()};
   bool is_kept = privileges.at("kept").as_bool();
+  bool has_name = user.find_first_not_of("0123456789") != std::string::npos;
   print_state(is_kept ? "weakened" : "active",
-              "privileges: the server runs as " + user +
+              "privileges: the server runs as " + std::string{has_name ? "" : "user "} + user +
                   (is_kept ? ", and keeps its capabilities" : ", without capabilities"));
   if (!fix.empty()) print_state("", "fix: " + printable(fix));
 }
 
 // Levels that are lower ask for less.
 void print_conclusion(const json::object& host) {
-  std::string lacking;
-  for (const auto& item : host.at("layers").as_array())
-    if (const auto& layer = item.as_object(); cell(layer, "state") == "unavailable")
-      lacking += (lacking.empty() ? "" : ", ") + cell(layer, "name");
+  std::string without;
+  bool do_all_start = true;
+  for (const auto& item : host.at("layers").as_array()) {
+    const auto& layer = item.as_object();
+    do_all_start &= layer.at("stops").as_array().empty();
+    if (cell(layer, "state") == "unavailable" && !layer.at("needed").as_bool())
+      without += (without.empty() ? "; it does without " : ", ") + cell(layer, "name");
+  }
   const std::string level = cell(host, "level");
   const std::string less = level == "process" ? "trusted" : "process";
   if (!host.at("available").as_bool())
@@ -210,8 +216,8 @@ void print_conclusion(const json::object& host) {
                                "layers above say what to do, and --sandbox " +
                                less + " asks for less");
   else
-    print_state("sandbox", "level " + level + ": this machine has what it needs" +
-                               (lacking.empty() ? "" : "; it does without " + lacking));
+    print_state("sandbox", "level " + level + ": this machine has what it needs" + without +
+                               (do_all_start ? "" : "; not all functions here start, see above"));
 }
 
 void print_host(const json::object& host) {

@@ -56,7 +56,7 @@ std::string without(const Layer& layer) {
       {"memory-limit",
        "the usual limit is left out, and functions whose manifest names one do not start"},
       {"cpu-limit", "functions whose manifest names a limit of processors do not start"},
-      {"pids-limit", "processes are counted for each user of a sandbox instead (RLIMIT_NPROC)"}};
+      {"pids-limit", "the processes of each sandbox are limited by RLIMIT_NPROC instead"}};
   if (layer.is_needed)
     return "functions of level " + std::string{sandbox::name(layer.from)} +
            " and above do not start";
@@ -90,12 +90,12 @@ json::object layer_row(const Layer& layer, json::array by, json::array stops) {
 // As whom the server runs, and whether it has kept rights that only its launchers need.
 json::object privileges_row() {
   os::Identity us = os::identity();
-  bool is_root = us.has_capabilities && geteuid() == 0;
   return {{"user", us.user},
           {"kept", us.has_capabilities},
-          {"fix", is_root ? "make a user for the server: useradd --system trivet; or name one: "
-                            "trivet serve --user NAME"
-                          : ""}};
+          {"fix", us.can_become_others
+                      ? "make a user for the server: useradd --system trivet; or name one: "
+                        "trivet serve --user NAME"
+                      : ""}};
 }
 
 json::object data_row(const std::filesystem::path& folder) {

@@ -6,8 +6,8 @@
 
 namespace trivet::gateway {
 
-// {"level", "available", "layers": [...], "launcher", "privileges", "data"}; `layers`: what the launcher found,
-// or why it does not say. Touches the data folder.
+// {"level", "available", "layers": [...], "launcher", "privileges", "data"}; `layers`: what the
+// launcher found, or why it does not say. Touches the data folder.
 wire::json::value doctor_view(const ViewSources& from,
                               const Result<std::vector<sandbox::Layer>>& layers);
 

@@ -1,7 +1,5 @@
 #include "host/announcer.h"
 
-#include <unistd.h>
-
 #include <cstdlib>
 #include <utility>
 
@@ -22,8 +20,9 @@ void Announcer::started(const std::string& user, bool is_open) {
   os::Identity us = os::identity();
   if (us.has_capabilities)
     warn("runs as " + us.user + " and keeps its capabilities" +
-         (geteuid() == 0 ? "; make a user for it (useradd --system trivet), or name one with --user"
-                         : ""));
+         (us.can_become_others
+              ? "; make a user for it (useradd --system trivet), or name one with --user"
+              : ""));
   if (is_open) warn(std::string{kNoAuthWarning});
 }
 

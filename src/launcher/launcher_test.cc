@@ -149,6 +149,30 @@ TEST_F(LauncherTest, tells_which_layers_there_are) {
   EXPECT_EQ(run(shell("exit 3")).status.code, 3);  // it goes on
 }
 
+loop::Task<> keep_limits(Launcher& launcher, std::vector<std::string>& names) {
+  auto limits = co_await launcher.limits();
+  for (const auto& layer : limits) names.push_back(layer.name);
+}
+
+TEST_F(LauncherTest, tells_which_limits_can_be_enforced_when_it_begins) {
+  EXPECT_TRUE(launcher.limits_now().empty());
+  std::vector<std::string> names;
+  loop::Scope scope{loop};
+  scope.spawn(keep_limits(launcher, names));
+  run_until([&] { return !names.empty(); });
+  EXPECT_EQ(names, (std::vector<std::string>{"memory-limit", "cpu-limit", "pids-limit"}));
+  EXPECT_EQ(launcher.limits_now().size(), 3u);
+}
+
+TEST_F(LauncherTest, nobody_waits_for_the_limits_of_one_that_has_ended) {
+  std::vector<std::string> names;
+  kill(launcher.pid(), SIGKILL);
+  run_until([&] { return launcher.ended().is_set(); });
+  loop::Scope scope{loop};
+  scope.spawn(keep_limits(launcher, names));
+  run_until([&] { return scope.size() == 0; });
+}
+
 TEST_F(LauncherTest, tells_nobody_of_an_abandoned_child) {
   Seen abandoned;
   launcher.abandon(launcher.start(shell("sleep 600"), abandoned));

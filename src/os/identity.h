@@ -6,8 +6,9 @@
 namespace trivet::os {
 
 struct Identity {
-  std::string user;               // its name; its number where it has none
-  bool has_capabilities = false;  // of the thread that asks: any that is in effect
+  std::string user;                // its name; its number where it has none
+  bool has_capabilities = false;   // of the thread that asks: any that is in effect
+  bool can_become_others = false;  // root, where there are other users
 };
 Identity identity();
 

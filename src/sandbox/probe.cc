@@ -24,7 +24,7 @@
 namespace trivet::sandbox {
 namespace {
 
-constexpr unsigned kPatience = 2;  // seconds for a child, and for each word of an init
+constexpr unsigned kPatience = 5;  // seconds for a child, and for each word of an init
 constexpr uint64_t kFiles = 16;
 constexpr uint32_t kOwnId = kFirstId + kIds - 1;  // of the trials; a running sandbox may have it
 
@@ -194,7 +194,9 @@ std::string setting(const std::string& path) {
 }
 
 // The switch of this kernel that forbids it, as it is set; else what there is to know.
-std::string fix_for_sandbox() {
+std::string fix_for_sandbox(const std::string& why) {
+  if (why.starts_with("control groups: "))
+    return "start the server in a group of its own: systemd-run --scope -p Delegate=yes trivet ...";
   for (std::string kind : {"user", "pid", "mnt", "net", "ipc", "uts", "cgroup"})
     if (std::string name = "max_" + kind + "_namespaces"; setting("user/" + name) == "0")
       return "sysctl user." + name + "=10000";
@@ -246,7 +248,7 @@ Layer try_ids(const Rights& rights) {
   if (rights.has_ids) layer = try_alone(kNoIds, Level::kProcess, kOwnId);
   layer.is_needed = rights.has_ids;
   if (!rights.has_ids)
-    miss(layer, "trivet has no users to give: it was not started as root of this machine",
+    miss(layer, "trivet has no users to give: it is not root of this machine with its capabilities",
          "start trivet as root: then each sandbox has a user of its own");
   return layer;
 }
@@ -264,31 +266,36 @@ Layer try_landlock() {
   return layer;
 }
 
+// No sandbox could be made. `why` begins with the layer that failed, where that is known: those
+// before it are there, unless nothing was begun.
+void blame(std::vector<Layer>& layers, const std::string& why, bool is_begun) {
+  const std::string fix = fix_for_sandbox(why);
+  std::string culprit;
+  for (const auto& layer : layers)
+    if (why.starts_with(layer.name + ": ")) culprit = layer.name;
+  bool is_there = is_begun;
+  for (auto& layer : layers) {
+    is_there &= layer.name != culprit;
+    if (culprit.empty())
+      miss(layer, why, fix);
+    else if (layer.name == culprit)
+      miss(layer, why.substr(culprit.size() + 2), fix);
+    else if (!is_there)
+      miss(layer, "not tried: there is no sandbox without " + culprit, fix);
+  }
+}
+
 // What a shell is made of, in the order in which it is made.
 std::vector<Layer> try_namespaces(const Trial& trial) {
-  constexpr Omission kMade[] = {kNoPids, kNoNetwork, kNoRoot, kNoUserNamespace};
+  std::vector<Layer> layers;
   uint32_t holding = 0;
   Status done = try_sandbox(trial, holding);
-  std::string why = done ? "" : done.error().message, fix = done ? "" : fix_for_sandbox(), culprit;
-  std::vector<Layer> layers;
-  for (Omission which : kMade) {
+  for (Omission which : {kNoPids, kNoNetwork, kNoRoot, kNoUserNamespace}) {
     layers.push_back(layer_of(which, Level::kSandbox, true));
-    if (why.starts_with(layers.back().name + ": ")) culprit = layers.back().name;
+    if (done && (holding & bit(which)) == 0)
+      miss(layers.back(), kNoEffect, fix_for_sandbox(kNoEffect));
   }
-  bool is_reached = trial.rights.none.empty();
-  for (size_t i = 0; i < layers.size(); ++i) {
-    Layer& layer = layers[i];
-    if (done) {
-      if ((holding & bit(kMade[i])) == 0) miss(layer, kNoEffect, fix_for_sandbox());
-    } else if (culprit.empty()) {
-      miss(layer, why, fix);
-    } else if (layer.name == culprit) {
-      miss(layer, why.substr(culprit.size() + 2), fix);
-      is_reached = false;
-    } else if (!is_reached) {
-      miss(layer, "not tried: there is no sandbox without " + culprit, fix);
-    }
-  }
+  if (!done) blame(layers, done.error().message, trial.rights.none.empty());
   return layers;
 }
 

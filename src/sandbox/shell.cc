@@ -160,7 +160,8 @@ Status enter_own_user_namespace() {
   for (const auto& [file, line] : {std::pair<const char*, std::string>{"setgroups", "deny"},
                                    {"uid_map", user + " " + user + " 1\n"},
                                    {"gid_map", group + " " + group + " 1\n"}})
-    if (Status done = write_proc(0, file, line); !done) return done;
+    if (Status done = write_proc(0, file, line); !done)
+      return Error{ErrorCode::kIo, "user-namespace: " + done.error().message};
   return {};
 }
 
