@@ -7,11 +7,6 @@
 // Takes some ten milliseconds; the caller must have one thread, and have nobody else wait for its
 // children meanwhile.
 
-<<<<<<< HEAD
-#include <sys/types.h>
-
-=======
->>>>>>> 237717f8950202396ce96479be3739199b3ea30b
 #include <vector>
 
 #include "sandbox/policy.h"
@@ -20,17 +15,10 @@
 namespace trivet::sandbox {
 
 struct Trial {
-<<<<<<< HEAD
   Rights rights;                 // of secure_rights()
   RootPlan root;                 // what every sandbox sees
-  uint32_t without = 0;          // layers left out for a test: Omission
-  std::vector<os::Fd> groups{};  // where a shell's init enters its control group
-=======
-  Rights rights;               // of secure_rights()
-  RootPlan root;               // what every sandbox sees
-  uint32_t without = 0;        // layers left out for a test: 1 << Omission
-  std::vector<os::Fd> groups;  // the entrances of its control group
->>>>>>> 237717f8950202396ce96479be3739199b3ea30b
+  uint32_t without = 0;          // layers left out for a test: 1 << Omission
+  std::vector<os::Fd> groups{};  // the entrances of its control group
 };
 
 // In the order in which a worker goes through them. Limits of control groups are not among them.
