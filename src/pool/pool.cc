@@ -70,6 +70,7 @@ Pool::Pool(loop::Loop& loop, Budget& budget, Plan plan, std::unique_ptr<WorkerFa
       chores_(loop),
       drained_(loop),
       scope_(loop),
+      starts_(loop),
       account_(budget, *this, plan_.memory) {
   scope_.spawn(keep_house());
 }
