@@ -223,7 +223,10 @@ void Serving::on_joined(Child& zygote, pid_t pid, const std::string& body) {
   if (waits != children_.end()) {
     claim(waits->second, joined);
   } else {
-    if (zygote.joined.size() >= kJoinedMost) zygote.joined.erase(zygote.joined.begin());
+    if (zygote.joined.size() >= kJoinedMost) {
+      shells_.end(zygote.joined.front().shell);
+      zygote.joined.erase(zygote.joined.begin());
+    }
     zygote.joined.push_back(std::move(joined));
   }
   feed_zygotes();

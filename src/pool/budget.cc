@@ -70,6 +70,7 @@ void Budget::Account::give_back() {
 bool Budget::Account::must_yield(Instant now) {
   if (!budget_.scarce() || budget_.leaving_ >= budget_.wanting_) return false;
   if (!pool::must_yield(budget_.stakes(false), budget_.place_of(*this), now)) return false;
+  if (stake_.wanting > 0) stake_.since = now;  // it has had its turn: others have waited longer
   ++budget_.leaving_;
   return true;
 }

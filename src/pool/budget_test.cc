@@ -73,6 +73,18 @@ TEST(Budget, as_many_yield_as_are_wanted) {
   EXPECT_FALSE(wants.account.must_yield(kNow));
 }
 
+TEST(Budget, who_yields_waits_behind_those_who_have_waited_less) {
+  Budget budget{{1, 0, 2}};
+  FakeUser has{budget}, other{budget};
+  ASSERT_EQ(has.account.take(2, 2, kNow), 1);  // it wants another since now
+  ASSERT_EQ(other.account.take(1, 1, kNow + 1ms), 0);
+  Instant later = kNow + 1ms + limits::kBudgetTurn;
+  EXPECT_TRUE(has.account.must_yield(later));
+  has.account.give_back();
+  EXPECT_EQ(has.account.take(2, 2, later), 0);
+  EXPECT_EQ(other.account.take(1, 1, later), 1);
+}
+
 TEST(Budget, who_no_longer_wants_leaves_its_turn_to_the_next) {
   Budget budget{{1, 0, 2}};
   FakeUser has{budget}, first{budget}, second{budget};

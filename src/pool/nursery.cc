@@ -117,9 +117,24 @@ loop::Task<> Nursery::keep() {
       continue;
     }
     news_.reset();
-    Instant until = not_before_ > now ? not_before_ : kNever;
+    Instant until = end_late();
+    if (not_before_ > now) until = std::min(until, not_before_);
     co_await news_.wait(until);
   }
+}
+
+// Ends what does not become ready, be it that somebody has stopped it. When the next may be late.
+Instant Nursery::end_late() {
+  Instant next = kNever;
+  for (auto& kept : kept_) {
+    if (kept->is_ready) continue;
+    Instant late = after(kept->begun, plan_.ready_within);
+    if (late <= around_.loop.now())
+      kept->blank.process->kill();
+    else
+      next = std::min(next, late);
+  }
+  return next;
 }
 
 void Nursery::start_one() {

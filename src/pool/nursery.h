@@ -13,6 +13,7 @@
 #include <string>
 #include <vector>
 
+#include "base/limits.h"
 #include "catalog/runtime.h"
 #include "loop/scope.h"
 #include "pool/spares.h"
@@ -29,6 +30,7 @@ class Nursery {
     bool has_stdin = false;   // its shim runs stdio programs too
     int64_t spare_bytes = 0;  // memory that all spares together may take
     sandbox::Level level = sandbox::Level::kTrusted;
+    Duration ready_within = limits::kStartTimeoutDefault;  // then it is ended, and replaced
     bool operator==(const Plan&) const = default;
   };
   Nursery(worker::Process::Surroundings around, Plan plan);
@@ -62,6 +64,7 @@ class Nursery {
   void on_ready(Kept& kept);
   void on_dead(Kept& kept);
   int wanted() const;
+  Instant end_late();
   loop::Task<> keep();
 
   worker::Process::Surroundings around_;

@@ -97,6 +97,15 @@ TEST_F(NurseryTest, one_that_never_lives_is_started_again_less_and_less) {
   EXPECT_FALSE(nursery.take());
 }
 
+TEST_F(NurseryTest, one_that_does_not_become_ready_is_ended_and_replaced) {
+  Nursery::Plan silent = plan("exec sleep 600");
+  silent.ready_within = 20ms;
+  Nursery nursery{around, silent};
+  nursery.open();
+  run_until([&] { return logs.all.size() >= 2; });
+  EXPECT_EQ(nursery.last_end(), "signal SIGKILL");
+}
+
 TEST_F(NurseryTest, what_cannot_be_started_says_why) {
   Nursery::Plan broken = plan("");
   broken.argv = {"/no/such/program"};

@@ -70,6 +70,7 @@ Pool::Pool(loop::Loop& loop, Budget& budget, Plan plan, std::unique_ptr<WorkerFa
       chores_(loop),
       drained_(loop),
       scope_(loop),
+      starts_(loop),
       account_(budget, *this, plan_.memory) {
   scope_.spawn(keep_house());
 }
@@ -244,12 +245,14 @@ void Pool::on_free() {
     chores_.set();
 }
 
-// Another function has waited for a worker, and it is this pool's turn to do with one less.
+// Another function has waited for a worker, and it is this pool's turn to do with one less. A new
+// one has a call first: else, where a start takes longer than a turn, nobody would be served.
 void Pool::make_way() {
   if (!account_.is_scarce()) return;
   Instant now = loop_.now();
   for (auto& member : members_) {
     if (!member->worker->alive() || member->leaving || member->load() > 0) continue;
+    if (member->granted == 0 && !queue_.empty()) continue;
     if (!account_.must_yield(now)) return;
     member->leaving = true;
     chores_.set();

@@ -136,6 +136,7 @@ class Pool final : public worker::WorkerObserver, private BudgetUser {
   loop::Task<> start_one();
   void on_start_failed(Error error);
   void count_failure(std::string text);
+  void drop_starts();
   bool may_come() const;
   loop::Task<> keep_house();
   void bury_ended();
@@ -174,7 +175,7 @@ class Pool final : public worker::WorkerObserver, private BudgetUser {
   std::minstd_rand random_;
   loop::Event chores_;
   loop::Event drained_;
-  loop::Scope scope_;
+  loop::Scope scope_, starts_;
   Budget::Account account_;
 };
 

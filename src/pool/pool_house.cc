@@ -65,7 +65,7 @@ void Pool::start_wanted() {
   }
   int count = account_.take(wanted, urgent, loop_.now());
   starting_ += count;
-  for (int i = 0; i < count; ++i) scope_.spawn(start_one());
+  for (int i = 0; i < count; ++i) starts_.spawn(start_one());
   // The housekeeper has to wake when the back-off ends, or to ask the budget again.
   if (now.held_back || account_.wants()) chores_.set();
 }
@@ -117,6 +117,7 @@ loop::Task<> Pool::keep_house() {
     retire_idle();
     bury_ended();  // a worker without a process ends as soon as it is asked to
     if (!waits()) start_wanted();
+    if (draining_ && drain_reason_ == EndReason::kShutdown && queue_.empty()) drop_starts();
     watched_ = !queue_.empty();
     chores_.reset();
     if (drained()) drained_.set();
@@ -216,10 +217,14 @@ void Pool::kill(EndReason reason) {
   for (auto& member : members_) member->worker->kill(reason);
 }
 
-// A host that ends does not wait for workers that nobody waits for: what is starting ends with us.
 bool Pool::drained() const {
-  bool is_starting = starting_ > 0 && drain_reason_ != EndReason::kShutdown;
-  return draining_ && members_.empty() && !is_starting && queue_.empty();
+  return draining_ && members_.empty() && starting_ == 0 && queue_.empty();
+}
+
+// A host that ends does not wait for workers that nobody waits for.
+void Pool::drop_starts() {
+  starts_.cancel();
+  for (; starting_ > 0; --starting_) account_.give_back();
 }
 
 Instant Pool::idle_since() const {

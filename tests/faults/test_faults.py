@@ -173,6 +173,8 @@ def mixed(tmp_path, request):
         listed = running.get("/v1/functions").json["functions"]
         running.names = [row["name"] for row in listed if row["available"]]
         running.temporary = tmp_path / "tmp"
+        for name in running.names:  # the first call builds, which takes a minute where compilers share processors with others
+            assert running.post(f"/function/{name}", {}, timeout=240).status == 200
         yield running
 
 

@@ -124,6 +124,16 @@ def test_functions_share_the_workers_that_the_host_may_have(tmp_path):
         assert stats["worker_ends"]["evicted"] >= 1 and stats["budget"]["short_of_workers"] >= 1
 
 
+@pytest.mark.parametrize("workers", ["1", "2"])
+def test_functions_whose_start_takes_longer_than_a_turn_share_too(tmp_path, workers):
+    for name in ("a", "b", "c"):
+        deploy(tmp_path, name, body="import time\ntime.sleep(1.2)\n" + BODY)
+    with Server(tmp_path, "--max-workers", workers) as server:
+        with concurrent.futures.ThreadPoolExecutor(24) as threads:
+            replies = list(threads.map(lambda name: server.post(f"/function/{name}", 0.02), ["a", "a", "b", "c"] * 6))
+        assert [reply.status for reply in replies] == [200] * len(replies)
+
+
 def test_an_idle_worker_makes_room_for_another_function(tmp_path):
     for name in ("a", "b"):
         deploy(tmp_path, name)
