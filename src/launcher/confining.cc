@@ -215,7 +215,7 @@ void Serving::on_joined(Child& zygote, pid_t pid, const std::string& body) {
   if (std::sscanf(body.c_str(), "%d %u %n", &number, &shell, &used) < 2) return;
   joined.trouble = body.substr(static_cast<size_t>(used));
   joined.number = zygote.shells ? number_beside(zygote, pid) : number;
-  if (zygote.shells) confine_joined(zygote, joined, shell);
+  confine_joined(zygote, joined, shell);
   uint32_t of = zygote.ticket;
   auto waits = std::find_if(children_.begin(), children_.end(), [&](const auto& one) {
     return one.second.zygote == of && one.second.pid <= 1 && one.second.number == joined.number;
@@ -223,8 +223,13 @@ void Serving::on_joined(Child& zygote, pid_t pid, const std::string& body) {
   if (waits != children_.end()) {
     claim(waits->second, joined);
   } else {
+    std::erase_if(zygote.joined, [this](const Joined& one) {  // one that ended before it was used
+      bool has_ended = ::kill(one.pid, 0) != 0;
+      if (has_ended) forget_joined(one);
+      return has_ended;
+    });
     if (zygote.joined.size() >= kJoinedMost) {
-      shells_.end(zygote.joined.front().shell);
+      forget_joined(zygote.joined.front());
       zygote.joined.erase(zygote.joined.begin());
     }
     zygote.joined.push_back(std::move(joined));
@@ -232,18 +237,25 @@ void Serving::on_joined(Child& zygote, pid_t pid, const std::string& body) {
   feed_zygotes();
 }
 
-// The fork of a runtime's zygote has taken a shell that was sent, which may have ended since.
+// The fork of a runtime's zygote has taken a shell that was sent, which may have ended since. One
+// that shares its zygote's sandbox, or is in none, gets a control group of its own: where forks are
+// made ahead, long before anybody asks for it.
 void Serving::confine_joined(Child& zygote, Joined& joined, uint32_t shell) {
   auto sent = std::find(zygote.queued.begin(), zygote.queued.end(), shell);
-  if (sent != zygote.queued.end()) {
-    zygote.queued.erase(sent);
-    joined.shell = shell;
-    Status added = groups_.add(shells_.group_of(shell), joined.pid);
-    if (!added && joined.trouble.empty()) joined.trouble = added.error().message;
-  } else if (joined.trouble.empty()) {
+  bool is_sent = sent != zygote.queued.end();
+  if (is_sent) zygote.queued.erase(sent);
+  if (zygote.shells && is_sent) joined.shell = shell;
+  if (zygote.shells && !is_sent && joined.trouble.empty())
     joined.trouble = "go on: the first process of its sandbox ended";
-  }
-  if (!joined.trouble.empty()) shells_.end(joined.shell);
+  if (!joined.trouble.empty()) return shells_.end(joined.shell);
+  if (joined.shell == 0) joined.group = groups_.take();
+  std::string group = joined.shell != 0 ? shells_.group_of(joined.shell) : joined.group;
+  if (Status added = groups_.add(group, joined.pid); !added) joined.trouble = added.error().message;
+}
+
+void Serving::forget_joined(const Joined& joined) {
+  shells_.end(joined.shell);
+  groups_.end(joined.group);
 }
 
 // What a zygote calls a fork of its own.
@@ -268,7 +280,7 @@ pid_t Serving::pid_of(const Child& zygote, pid_t number) const {
 // What a zygote leaves that nobody was told of.
 void Serving::end_unclaimed(Child& zygote) {
   for (uint32_t number : zygote.queued) shells_.end(number);
-  for (const auto& joined : zygote.joined) shells_.end(joined.shell);
+  for (const auto& joined : zygote.joined) forget_joined(joined);
   zygote.queued.clear();
   zygote.joined.clear();
 }
@@ -300,15 +312,6 @@ void Serving::let_open_again(const std::vector<os::Fd>& fds) {
     struct stat facts {};
     if (fstat(fd.get(), &facts) == 0 && S_ISFIFO(facts.st_mode)) fchmod(fd.get(), 0666);
   }
-}
-
-// A worker that shares its zygote's sandbox, or is in none, has its own limits all the same. Until
-// now it had its zygote's.
-void Serving::limit_alone(Child& child) {
-  if (child.level == Level::kTrusted) return;
-  child.group = groups_.take();
-  bool is_limited = groups_.limit(child.group, child.limits) && groups_.add(child.group, child.pid);
-  if (!is_limited) kill(child.ticket);
 }
 
 void Serving::assign(Message& message) {

@@ -46,6 +46,7 @@ class Serving {
     pid_t pid = -1;      // here
     pid_t number = -1;   // as it and its zygote know it
     uint32_t shell = 0;  // joined by it; 0: its zygote's
+    std::string group;   // its own, when it has no shell of its own
     std::string trouble;
   };
   struct Child {
@@ -98,7 +99,6 @@ class Serving {
   static constexpr int kShellTries = 3;  // shells that end under a start
   static bool was_gone(const Error& error);
   static void let_open_again(const std::vector<os::Fd>& fds);
-  void limit_alone(Child& child);
   void on_shell(uint32_t number);
   void serve_waiting();
   size_t missing_shells() const;
@@ -108,6 +108,7 @@ class Serving {
   void assign_now(Child& child, const sandbox::Policy& policy);
   void on_joined(Child& zygote, pid_t pid, const std::string& body);
   void confine_joined(Child& zygote, Joined& joined, uint32_t shell);
+  void forget_joined(const Joined& joined);
   void end_unclaimed(Child& zygote);
   pid_t number_beside(const Child& zygote, pid_t pid) const;
   pid_t pid_of(const Child& zygote, pid_t number) const;
@@ -122,7 +123,7 @@ class Serving {
   void on_forked(Child& child, const std::string& body);
   void claim(Child& child, const Joined& joined);
   static void drop_fork(const Child& zygote, pid_t pid, pid_t number);
-  void take_in(Child& child, pid_t pid, pid_t number, uint32_t shell);
+  void take_in(Child& child, const Joined& joined);
   void on_fork_ended(Child& child);
   void orphan_forks(uint32_t zygote);
   void end_silent_zygotes();

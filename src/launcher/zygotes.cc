@@ -129,7 +129,7 @@ void Serving::on_forked(Child& child, const std::string& body) {
   pid_t number = static_cast<pid_t>(std::atoi(body.c_str()));
   if (number <= 1) return refuse(child.ticket, "its zygote could not fork: " + body);
   child.asked_ms = 0;
-  if (child.level == sandbox::Level::kTrusted) return take_in(child, number, number, 0);
+  if (child.level == sandbox::Level::kTrusted) return take_in(child, {number, number, 0, {}, {}});
   child.number = number;
   Child& zygote = children_.at(child.zygote);
   for (size_t i = 0; i < zygote.joined.size(); ++i) {
@@ -147,9 +147,10 @@ void Serving::claim(Child& child, const Joined& joined) {
   child.asked_ms = 0;
   if (!joined.trouble.empty()) {
     drop_fork(children_.at(child.zygote), joined.pid, joined.number);
+    forget_joined(joined);
     return refuse(child.ticket, "its fork could not be confined: cannot " + joined.trouble);
   }
-  take_in(child, joined.pid, joined.number, joined.shell);
+  take_in(child, joined);
 }
 
 // One that is never told of: its zygote reaps it, and answers nobody.
@@ -159,23 +160,26 @@ void Serving::drop_fork(const Child& zygote, pid_t pid, pid_t number) {
   send_packet(zygote.control.get(), encode_control({kFrameReap, 0, std::to_string(number)}), {});
 }
 
-void Serving::take_in(Child& child, pid_t pid, pid_t number, uint32_t shell) {
-  child.shell = shell;
+void Serving::take_in(Child& child, const Joined& joined) {
+  pid_t pid = joined.pid;
+  child.shell = joined.shell;
+  child.group = joined.group;
   // Its zygote does not reap it before we ask, so the number is still its own.
   os::Fd pidfd{pidfd_open(pid)};
   if (!pidfd) return refuse(child.ticket, "its zygote could not fork: it is gone");
   child.pid = pid;
-  child.number = number;
+  child.number = joined.number;
   child.pidfd = std::move(pidfd);
   by_pid_[pid] = child.ticket;
   watch(child.pidfd.get(), Source::kPidfd, child.ticket);
-  if (child.killed) kill(child.ticket);
+  bool is_limited = child.shell != 0 || child.level == sandbox::Level::kTrusted ||
+                    groups_.limit(child.group, child.limits);
+  if (child.killed || !is_limited) kill(child.ticket);
   Message reply;
   reply.kind = Kind::kStarted;
   reply.ticket = child.ticket;
   reply.pid = pid;
   tell(reply);
-  if (shell == 0) limit_alone(child);
   if (child.assignment) assign_now(child, *std::exchange(child.assignment, std::nullopt));
 }
 

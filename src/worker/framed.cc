@@ -52,7 +52,8 @@ loop::Task<Result<std::unique_ptr<Framed>>> Framed::start(Surroundings around, L
   Instant deadline = after(around.loop.now(), worker->plan_.start_timeout);
   bool is_loaded = blank.is_loaded, is_blank = blank.is_blank;
   worker->adopt(std::move(blank));
-  if (is_blank) {
+  // A fork that is loaded could be called at once: not before it has its own limits.
+  if (is_blank || is_loaded) {
     Status assigned = co_await worker->process_->assign(worker->plan_.policy, deadline);
     if (!assigned) {
       worker->kill(EndReason::kStartFailed);

@@ -89,7 +89,7 @@ def test_of_several_workers_the_first_loads_and_the_others_are_forks(tmp_path):
         until(lambda: len(rows(server, "worker", "f")) == 8 and rows(server, "zygote", "f"), 30)
         of_it = children(rows(server, "zygote", "f")[0]["pid"])
         forks = [row["pid"] for row in rows(server, "worker", "f") if row["pid"] in of_it]
-        assert len(forks) >= 6
+        assert len(forks) >= 6, (rows(server, "worker", "f"), rows(server, "zygote"), server.get("/v1/logs?function=f").text)
 
 
 def test_several_workers_of_a_function_that_cannot_be_forked_do_not_wait_for_it(tmp_path):
