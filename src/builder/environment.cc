@@ -44,11 +44,9 @@ std::vector<std::string> worker_environment(std::map<std::string, std::string> a
   if (level >= sandbox::Level::kSandbox)
     for (auto [name, value] : {std::pair{"HOME", "/tmp"}, {"TMPDIR", "/tmp"}, {"USER", "function"}})
       added.emplace(name, value);
-  auto env = base_environment(added);
-  // Another user than the host's, which has no home: /tmp is everybody's.
-  if (level == sandbox::Level::kProcess && !added.count("HOME"))
-    std::erase_if(env, [](const std::string& pair) { return pair.starts_with("HOME="); });
-  return env;
+  // Another user than the host's, without a home: /tmp is everybody's.
+  if (level == sandbox::Level::kProcess) added.emplace("HOME", "/nonexistent");
+  return base_environment(added);
 }
 
 std::vector<std::string> build_environment(const std::vector<std::string>& passed,
