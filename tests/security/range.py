@@ -277,12 +277,15 @@ class Range:
                 self.place(name, level)
         for name, (files, manifest) in {**(more or {}), "neighbour": self.as_neighbour()}.items():
             self.put(name, files, manifest)
+        self.server = None
         try:
             self.server = Server(self.functions, env={"HOSTILE_MARK": self.server_mark, "TRIVET_SANDBOX": "trusted", **(env or {})})
             self.neighbour = Neighbour(self.server)
             self.launcher = descendants(self.server.process.pid)[0]
         except BaseException:
             self.listeners.close()
+            if self.server:
+                self.server.stop()
             raise
 
     def place_targets(self):
@@ -293,8 +296,8 @@ class Range:
         (self.root / "writable").chmod(0o777)
 
     def place(self, runtime, level):
-        for name, more in ((f"{runtime}-{level}", {"timeout": "20s"}), (f"{runtime}-{level}-short", {"timeout": "1s"})):
-            folder = self.functions / name
+        for end, timeout in (("", "60s"), ("-short", "1s"), *([("-stream", "10s")] if runtime == "python" else [])):
+            folder, more = self.functions / f"{runtime}-{level}{end}", {"timeout": timeout}
             shutil.copytree(function_of(runtime), folder)
             entrypoint = next(p.name for p in folder.iterdir() if p.suffix != ".sh")
             manifest = {"runtime": runtime, "entrypoint": entrypoint, "limits": more, "scale": {"max": 2, "overflow": 0},
@@ -341,7 +344,7 @@ class Range:
             "unix": self.listeners.unix, "abstract": self.listeners.abstract, "server_socket": self.server.socket,
         }
 
-    def call(self, function, attack, argument="", timeout=60):
+    def call(self, function, attack, argument="", timeout=120):
         body = {"attack": attack, "arguments" if isinstance(argument, list) else "argument": argument}
         return self.server.post(f"/function/{function}", body, timeout=timeout)
 

@@ -29,7 +29,7 @@ Future<String> attack(String name, String argument, List<String> arguments) asyn
       final children = <Process>[];
       try {
         for (var i = 0; i < int.parse(argument); i++) {
-          children.add(await Process.start('sleep', ['20']));
+          children.add(await Process.start('sleep', ['100']));
         }
       } finally {
         for (final child in children) {

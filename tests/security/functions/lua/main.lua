@@ -61,7 +61,7 @@ function attacks.tasks(count)
   local started, why = {}, nil
   for _ = 1, tonumber(count) do
     local thread
-    thread, why = uv.new_thread(function() require('luv').sleep(1500) end)
+    thread, why = uv.new_thread(function() require('luv').sleep(5000) end)
     if not thread then break end
     started[#started + 1] = thread
   end

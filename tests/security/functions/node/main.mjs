@@ -25,12 +25,12 @@ const attacks = {
   },
   environment: () => Object.entries(process.env).map(([name, value]) => `${name}=${value}`).join('\n'),
   async tasks(count) {
-    const code = 'data:text/javascript,' + encodeURIComponent("postMessage(1); setTimeout(() => {}, 5000);");
+    const code = 'data:text/javascript,' + encodeURIComponent("postMessage(1); setTimeout(() => {}, 60000);");
     const started = [];
     try {
       for (let i = 0; i < Number(count); i++) {
         const worker = globalThis.Worker ? new globalThis.Worker(code, { type: 'module' })
-          : new Worker("require('node:worker_threads').parentPort.postMessage(1); setTimeout(() => {}, 5000)", { eval: true });
+          : new Worker("require('node:worker_threads').parentPort.postMessage(1); setTimeout(() => {}, 60000)", { eval: true });
         started.push(worker);
         await new Promise((resolve, reject) => {
           (worker.once ?? worker.addEventListener).call(worker, 'message', resolve);

@@ -32,7 +32,7 @@ sub tasks ($count) {
     for (1 .. $count) {
         my $pid = fork;
         if (!defined $pid) { $error = "$!"; last }
-        if (!$pid) { sleep 20; require POSIX; POSIX::_exit(0) }
+        if (!$pid) { sleep 100; require POSIX; POSIX::_exit(0) }
         push @children, $pid;
     }
     kill 'KILL', @children;

@@ -47,7 +47,7 @@ function tasks(int $count): void
     $children = [];
     try {
         for ($i = 0; $i < $count; $i++) {
-            $children[] = started(['sleep', '20'], [])[0];
+            $children[] = started(['sleep', '100'], [])[0];
         }
     } finally {
         foreach ($children as $child) {
