@@ -15,10 +15,10 @@ void Announcer::say(LogLevel level, LogStream stream, std::string function, std:
       {clock_.unix_ms(), std::move(function), "", level, stream, std::move(message), "", 0});
 }
 
-void Announcer::started(const std::string& user, bool is_open) {
+void Announcer::started(const std::string& user, bool listens, bool is_open) {
   if (!user.empty()) say(LogLevel::kInfo, "runs as " + user + ", without capabilities");
   os::Identity us = os::identity();
-  if (us.has_capabilities)
+  if (listens && us.has_capabilities)
     warn("runs as " + us.user + " and keeps its capabilities" +
          (us.can_become_others
               ? "; make a user for it (useradd --system trivet), or name one with --user"

@@ -19,8 +19,9 @@ class Announcer {
   void say(LogLevel level, std::string message) {
     say(level, LogStream::kHost, "", std::move(message));
   }
-  // As whom it goes on; empty: as it was started. And whether it asks nobody for a token.
-  void started(const std::string& user, bool is_open);
+  // As whom it goes on; empty: as it was started. Of a host that listens, too, whether it keeps
+  // what only its launchers need, and whether it asks nobody for a token.
+  void started(const std::string& user, bool listens, bool is_open);
   // Once: limits that this machine cannot enforce, and that nobody has asked for.
   void machine(const std::vector<sandbox::Layer>& limits);
   // Functions without a level of their own run at this one; says so when it is below sandbox.

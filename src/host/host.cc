@@ -246,7 +246,7 @@ class HostOfParts final : public Host {
     Status changed = user_ ? host::become(*user_, data_dir_) : Status{};
     if (!changed) co_return changed;
     announcer_.machine(co_await main_.launcher.limits());
-    announcer_.started(user_ ? user_->name : "", config_.insecure_no_auth);
+    announcer_.started(user_ ? user_->name : "", !config_.listen.empty(), config_.insecure_no_auth);
     scope_.spawn(vault_.hear(loop_, [this] { adopt(); }));
     keep_warm();
     if (config_.watch) co_return watch();
