@@ -334,7 +334,7 @@ def test_a_manager_that_is_missing_is_named_with_its_package(tmp_path, manager):
     need(runtime)
     for name, text in files.items():
         write(tmp_path / "f", name, text)
-    programs = tmp_path / "f/.git/bin"  # what a build sees, and what is no source
+    programs = tmp_path / "f/.git/bin"  # no source; what a runtime prepares sees it unconfined only
     programs.mkdir(parents=True)
     for folder in reversed(os.environ["PATH"].split(":")):
         for program in pathlib.Path(folder).glob("*"):
@@ -342,7 +342,7 @@ def test_a_manager_that_is_missing_is_named_with_its_package(tmp_path, manager):
             if program.name != manager:
                 link.unlink(missing_ok=True)
                 link.symlink_to(program)
-    done = run(tmp_path / "f", tmp_path / "data", env={**os.environ, "PATH": str(programs)})
+    done = run(tmp_path / "f", tmp_path / "data", env={**os.environ, "PATH": str(programs), "TRIVET_SANDBOX": "trusted"})
     assert done.returncode != 0 and said in done.stderr, done.stderr
 
 
@@ -362,7 +362,7 @@ def test_packages_of_nuget_come_from_a_folder(tmp_path, library):
     folder, data = tmp_path / "f", tmp_path / "data"
     nuget_folder(folder, library)
     before = tree(folder)
-    assert steps(folder, data) == ["dependencies", "compile"]
+    assert steps(folder, data) == ["prepare", "dependencies", "compile"]
     assert answer(folder, data) == "ADA!", "the lowest version that fits"
     assert tree(folder) == before
     write(folder, "Function.cs", CSHARP.replace("input.Name)", "input.Name + 1)"))
