@@ -97,7 +97,20 @@ Result<Cgroups> Cgroups::open(Tree& tree, pid_t launcher, const std::vector<pid_
     else
       made.use_v1(folder, one.controllers, name, one.is_read_only);
   }
+  made.weigh();
   return made;
+}
+
+// Functions that burn processor time delay the host, and whoever calls it from this machine, less:
+// all of them together weigh two fifths of another group. What nobody else uses they get all the
+// same. Nothing is lost where it cannot be set, or the host is in there too.
+void Cgroups::weigh() {
+  const Place& cpu = places_[kCpu];
+  if (cpu.folder.empty() || !tree_->folders(cpu.folder).empty()) return;
+  if (cpu.is_v2)
+    tree_->write(cpu.folder + "/cpu.weight", "40");
+  else
+    tree_->write(cpu.folder + "/cpu.shares", "410");
 }
 
 void Cgroups::use_v1(const std::string& own, const std::vector<std::string>& controllers,

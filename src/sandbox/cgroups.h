@@ -89,6 +89,7 @@ class Cgroups {
               bool is_read_only);
   void hand_down(const std::string& own, Controller controller,
                  const std::vector<pid_t>& processes);
+  void weigh();
   void sweep(const std::string& own, const std::string& ours);
   bool clear(const std::string& folder);
   bool end_all(const std::string& folder, const std::string& pids);

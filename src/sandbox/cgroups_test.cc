@@ -58,6 +58,18 @@ std::string shown(const Cgroups& groups) {
 
 constexpr const char* kAll = "memory-limit cpu-limit pids-limit ";
 
+TEST(Cgroups, functions_together_weigh_less_than_another_group_but_where_the_host_is_among_them) {
+  FakeTree old = v1_host();
+  Cgroups of_v1 = opened(old);
+  EXPECT_EQ(old.groups["/c/trivet.10"].files["cpu.shares"], "410");
+  FakeTree alone = v2_host("/a", {"cpu", "memory", "pids"}, {});
+  Cgroups of_v2 = opened(alone);
+  EXPECT_EQ(alone.groups[kMount + "/a/trivet.10"].files["cpu.weight"], "40");
+  FakeTree among = v2_host("/a", {"cpu", "memory", "pids"});
+  Cgroups with_host = opened(among);
+  EXPECT_EQ(among.groups[kMount + "/a/trivet.10"].files.count("cpu.weight"), 0u);
+}
+
 TEST(CgroupsV2, own_processes_move_so_that_controllers_are_handed_down) {
   FakeTree tree = v2_host("/system.slice/trivet.service", {"cpu", "io", "memory", "pids"});
   Cgroups groups = opened(tree);
