@@ -224,6 +224,9 @@ internal sealed class Worker
         }
     }
 
+    /// <summary>No call is open: every reply is written.</summary>
+    internal bool IsCalm => calls.IsEmpty;
+
     internal void Forget(Call call)
     {
         calls.TryRemove(call.Id, out _);
