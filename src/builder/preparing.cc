@@ -3,7 +3,6 @@
 #include <fstream>
 
 #include "builder/running.h"
-#include "wire/text.h"
 
 namespace trivet::builder {
 namespace {
@@ -11,11 +10,6 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr size_t kKeyInName = 16;  // digits: enough to tell the versions of one runtime apart
-
-Error disk_error(const fs::path& place, const std::error_code& ec) {
-  return {ErrorCode::kIo, "cannot make " + place.string() + ": " + ec.message(),
-          "choose another place with --data"};
-}
 
 // It is made where it stays, for what is made may hold its own place. So a file beside it says that
 // it is whole.
@@ -55,7 +49,7 @@ loop::Task<Status> Builder::make_prepared(catalog::RuntimePtr runtime, sandbox::
   auto slot = co_await take_slot(running);
   std::error_code ec;
   fs::create_directories(place, ec);
-  if (ec) co_return disk_error(place, ec);
+  if (ec) co_return disk_error("cannot make " + place.string(), ec);
   catalog::Words words = catalog::folders_of(*runtime);
   words.binary = runtime->binary;
   words.output = place.string();
@@ -65,7 +59,9 @@ loop::Task<Status> Builder::make_prepared(catalog::RuntimePtr runtime, sandbox::
   std::ofstream stamp(stamp_of(place));
   stamp << runtime->version << "\n";
   stamp.close();
-  if (!stamp) co_return disk_error(stamp_of(place), {errno, std::generic_category()});
+  if (!stamp)
+    co_return disk_error("cannot write " + stamp_of(place).string(),
+                         {errno, std::generic_category()});
   co_return Status{};
 }
 

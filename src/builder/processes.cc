@@ -16,10 +16,6 @@ constexpr Duration kSizeInterval = 1s;         // between two looks at how much 
 constexpr int kSizeShare = 20;                 // of the time goes into looking, at most one part
 constexpr uintmax_t kFull = 1 * limits::kMiB;  // a disk with less free is full
 
-Error disk_error(const std::string& what, const std::error_code& ec) {
-  return {ErrorCode::kIo, what + ": " + ec.message(), "choose another place with --data"};
-}
-
 std::string first_line(const fs::path& file) {
   std::ifstream in(file);
   std::string line;
@@ -34,6 +30,10 @@ bool is_disk_full(const fs::path& dir) {
 }
 
 }  // namespace
+
+Error disk_error(const std::string& what, const std::error_code& ec) {
+  return {ErrorCode::kIo, what + ": " + ec.message(), "choose another place with --data"};
+}
 
 Error made_nothing(const catalog::FunctionSpec& spec) {
   return {ErrorCode::kBuildFailed, "the build of " + spec.name + " made no " + spec.build->output,

@@ -49,6 +49,8 @@ sandbox::Policy build_policy(const catalog::FunctionSpec& spec,
                              const std::vector<std::filesystem::path>& before,
                              const std::filesystem::path& output,
                              const std::filesystem::path& packages);
+// That the cache cannot be written.
+Error disk_error(const std::string& what, const std::error_code& ec);
 // That the manifest's command ended well, and build.output is not there.
 Error made_nothing(const catalog::FunctionSpec& spec);
 
